@@ -1,0 +1,35 @@
+//! The extension module `vinculum._native`. One file per kernel module: extract arguments, detach, call, wrap. No logic.
+
+use pyo3::prelude::*;
+
+mod batch;
+mod checksums;
+mod chunking;
+mod compression;
+mod crypto;
+mod errors;
+mod files_cache;
+mod hashing;
+mod index;
+mod items;
+mod memory;
+mod restoring;
+mod scanning;
+mod segments;
+
+#[pymodule(gil_used = false)]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    memory::register(module)?;
+    checksums::register(module)?;
+    hashing::register(module)?;
+    chunking::register(module)?;
+    compression::register(module)?;
+    crypto::register(module)?;
+    index::register(module)?;
+    segments::register(module)?;
+    scanning::register(module)?;
+    files_cache::register(module)?;
+    batch::register(module)?;
+    items::register(module)?;
+    restoring::register(module)
+}

@@ -1,0 +1,21 @@
+//! The native kernels of vinculum: pure functions and small objects that do one batch each. No Python in here.
+//!
+//! `unsafe` is denied everywhere but in `sys` (system calls that rustix lacks) and in modules named `simd`.
+
+pub mod batch;
+pub mod checksums;
+pub mod chunking;
+pub mod compression;
+pub mod crypto;
+pub mod errors;
+pub mod files_cache;
+pub mod hashing;
+pub mod index;
+pub mod items;
+pub mod memory;
+pub mod restoring;
+pub mod scanning;
+pub mod segments;
+
+/// A key of the repository: 32 bytes.
+pub type Id = [u8; 32];

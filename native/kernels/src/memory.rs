@@ -1,0 +1,35 @@
+//! Shared immutable bytes: the currency between kernels.
+
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+/// A slice of frozen memory that several owners share; cloning and slicing never copy.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    memory: Arc<Vec<u8>>,
+    range: Range<usize>,
+}
+
+impl Shared {
+    /// The part of this slice at `range`, which is clamped to it.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        let start = self.range.start + range.start.min(self.len());
+        let stop = self.range.start + range.end.min(self.len());
+        Self { memory: Arc::clone(&self.memory), range: start..stop.max(start) }
+    }
+}
+
+impl From<Vec<u8>> for Shared {
+    fn from(memory: Vec<u8>) -> Self {
+        let range = 0..memory.len();
+        Self { memory: Arc::new(memory), range }
+    }
+}
+
+impl Deref for Shared {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.memory[self.range.clone()]
+    }
+}

@@ -1,0 +1,518 @@
+"""The native interface: every kernel that Python may call, and nothing else.
+
+Each function or method does one *batch* with the GIL released. Bulk data travels in frozen handles (`Bytes`, `ChunkBatch`,
+`SealedBatch`, `FileBatch` ...) that Python only passes on. Kernels never call back into Python. `docs/native-boundary.md`
+lists the batch unit of each.
+
+Conventions: an *id* is 32 bytes; `ids` arguments and results are n * 32 bytes end to end. File names, paths and texts from
+disk are `bytes`. Sizes are bytes, times nanoseconds since 1970 UTC. Inputs are `bytes` or `Bytes` (immutable, so the kernel
+may read them without the GIL). System call failures raise `OSError` with errno and filename; malformed stored data raises
+`vinculum.errors.IntegrityError`; wrong arguments raise `ValueError`.
+"""
+
+from typing import Literal, TypeAlias, final
+
+Blob: TypeAlias = bytes | Bytes
+BuzhashParams: TypeAlias = tuple[Literal["buzhash"], int, int, int, int]
+FixedParams: TypeAlias = tuple[Literal["fixed"], int, int]
+IdKind: TypeAlias = Literal["sha256", "hmac-sha256", "blake2b"]
+CipherKind: TypeAlias = Literal["none", "aes-ctr-hmac-sha256", "aes-ctr-blake2b"]
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+@final
+class Bytes:
+    """Frozen bytes owned by the native side; supports the buffer protocol (read-only), so `memoryview` and `write` take it."""
+
+    def __len__(self) -> int: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def slice(self, start: int, stop: int) -> Bytes:
+        """The bytes from `start` to `stop` (clamped) as another handle on the same memory; no copy."""
+
+# -- checksums ---------------------------------------------------------------------------------------------------------
+
+def crc32(data: Blob, value: int = 0) -> int:
+    """CRC-32 (zlib polynomial) of `data`, continuing from `value`."""
+
+@final
+class Xxh64:
+    """Running XXH64 with seed 0. Confined to one thread at a time."""
+
+    def __new__(cls) -> Xxh64: ...
+    def update(self, data: Blob) -> None: ...
+    def hexdigest(self) -> str:
+        """16 hex digits, canonical (big-endian) order, of everything fed so far; feeding may go on."""
+
+# -- hashing -----------------------------------------------------------------------------------------------------------
+
+@final
+class IdHasher:
+    """Object ids of one key: sha256(data), HMAC-SHA256(key, data) or BLAKE2b-256(key || data). Immutable, thread-safe."""
+
+    def __new__(cls, kind: IdKind, key: bytes = b"") -> IdHasher: ...
+    def digest(self, data: Blob) -> bytes: ...
+    def digest_many(self, buffers: list[Blob]) -> bytes:
+        """The ids of all buffers, n * 32 bytes in order; BLAKE2b hashes four at a time."""
+
+# -- chunking ----------------------------------------------------------------------------------------------------------
+
+@final
+class Chunker:
+    """Cut rule for content: ("buzhash", min_exp, max_exp, mask_bits, window) or ("fixed", block, header). Immutable.
+
+    `seed` is the key's chunk_seed (signed 32 bit; ignored by fixed). ValueError for parameters outside Borg's limits.
+    """
+
+    def __new__(cls, params: BuzhashParams | FixedParams, seed: int) -> Chunker: ...
+    def cut(self, data: Blob) -> list[int]:
+        """Sizes of the consecutive chunks of `data` taken as one whole file."""
+
+@final
+class ChunkBatch:
+    """Plaintext chunks with their ids, in order. Immutable, thread-safe."""
+
+    @staticmethod
+    def of(buffers: list[Blob], hasher: IdHasher) -> ChunkBatch:
+        """One chunk per buffer, ids computed; the buffers are kept, not copied (for `bytes` they are copied once)."""
+    def __len__(self) -> int: ...
+    @property
+    def size_bytes(self) -> int: ...
+    def ids(self) -> bytes: ...
+    def sizes(self) -> list[int]: ...
+    def data(self, index: int) -> Bytes:
+        """The plaintext of one chunk, no copy."""
+
+@final
+class ChunkList:
+    """Content of one file: chunk ids and sizes in order. Append-only, thread-safe."""
+
+    def __new__(cls) -> ChunkList: ...
+    @staticmethod
+    def of(ids: bytes, sizes: list[int], csizes: list[int]) -> ChunkList: ...
+    def extend(self, chunks: ChunkBatch) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def size_bytes(self) -> int:
+        """Sum of the plaintext sizes."""
+    @property
+    def csize_bytes(self) -> int:
+        """Sum of the stored sizes as recorded (0 where unknown)."""
+    def ids(self) -> bytes: ...
+    def sizes(self) -> list[int]: ...
+    def csizes(self) -> list[int]: ...
+    def part(self, start: int, stop: int) -> ChunkList:
+        """A copy of the entries from `start` to `stop`."""
+
+@final
+class FileReader:
+    """Reads one open file or pipe to its end in batches of chunks. Confined to one thread at a time.
+
+    The descriptor stays the caller's. With `sparse` and the fixed chunker, SEEK_DATA/SEEK_HOLE ranges are cut apart and holes
+    are not read.
+    """
+
+    def __new__(cls, fd: int, chunker: Chunker, hasher: IdHasher, sparse: bool = False) -> FileReader: ...
+    def read(self, batch_bytes: int) -> ChunkBatch:
+        """The next chunks, at least one and up to about `batch_bytes`; an empty batch at the end of the file."""
+
+@final
+class StreamChunker:
+    """Cuts a stream that is pushed in pieces, as the item stream is; same cuts as for the whole. Confined to one thread."""
+
+    def __new__(cls, chunker: Chunker, hasher: IdHasher) -> StreamChunker: ...
+    def feed(self, data: Blob) -> ChunkBatch:
+        """Takes `data` and returns the chunks that are complete now."""
+    def finish(self) -> ChunkBatch:
+        """Cuts what is left as if the stream ended here, and starts anew."""
+
+# -- sealing -----------------------------------------------------------------------------------------------------------
+
+@final
+class Compressor:
+    """A compression specification such as "lz4", "zstd,3", "auto,lzma,6" or "obfuscate,110,lz4". Immutable, thread-safe."""
+
+    def __new__(cls, spec: str) -> Compressor: ...
+    def compress(self, data: Blob) -> Bytes:
+        """`data` with its compression header, as stored inside an envelope."""
+
+def decompress(data: Blob) -> Bytes:
+    """The plaintext of a compressed chunk, whatever its method. IntegrityError if it is damaged, unknown or a bomb."""
+
+def aes256_ctr(key: bytes, counter: bytes, data: Blob) -> bytes:
+    """AES-256 in CTR mode from the 16-byte counter block; the same call encrypts and decrypts."""
+
+@final
+class Sealer:
+    """Compresses, encrypts and authenticates chunks into stored objects. Immutable, thread-safe.
+
+    `type_byte` opens each envelope. `enc_key` is 32 bytes, `mac_key` 32 (HMAC) or 128 (BLAKE2b); both empty for "none".
+    """
+
+    def __new__(cls, type_byte: int, cipher: CipherKind, enc_key: bytes, mac_key: bytes, compressor: Compressor) -> Sealer: ...
+    def counters(self, chunks: ChunkBatch) -> int:
+        """How many AES counters `seal` may use for `chunks` at most (known before compressing); 0 for cipher "none"."""
+    def seal(self, chunks: ChunkBatch, first_counter: int) -> SealedBatch:
+        """Seals all chunks (in parallel); each uses its own counters from `first_counter` on, never more than `counters`."""
+
+@final
+class SealedBatch:
+    """Stored objects, laid out as the PUT entries of a segment file. Immutable, thread-safe."""
+
+    def __len__(self) -> int: ...
+    def ids(self) -> bytes: ...
+    def sizes(self) -> list[int]:
+        """Length of each stored object (envelope included, entry header not): the chunk's csize."""
+    def object(self, index: int) -> Bytes:
+        """One stored object, without the segment entry's header; no copy."""
+    def fit(self, start: int, offset: int, limit: int) -> int:
+        """Where to stop so that every entry from `start` begins at or below `limit`, if the first begins at `offset`."""
+    def entries(self, start: int, stop: int) -> Bytes:
+        """The segment entries from `start` to `stop`, ready to be appended to a segment file; no copy."""
+    def offsets(self, start: int, stop: int, offset: int) -> list[int]:
+        """Where those entries begin in the segment if the first begins at `offset`."""
+
+@final
+class Opener:
+    """Authenticates, decrypts, decompresses and verifies stored objects. Immutable, thread-safe.
+
+    `type_bytes` are the envelope types it accepts. IntegrityError names the object that fails.
+    """
+
+    def __new__(cls, type_bytes: bytes, cipher: CipherKind, enc_key: bytes, mac_key: bytes, hasher: IdHasher | None) -> Opener: ...
+    def open(self, stored: Blob, id: bytes | None) -> Bytes:
+        """The plaintext of one object; `id` None skips the id check (only the manifest is exempt)."""
+    def open_many(self, stored: list[Blob], ids: bytes) -> list[Bytes]:
+        """The plaintexts of several objects, opened in parallel."""
+
+# -- index -------------------------------------------------------------------------------------------------------------
+
+@final
+class RepositoryIndex:
+    """id -> (segment, offset), with Borg's table layout, growth and iteration order. Thread-safe."""
+
+    def __new__(cls, capacity: int = 0) -> RepositoryIndex: ...
+    @staticmethod
+    def load(data: Blob) -> RepositoryIndex:
+        """From the bytes of an index file; IntegrityError if they are not one."""
+    def save(self) -> Bytes:
+        """The bytes of the index file."""
+    def __len__(self) -> int: ...
+    def __contains__(self, id: bytes, /) -> bool: ...
+    def get(self, id: bytes) -> tuple[int, int] | None: ...
+    def set(self, id: bytes, segment: int, offset: int) -> None: ...
+    def pop(self, id: bytes) -> tuple[int, int] | None:
+        """Removes and returns the position, None if absent."""
+    def set_many(self, ids: bytes, segment: int, offsets: list[int]) -> None: ...
+    def get_many(self, ids: bytes) -> list[tuple[int, int] | None]: ...
+    def any_known(self, ids: bytes) -> bool:
+        """True if at least one of the ids is in the index."""
+    def ids(self, marker: bytes | None = None, limit: int | None = None) -> list[bytes]:
+        """Up to `limit` ids in table order, after `marker`; KeyError for an unknown marker."""
+    def replay(self, entries: SegmentEntries, segment: int) -> Replay:
+        """Applies the PUTs and DELETEs of one segment in order and reports what they superseded."""
+
+@final
+class Replay:
+    """What applying a segment did to the index, for the bookkeeping of hints. Immutable."""
+
+    @property
+    def puts(self) -> int: ...
+    @property
+    def put_bytes(self) -> int:
+        """Sum of the sizes of all PUT entries, headers included."""
+    @property
+    def superseded(self) -> list[tuple[bytes, int, int]]:
+        """Per PUT of a key that was known: (id, its old segment, size of the *new* entry), in order."""
+    @property
+    def deleted(self) -> list[tuple[bytes, int, int]]:
+        """Per DELETE of a key that was known: (id, its old segment, its old offset), in order."""
+
+@final
+class ChunkIndex:
+    """id -> (refcount, size, csize), in Borg's chunks format. Thread-safe. Counts stick at 4294966271."""
+
+    def __new__(cls, capacity: int = 0) -> ChunkIndex: ...
+    @staticmethod
+    def load(data: Blob) -> ChunkIndex: ...
+    def save(self) -> Bytes: ...
+    def save_compact(self) -> Bytes:
+        """The bytes in compact form (no empty buckets), as chunks.archive.d holds them."""
+    def __len__(self) -> int: ...
+    def __contains__(self, id: bytes, /) -> bool: ...
+    def get(self, id: bytes) -> tuple[int, int, int] | None: ...
+    def set(self, id: bytes, refcount: int, size: int, csize: int) -> None: ...
+    def add(self, id: bytes, refcount: int, size: int, csize: int) -> int:
+        """Raises the count by `refcount` (inserting if absent; a csize or size of 0 is completed); returns the new count."""
+    def remove_references(self, ids: bytes) -> bytes:
+        """Lowers the count of each id by one; returns the ids that reached zero and were removed. KeyError if absent."""
+    def missing(self, ids: bytes) -> bytes:
+        """One byte per id: 1 if it is not in the index, else 0."""
+    def claim(self, chunks: ChunkBatch) -> ChunkBatch:
+        """Adds one reference per chunk and returns those that were new: exactly one caller gets each id to store.
+
+        New entries have csize 0 until `settle`.
+        """
+    def settle(self, sealed: SealedBatch) -> None:
+        """Records the stored size of claimed chunks once they are sealed."""
+    def merge(self, other: ChunkIndex) -> None:
+        """Adds every count of `other` to this index."""
+    def count_items(self, stream: ItemStream, data: Blob) -> None:
+        """Feeds a piece of an item stream and adds one reference per chunk entry in it (cache synchronisation)."""
+    def usage(self) -> tuple[int, int, int, int, int, int]:
+        """(total size, total csize, unique size, unique csize, unique chunks, total chunks) over all entries."""
+    def usage_of(self, part: ChunkIndex) -> tuple[int, int, int, int, int, int]:
+        """The same sums for `part`, where *unique* counts the entries whose references are all in `part`."""
+    def ids(self) -> list[bytes]: ...
+
+@final
+class ItemStream:
+    """Parsing state between the pieces of one item stream. Confined to one thread."""
+
+    def __new__(cls) -> ItemStream: ...
+
+# -- segments ----------------------------------------------------------------------------------------------------------
+
+@final
+class SegmentEntries:
+    """The entries of one segment in order, without their data. Immutable."""
+
+    def __len__(self) -> int: ...
+    def tags(self) -> bytes:
+        """One byte per entry: 0 PUT, 1 DELETE, 2 COMMIT."""
+    def keys(self) -> bytes:
+        """32 bytes per entry, zeros for COMMIT."""
+    def offsets(self) -> list[int]: ...
+    def sizes(self) -> list[int]: ...
+    @property
+    def size_bytes(self) -> int:
+        """Length of the part of the file that was read."""
+
+def scan_segment(fd: int) -> SegmentEntries:
+    """All entries of a segment file, every CRC verified; IntegrityError says what is wrong at which offset."""
+
+def read_objects(fd: int, ids: bytes, offsets: list[int]) -> list[Bytes]:
+    """The data of the PUT entries at the offsets, CRC and key verified; IntegrityError if an entry is not what it should be."""
+
+def recover_segment(data: Blob) -> Bytes:
+    """A segment rebuilt from every entry of `data` that is still valid, wherever it begins."""
+
+# -- scanning ----------------------------------------------------------------------------------------------------------
+
+@final
+class DirectoryListing:
+    """The entries of one directory in inode order, each with its statx result. Immutable; keeps its directory open."""
+
+    def __len__(self) -> int: ...
+    @property
+    def path(self) -> bytes:
+        """The directory as it was walked to."""
+    def names(self) -> list[bytes]: ...
+    def paths(self) -> list[bytes]:
+        """The entries as walked to: `path` joined with the names."""
+    def kinds(self) -> bytes:
+        """One letter per entry: f regular, d directory, l symlink, p fifo, c and b devices, s socket, ? other."""
+    def devices(self) -> list[int]:
+        """st_dev of each entry."""
+    def inode(self, index: int) -> int: ...
+    def nodump(self) -> list[int]:
+        """Indices of the entries that carry the nodump flag."""
+    def failures(self) -> list[tuple[bytes, int]]:
+        """(path, errno) of names that could be listed but not examined; they are not among the entries."""
+
+def scan_root(path: bytes, archived: bytes) -> DirectoryListing:
+    """A listing of one entry: `path` itself (not followed if a symlink), which archives store as `archived`."""
+
+def scan_directory(listing: DirectoryListing, index: int) -> DirectoryListing:
+    """The content of the directory that is entry `index`, opened relative to its parent, never through a symlink.
+
+    OSError if it cannot be opened or is another directory than the one listed.
+    """
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+@final
+class ItemOptions:
+    """What to record of a file. Immutable."""
+
+    def __new__(
+        cls,
+        *,
+        numeric_ids: bool = False,
+        atime: bool = False,
+        ctime: bool = True,
+        birthtime: bool = True,
+        flags: bool = True,
+        acls: bool = True,
+        xattrs: bool = True,
+        read_special: bool = False,
+        files_changed: Literal["ctime", "mtime", "disabled"] = "ctime",
+        sparse: bool = False,
+    ) -> ItemOptions: ...
+
+@final
+class OwnerNames:
+    """uid -> user name and gid -> group name, filled by Python. Thread-safe."""
+
+    def __new__(cls) -> OwnerNames: ...
+    def set_user(self, uid: int, name: bytes | None) -> None: ...
+    def set_group(self, gid: int, name: bytes | None) -> None: ...
+    def unknown(self, batch: FileBatch) -> tuple[list[int], list[int]]:
+        """uids and gids that occur in the batch and have no name here yet."""
+
+@final
+class HardLinks:
+    """(inode, device) -> archived path of the first visited link. Thread-safe."""
+
+    def __new__(cls) -> HardLinks: ...
+    def __len__(self) -> int: ...
+
+@final
+class FilesCache:
+    """path hash -> age, inode, size, time and chunk ids, in Borg's files format. Thread-safe.
+
+    `mode` is a set of letters: c or m (ctime, mtime), i inode, s size, r rechunk, d disabled.
+    """
+
+    def __new__(cls, mode: str, ttl: int) -> FilesCache: ...
+    def load(self, data: Blob) -> None:
+        """Takes the records of a files cache, every age raised by one; IntegrityError if they are not well formed."""
+    def save(self) -> Bytes:
+        """The records worth keeping (cache.md 6: age, ttl, strictly older than the newest file read)."""
+    def __len__(self) -> int: ...
+
+@final
+class FileBatch:
+    """A run of files in walk order on its way into an archive. Stages are called in this order, one at a time per batch:
+
+    add* -> link -> match -> read -> claim (seal, put, settle) -> encode -> memorize.
+    """
+
+    def __new__(cls, options: ItemOptions) -> FileBatch: ...
+    def add(self, listing: DirectoryListing, start: int, stop: int) -> None:
+        """Appends entries of a listing; sockets and unknown kinds are left out."""
+    def __len__(self) -> int: ...
+    @property
+    def size_bytes(self) -> int:
+        """Sum of st_size over the regular files."""
+    @property
+    def listings(self) -> int:
+        """How many listings (open directories) the batch holds on to."""
+    def link(self, links: HardLinks) -> None:
+        """Marks later links of a file already seen as such, and remembers first links."""
+    def match(self, cache: FilesCache, chunks: ChunkIndex, hasher: IdHasher, cwd: bytes) -> None:
+        """Marks regular files that the cache knows as unchanged, and references their chunks; `cwd` makes paths absolute."""
+    def read(self, chunker: Chunker, hasher: IdHasher, max_file_bytes: int) -> None:
+        """Reads attributes of every entry and content of changed regular files up to `max_file_bytes` (in parallel).
+
+        Failures stay inside the batch (see `failures`) and leave their entry out of `encode`.
+        """
+    def large(self) -> list[int]:
+        """Entries whose content is still to be read: bigger than `max_file_bytes`, or special files to be read."""
+    def open_large(self, index: int) -> int:
+        """A descriptor of that entry, checked to be the file that was listed; the caller closes it. OSError if it is not."""
+    def finish_large(self, index: int, fd: int, chunks: ChunkList) -> None:
+        """Sets the content of a large entry, and notes whether the file changed while it was read."""
+    def fail_large(self, index: int, errno: int) -> None:
+        """Leaves a large entry out because reading it failed."""
+    def failures(self) -> list[tuple[int, bytes, int, str]]:
+        """(entry, path, errno, operation) of each entry that could not be read; errno 0 with operation "race" for a file that
+        was replaced meanwhile."""
+    def claim(self, chunks: ChunkIndex) -> ChunkBatch:
+        """References the chunks that `read` produced; returns the ones to store. Content of the others is freed."""
+    def encode(self, start: int, stop: int, owners: OwnerNames, chunks: ChunkIndex) -> Bytes:
+        """The items of the entries from `start` to `stop` as item stream bytes; csizes come from `chunks`."""
+    def part(self, index: int, number: int, chunks: ChunkList, owners: OwnerNames, index_of_chunks: ChunkIndex) -> Bytes:
+        """The part item `number` of a large entry with just these chunks, as item stream bytes."""
+    def statuses(self) -> bytes:
+        """One letter per entry: A M U C h d s c b f i E, or ? before `read`."""
+    def paths(self) -> list[bytes]:
+        """Walked path of each entry."""
+    def totals(self, chunks: ChunkIndex) -> tuple[int, int, int]:
+        """(regular files, their size, their csize) of the entries that went in; hard link slaves count nothing."""
+    def memorize(self, cache: FilesCache) -> None:
+        """Records the regular files that were read, or found unchanged, in the cache."""
+
+# -- items -------------------------------------------------------------------------------------------------------------
+
+@final
+class Item:
+    """One archived file as the item stream describes it; absent fields are None. Immutable."""
+
+    @property
+    def path(self) -> bytes: ...
+    @property
+    def mode(self) -> int: ...
+    @property
+    def uid(self) -> int | None: ...
+    @property
+    def gid(self) -> int | None: ...
+    @property
+    def user(self) -> bytes | None: ...
+    @property
+    def group(self) -> bytes | None: ...
+    @property
+    def mtime(self) -> int: ...
+    @property
+    def atime(self) -> int | None: ...
+    @property
+    def ctime(self) -> int | None: ...
+    @property
+    def birthtime(self) -> int | None: ...
+    @property
+    def size(self) -> int | None: ...
+    @property
+    def source(self) -> bytes | None: ...
+    @property
+    def rdev(self) -> int | None: ...
+    @property
+    def hardlink_master(self) -> bool:
+        """True if absent."""
+    @property
+    def chunks(self) -> ChunkList | None: ...
+    @property
+    def chunks_healthy(self) -> ChunkList | None: ...
+    @property
+    def xattrs(self) -> dict[bytes, bytes | None] | None: ...
+    @property
+    def acl_access(self) -> bytes | None: ...
+    @property
+    def acl_default(self) -> bytes | None: ...
+    @property
+    def bsdflags(self) -> int | None: ...
+    @property
+    def part(self) -> int | None: ...
+    def encode(self) -> Bytes:
+        """The item as canonical msgpack, unknown fields included."""
+
+@final
+class ItemDecoder:
+    """Turns the pieces of an item stream into items. Confined to one thread.
+
+    IntegrityError for anything that is not a stream of item maps; nothing may be fed after that.
+    """
+
+    def __new__(cls) -> ItemDecoder: ...
+    def feed(self, data: Blob) -> list[Item]:
+        """The items that are complete now."""
+    def finish(self) -> None:
+        """IntegrityError if the stream ends inside an item."""
+
+def encode_item(fields: dict[str, int | bytes | bool | None | dict[bytes, bytes | None]], chunks: ChunkList | None) -> Bytes:
+    """One item map in canonical order, with `chunks` (and nothing else) taken from the list."""
+
+# -- restoring ---------------------------------------------------------------------------------------------------------
+
+def write_chunks(fd: int, chunks: list[Bytes], sparse: bool) -> int:
+    """Writes the chunks at the file's position; with `sparse` all-zero chunks are seeked over. Returns the bytes covered."""
+
+def get_flags(fd: int) -> int:
+    """BSD-style flags of an open file (nodump 1, immutable 2, append-only 4); 0 where there are none."""
+
+def set_flags(fd: int, flags: int) -> None:
+    """Sets those flags, leaving the other inode flags alone."""
+
+def acl_from_text(text: bytes, numeric_ids: bool, users: dict[bytes, int], groups: dict[bytes, int]) -> bytes:
+    """The value of a system.posix_acl_* attribute for Borg's ACL text; ids from the names unless numeric, else the 4th field."""
+
+def acl_names(text: bytes) -> tuple[list[bytes], list[bytes]]:
+    """User and group names that occur in an ACL text."""

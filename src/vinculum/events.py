@@ -1,0 +1,37 @@
+"""What the core tells a user interface while it works: the only way up from `operations` and below.
+
+The core never prints and never asks; it emits events to a `Sink` that it was given. A sink must not raise.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Sink(Protocol):
+    """Receives events. All methods may be called from the thread that runs the operation only."""
+
+    def status(self, letter: str, path: bytes) -> None:
+        """One file was dealt with; the letter is Borg's (A M U C d h s c b f i x - + E)."""
+
+    def warning(self, text: str, modern_code: int = 1) -> None:
+        """Something was odd, the work goes on; the command will end with a warning's exit code."""
+
+    def info(self, text: str) -> None:
+        """Worth knowing at --info."""
+
+    def progress(self, operation: str, current: int, total: int | None, text: str) -> None:
+        """A long step (msgid `operation`) is at `current` of `total`."""
+
+    def finished(self, operation: str) -> None:
+        """That step is over."""
+
+
+class NullSink:
+    """Swallows every event."""
+
+    def status(self, letter: str, path: bytes) -> None: ...
+    def warning(self, text: str, modern_code: int = 1) -> None: ...
+    def info(self, text: str) -> None: ...
+    def progress(self, operation: str, current: int, total: int | None, text: str) -> None: ...
+    def finished(self, operation: str) -> None: ...
