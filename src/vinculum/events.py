@@ -9,7 +9,14 @@ from typing import Protocol
 
 
 class Sink(Protocol):
-    """Receives events. All methods may be called from the thread that runs the operation only."""
+    """Receives events, all from the thread that runs the operation.
+
+    `wants_files` and `wants_progress` say whether `status` and the progress events go anywhere: who emits them may skip the
+    work of preparing them.
+    """
+
+    wants_files: bool
+    wants_progress: bool
 
     def status(self, letter: str, path: bytes) -> None:
         """One file was dealt with; the letter is Borg's (A M U C d h s c b f i x - + E)."""
@@ -26,12 +33,23 @@ class Sink(Protocol):
     def finished(self, operation: str) -> None:
         """That step is over."""
 
+    def archive_progress(self, original: int, compressed: int, deduplicated: int, files: int, path: bytes) -> None:
+        """A backup has taken in so much (sizes in bytes) and is at `path` now. May be called often: the sink thins it out."""
+
+    def archive_finished(self) -> None:
+        """The backup has read everything."""
+
 
 class NullSink:
     """Swallows every event."""
+
+    wants_files = False
+    wants_progress = False
 
     def status(self, letter: str, path: bytes) -> None: ...
     def warning(self, text: str, modern_code: int = 1) -> None: ...
     def info(self, text: str) -> None: ...
     def progress(self, operation: str, current: int, total: int | None, text: str) -> None: ...
     def finished(self, operation: str) -> None: ...
+    def archive_progress(self, original: int, compressed: int, deduplicated: int, files: int, path: bytes) -> None: ...
+    def archive_finished(self) -> None: ...
