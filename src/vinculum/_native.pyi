@@ -178,7 +178,9 @@ class Opener:
     `type_bytes` are the envelope types it accepts. IntegrityError names the object that fails.
     """
 
-    def __new__(cls, type_bytes: bytes, cipher: CipherKind, enc_key: bytes, mac_key: bytes, hasher: IdHasher | None) -> Opener: ...
+    def __new__(
+        cls, type_bytes: bytes, cipher: CipherKind, enc_key: bytes, mac_key: bytes, hasher: IdHasher | None
+    ) -> Opener: ...
     def open(self, stored: Blob, id: bytes | None) -> Bytes:
         """The plaintext of one object; `id` None skips the id check (only the manifest is exempt)."""
     def open_many(self, stored: list[Blob], ids: bytes) -> list[Bytes]:
@@ -497,7 +499,7 @@ class ItemDecoder:
     def finish(self) -> None:
         """IntegrityError if the stream ends inside an item."""
 
-def encode_item(fields: dict[str, int | bytes | bool | None | dict[bytes, bytes | None]], chunks: ChunkList | None) -> Bytes:
+def encode_item(fields: dict[str, int | bytes | bool | dict[bytes, bytes | None] | None], chunks: ChunkList | None) -> Bytes:
     """One item map in canonical order, with `chunks` (and nothing else) taken from the list."""
 
 # -- restoring ---------------------------------------------------------------------------------------------------------
@@ -512,7 +514,7 @@ def set_flags(fd: int, flags: int) -> None:
     """Sets those flags, leaving the other inode flags alone."""
 
 def acl_from_text(text: bytes, numeric_ids: bool, users: dict[bytes, int], groups: dict[bytes, int]) -> bytes:
-    """The value of a system.posix_acl_* attribute for Borg's ACL text; ids from the names unless numeric, else the 4th field."""
+    """The value of a system.posix_acl_* attribute for Borg's ACL text; ids by name unless numeric, else the 4th field."""
 
 def acl_names(text: bytes) -> tuple[list[bytes], list[bytes]]:
     """User and group names that occur in an ACL text."""

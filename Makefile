@@ -1,0 +1,89 @@
+# One command per habit; `make` alone lists them. Everything that is built lands in .venv/, target/ and build/.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMPS := build/stamps
+# The profile that compiles quickly and still optimises; one for all, so that what one step compiled serves the others.
+CARGO_PROFILE ?= quick
+PYTEST_WORKERS ?= 2
+PYTEST_ARGS ?=
+
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+RUST_SOURCES := $(shell find native -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+
+.PHONY: help build demo test test-rust test-python compat check format bench oracles clean
+
+help:
+	@echo 'make build    the program, in $(BIN)/borg (and vinculum)'
+	@echo 'make demo     a guided first backup, from nothing to a restored tree'
+	@echo 'make test     everything that can be proven: kernels, units, command line, real Borg in both directions'
+	@echo 'make compat   of that only the part with real Borg'
+	@echo 'make check    format, lint, types, layers, clippy'
+	@echo 'make format   lets the formatters have their way'
+	@echo 'make bench    paired timings against real Borg'
+	@echo 'make oracles  the real Borgs that the tests compare with, in build/oracles'
+	@echo 'make clean    removes all that was built'
+
+# -- building ----------------------------------------------------------------------------------------------------------
+
+$(STAMPS)/tools: pyproject.toml scripts/prepare.sh
+	@scripts/prepare.sh build
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo 'Installing the development tools into .venv'
+	@$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/pip install --quiet --group dev
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/package: $(STAMPS)/tools $(RUST_SOURCES)
+	@echo 'Compiling the kernels and installing vinculum into .venv (the first time takes a minute or two)'
+	@$(BIN)/maturin develop --quiet --profile $(CARGO_PROFILE)
+	@touch $@
+
+build: $(STAMPS)/package
+
+# -- trying ------------------------------------------------------------------------------------------------------------
+
+demo: build
+	@scripts/demo.sh $(BIN)/borg
+
+# -- proving -----------------------------------------------------------------------------------------------------------
+
+oracles: $(STAMPS)/oracles
+
+$(STAMPS)/oracles: scripts/prepare.sh scripts/oracles.sh
+	@scripts/prepare.sh test
+	@scripts/oracles.sh
+	@mkdir -p $(STAMPS) && touch $@
+
+test: test-rust test-python
+
+test-rust: $(STAMPS)/tools
+	cargo test --quiet --profile $(CARGO_PROFILE) --package vinculum-kernels
+
+test-python: build oracles
+	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+compat: build oracles
+	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) tests/compat $(PYTEST_ARGS)
+
+check: build
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest vinculum._native
+	$(BIN)/lint-imports
+	cargo fmt --check
+	cargo clippy --quiet --profile $(CARGO_PROFILE) --workspace --all-targets -- -D warnings
+
+format: $(STAMPS)/tools
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix-only --quiet
+	cargo fmt
+
+bench: build oracles
+	$(BIN)/python benchmarks/compare.py
+
+clean:
+	rm -rf .venv build target dist src/vinculum/_native*.so

@@ -1,0 +1,77 @@
+"""Fixtures that every test may use: places of its own, our program, the real Borgs, golden repositories.
+
+Nothing is skipped: what is missing on a machine fails with the command that provides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support import golden as golden_repositories
+from support.programs import Program, client_environment, oracle_path, oracle_program, vinculum_program
+from support.trees import release
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Iterator[Path]:
+    """A directory of the test's own, in which immutable files may be left behind."""
+    place = tmp_path / "workplace"
+    place.mkdir()
+    yield place
+    release(place)
+
+
+@pytest.fixture
+def client_home(tmp_path: Path) -> Path:
+    """Where the client's configuration, keys, cache and security files of this test are; shared by all programs it runs."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return home
+
+
+@pytest.fixture
+def client_env(client_home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The same isolated environment, set for this very process too: for tests that call vinculum in-process."""
+    environment = client_environment(client_home)
+    for key in environment:
+        monkeypatch.setenv(key, environment[key])
+    return environment
+
+
+@pytest.fixture
+def vinculum(client_home: Path, workplace: Path) -> Program:
+    """Our program as users run it."""
+    return vinculum_program(client_home, workplace)
+
+
+@pytest.fixture
+def oracle(client_home: Path, workplace: Path) -> Callable[[str], Program]:
+    """The real Borg of a version, with the same home as `vinculum`."""
+    return lambda version: oracle_program(version, client_home, workplace)
+
+
+@pytest.fixture
+def borg145(oracle: Callable[[str], Program]) -> Program:
+    """Borg 1.4.5."""
+    return oracle("1.4.5")
+
+
+@pytest.fixture
+def borg124(oracle: Callable[[str], Program]) -> Program:
+    """Borg 1.2.4."""
+    return oracle("1.2.4")
+
+
+@pytest.fixture(scope="session")
+def borg145_python() -> Path:
+    """A Python interpreter that can import Borg 1.4.5, to ask its modules directly."""
+    return oracle_path("1.4.5", "python3")
+
+
+@pytest.fixture
+def golden(tmp_path: Path) -> Callable[[str], golden_repositories.GoldenRepository]:
+    """Unpacks a golden repository by name."""
+    return lambda name: golden_repositories.unpack(name, tmp_path / "golden")
