@@ -1,7 +1,194 @@
-//! (being written)
+//! `RepositoryIndex`, `Replay`, `ChunkIndex`. Single lookups stay attached to Python unless the lock is taken; batches detach.
 
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use vinculum_kernels::index;
 
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use crate::errors::IntoPython;
+use crate::ids::{Ids, OneId, joined, listed};
+use crate::memory::{Blob, Bytes};
+
+#[pyclass(frozen, module = "vinculum._native")]
+pub struct RepositoryIndex(pub index::RepositoryIndex);
+
+impl RepositoryIndex {
+    /// One short operation: detaching would cost more than it, but waiting for a batch must not hold up Python.
+    fn quick<T: Send>(&self, py: Python<'_>, act: impl FnOnce(&mut index::RepositoryTable) -> T + Send) -> T {
+        match self.0.try_lock() {
+            Some(mut table) => act(&mut table),
+            None => py.detach(|| act(&mut self.0.lock())),
+        }
+    }
+}
+
+#[pymethods]
+impl RepositoryIndex {
+    #[new]
+    #[pyo3(signature = (capacity=0))]
+    fn new(py: Python<'_>, capacity: usize) -> PyResult<Self> {
+        py.detach(|| index::RepositoryIndex::new(capacity)).into_python().map(Self)
+    }
+
+    #[staticmethod]
+    fn load(py: Python<'_>, data: Blob) -> PyResult<Self> {
+        py.detach(|| index::RepositoryIndex::load(data.into_shared()))
+            .into_python()
+            .map(Self)
+    }
+
+    fn save(&self, py: Python<'_>) -> Bytes {
+        Bytes(py.detach(|| self.0.lock().save()))
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.quick(py, |table| table.len())
+    }
+
+    fn __contains__(&self, py: Python<'_>, id: OneId) -> bool {
+        self.quick(py, |table| table.get(&id.0).is_some())
+    }
+
+    fn get(&self, py: Python<'_>, id: OneId) -> Option<(u32, u32)> {
+        self.quick(py, |table| table.get(&id.0))
+    }
+
+    fn set(&self, py: Python<'_>, id: OneId, segment: u32, offset: u32) -> PyResult<()> {
+        self.quick(py, |table| table.set(&id.0, segment, offset)).into_python()
+    }
+
+    fn pop(&self, py: Python<'_>, id: OneId) -> PyResult<Option<(u32, u32)>> {
+        self.quick(py, |table| table.pop(&id.0)).into_python()
+    }
+
+    fn set_many(&self, py: Python<'_>, ids: Ids, segment: u32, offsets: Vec<u32>) -> PyResult<()> {
+        py.detach(|| self.0.lock().set_many(ids.as_slice(), segment, &offsets))
+            .into_python()
+    }
+
+    fn get_many(&self, py: Python<'_>, ids: Ids) -> Vec<Option<(u32, u32)>> {
+        py.detach(|| self.0.lock().get_many(ids.as_slice()))
+    }
+
+    fn any_known(&self, py: Python<'_>, ids: Ids) -> bool {
+        py.detach(|| self.0.lock().any_known(ids.as_slice()))
+    }
+
+    #[pyo3(signature = (marker=None, limit=None))]
+    fn ids<'py>(&self, py: Python<'py>, marker: Option<OneId>, limit: Option<usize>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let ids = py
+            .detach(|| self.0.lock().ids(marker.as_ref().map(|id| &id.0), limit))
+            .into_python()?;
+        Ok(listed(py, &ids))
+    }
+}
+
+#[pyclass(frozen, module = "vinculum._native")]
+pub struct ChunkIndex(pub index::ChunkIndex);
+
+impl ChunkIndex {
+    /// As for `RepositoryIndex`.
+    fn quick<T: Send>(&self, py: Python<'_>, act: impl FnOnce(&mut index::ChunkTable) -> T + Send) -> T {
+        match self.0.try_lock() {
+            Some(mut table) => act(&mut table),
+            None => py.detach(|| act(&mut self.0.lock())),
+        }
+    }
+}
+
+type UsageTuple = (u64, u64, u64, u64, u64, u64);
+
+fn usage_tuple(usage: index::Usage) -> UsageTuple {
+    (
+        usage.size,
+        usage.csize,
+        usage.unique_size,
+        usage.unique_csize,
+        usage.unique_chunks,
+        usage.chunks,
+    )
+}
+
+#[pymethods]
+impl ChunkIndex {
+    #[new]
+    #[pyo3(signature = (capacity=0))]
+    fn new(py: Python<'_>, capacity: usize) -> PyResult<Self> {
+        py.detach(|| index::ChunkIndex::new(capacity)).into_python().map(Self)
+    }
+
+    #[staticmethod]
+    fn load(py: Python<'_>, data: Blob) -> PyResult<Self> {
+        py.detach(|| index::ChunkIndex::load(data.into_shared()))
+            .into_python()
+            .map(Self)
+    }
+
+    fn save(&self, py: Python<'_>) -> Bytes {
+        Bytes(py.detach(|| self.0.lock().save()))
+    }
+
+    fn save_compact(&self, py: Python<'_>) -> Bytes {
+        Bytes(py.detach(|| self.0.lock().save_compact()))
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.quick(py, |table| table.len())
+    }
+
+    fn __contains__(&self, py: Python<'_>, id: OneId) -> bool {
+        self.quick(py, |table| table.get(&id.0).is_some())
+    }
+
+    fn get(&self, py: Python<'_>, id: OneId) -> Option<(u32, u32, u32)> {
+        self.quick(py, |table| table.get(&id.0))
+    }
+
+    fn set(&self, py: Python<'_>, id: OneId, refcount: u32, size: u32, csize: u32) -> PyResult<()> {
+        self.quick(py, |table| table.insert(id.0, refcount, size, csize))
+            .into_python()
+    }
+
+    fn add(&self, py: Python<'_>, id: OneId, refcount: u32, size: u32, csize: u32) -> PyResult<u32> {
+        self.quick(py, |table| table.add(&id.0, refcount, size, csize)).into_python()
+    }
+
+    fn remove_references<'py>(&self, py: Python<'py>, ids: Ids) -> PyResult<Bound<'py, PyBytes>> {
+        let removed = py.detach(|| self.0.lock().remove_references(ids.as_slice())).into_python()?;
+        Ok(joined(py, &removed))
+    }
+
+    fn missing<'py>(&self, py: Python<'py>, ids: Ids) -> Bound<'py, PyBytes> {
+        let missing = py.detach(|| self.0.lock().missing(ids.as_slice()));
+        PyBytes::new(py, &missing)
+    }
+
+    fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<()> {
+        py.detach(|| {
+            let other = other.0.snapshot();
+            self.0.lock().merge(&other)
+        })
+        .into_python()
+    }
+
+    fn usage(&self, py: Python<'_>) -> UsageTuple {
+        usage_tuple(py.detach(|| self.0.snapshot().usage()))
+    }
+
+    fn usage_of(&self, py: Python<'_>, part: &Self) -> PyResult<UsageTuple> {
+        let usage = py.detach(|| {
+            let part = part.0.snapshot();
+            self.0.lock().usage_of(&part)
+        });
+        usage.into_python().map(usage_tuple)
+    }
+
+    fn ids<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        let ids = py.detach(|| self.0.lock().ids());
+        listed(py, &ids)
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<RepositoryIndex>()?;
+    module.add_class::<ChunkIndex>()
 }

@@ -10,6 +10,7 @@ mod crypto;
 mod errors;
 mod files_cache;
 mod hashing;
+mod ids;
 mod index;
 mod items;
 mod memory;

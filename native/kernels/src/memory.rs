@@ -15,14 +15,36 @@ impl Shared {
     pub fn slice(&self, range: Range<usize>) -> Self {
         let start = self.range.start + range.start.min(self.len());
         let stop = self.range.start + range.end.min(self.len());
-        Self { memory: Arc::clone(&self.memory), range: start..stop.max(start) }
+        Self {
+            memory: Arc::clone(&self.memory),
+            range: start..stop.max(start),
+        }
+    }
+
+    /// The memory itself if the slice covers all of it, else a copy.
+    pub fn into_whole(self) -> Arc<Vec<u8>> {
+        if self.len() == self.memory.len() {
+            self.memory
+        } else {
+            Arc::new(self.to_vec())
+        }
+    }
+}
+
+impl From<Arc<Vec<u8>>> for Shared {
+    fn from(memory: Arc<Vec<u8>>) -> Self {
+        let range = 0..memory.len();
+        Self { memory, range }
     }
 }
 
 impl From<Vec<u8>> for Shared {
     fn from(memory: Vec<u8>) -> Self {
         let range = 0..memory.len();
-        Self { memory: Arc::new(memory), range }
+        Self {
+            memory: Arc::new(memory),
+            range,
+        }
     }
 }
 

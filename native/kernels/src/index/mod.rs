@@ -1,1 +1,12 @@
-//! (being written)
+//! Hash indexes in Borg's file format: `RepositoryIndex` (where objects lie) and `ChunkIndex` (how often chunks are used).
+//!
+//! Both wrap one generic `Table` behind a mutex; nothing here knows files, segments' content or items.
+//! The invariant: after the same operations the bytes equal those that Borg would write.
+
+mod chunks;
+mod repository;
+mod table;
+
+pub use chunks::{ChunkIndex, ChunkTable, Usage};
+pub use repository::{Position, Replay, RepositoryIndex, RepositoryTable};
+pub use table::MAX_VALUE;

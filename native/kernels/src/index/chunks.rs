@@ -1,0 +1,271 @@
+//! The chunk index: chunk id -> (refcount, size, csize), with the counting rules of Borg's cache.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use super::table::{MAX_VALUE, Slot, Table};
+use crate::Id;
+use crate::errors::{Error, Result};
+use crate::memory::Shared;
+
+/// The index as one thread uses it.
+#[derive(Clone)]
+pub struct ChunkTable(Table<12>);
+
+/// The index as threads share it.
+pub struct ChunkIndex(Mutex<ChunkTable>);
+
+/// Sums over an index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub size: u64,
+    pub csize: u64,
+    pub unique_size: u64,
+    pub unique_csize: u64,
+    pub unique_chunks: u64,
+    pub chunks: u64,
+}
+
+impl ChunkIndex {
+    pub fn new(capacity: usize) -> Result<Self> {
+        Ok(Self(Mutex::new(ChunkTable(Table::with_capacity(capacity)?))))
+    }
+
+    pub fn load(data: Shared) -> Result<Self> {
+        Ok(Self(Mutex::new(ChunkTable(Table::load(data)?))))
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, ChunkTable> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lock if it is free right now.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, ChunkTable>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// A copy at this moment, cheap because memory is shared until one side changes. Lets two indexes meet without two locks.
+    pub fn snapshot(&self) -> ChunkTable {
+        self.lock().clone()
+    }
+
+    pub fn add(&self, id: &Id, refcount: u32, size: u32, csize: u32) -> Result<u32> {
+        self.lock().add(id, refcount, size, csize)
+    }
+}
+
+impl ChunkTable {
+    pub fn save(&self) -> Shared {
+        self.0.save()
+    }
+
+    pub fn save_compact(&self) -> Shared {
+        self.0.save_compact()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// (refcount, size, csize) of a chunk.
+    pub fn get(&mut self, id: &Id) -> Option<(u32, u32, u32)> {
+        match self.0.find(id) {
+            Slot::Found(bucket) => Some(unpack(self.0.value(bucket))),
+            Slot::Free(_) => None,
+        }
+    }
+
+    /// Inserts or overwrites an entry.
+    pub fn insert(&mut self, id: Id, refcount: u32, size: u32, csize: u32) -> Result<()> {
+        self.0.set(&id, pack(checked_count(refcount)?, size, csize))
+    }
+
+    /// Raises the count of a known chunk by one; false if it is not known.
+    pub fn add_reference(&mut self, id: &Id) -> bool {
+        let Slot::Found(bucket) = self.0.find(id) else { return false };
+        let (count, size, csize) = unpack(self.0.value(bucket));
+        self.0.set_value(bucket, pack(raised(count, 1), size, csize));
+        true
+    }
+
+    /// Raises the count by `refcount`, inserting if absent; returns the new count. Sizes of 0 mean unknown.
+    pub fn add(&mut self, id: &Id, refcount: u32, size: u32, csize: u32) -> Result<u32> {
+        let refcount = checked_count(refcount)?;
+        match self.0.find(id) {
+            Slot::Found(bucket) => {
+                let (count, known_size, known_csize) = unpack(self.0.value(bucket));
+                let size = agreed_size(id, known_size, size)?;
+                // The same chunk may be stored anew with another compression: the later size is the current one.
+                let csize = if csize == 0 { known_csize } else { csize };
+                let count = raised(count, refcount);
+                self.0.set_value(bucket, pack(count, size, csize));
+                Ok(count)
+            }
+            Slot::Free(free) => {
+                self.0.insert(id, pack(refcount, size, csize), free)?;
+                Ok(refcount)
+            }
+        }
+    }
+
+    /// Lowers the count of each id by one; returns the ids that reached zero and were removed. All or none if one is absent.
+    pub fn remove_references(&mut self, ids: &[Id]) -> Result<Vec<Id>> {
+        if let Some(id) = ids.iter().find(|id| self.get(id).is_none()) {
+            return Err(absent(id));
+        }
+        let mut removed = Vec::new();
+        for id in ids {
+            let Slot::Found(bucket) = self.0.find(id) else {
+                return Err(absent(id));
+            };
+            match unpack(self.0.value(bucket)) {
+                (MAX_VALUE, ..) => {}
+                (0 | 1, ..) => {
+                    self.0.remove(bucket)?;
+                    removed.push(*id);
+                }
+                (count, size, csize) => self.0.set_value(bucket, pack(count - 1, size, csize)),
+            }
+        }
+        Ok(removed)
+    }
+
+    /// One byte per id: 1 if it is not in the index, else 0.
+    pub fn missing(&mut self, ids: &[Id]) -> Vec<u8> {
+        ids.iter().map(|id| u8::from(self.get(id).is_none())).collect()
+    }
+
+    /// Adds one reference per (id, size); returns the positions of those that were new and are now the caller's to store.
+    pub fn claim(&mut self, chunks: impl Iterator<Item = (Id, u32)> + Clone) -> Result<Vec<usize>> {
+        // Checked before anything is claimed: an error must not leave claims behind that nobody will store.
+        for (id, size) in chunks.clone() {
+            if let Some((_, known, _)) = self.get(&id) {
+                agreed_size(&id, known, size)?;
+            }
+        }
+        let mut new = Vec::new();
+        for (position, (id, size)) in chunks.enumerate() {
+            if self.add(&id, 1, size, 0)? == 1 {
+                new.push(position);
+            }
+        }
+        Ok(new)
+    }
+
+    /// Records the stored sizes of claimed chunks.
+    pub fn settle(&mut self, stored: impl Iterator<Item = (Id, u32)>) -> Result<()> {
+        for (id, csize) in stored {
+            let Slot::Found(bucket) = self.0.find(&id) else {
+                return Err(absent(&id));
+            };
+            let (count, size, _) = unpack(self.0.value(bucket));
+            self.0.set_value(bucket, pack(count, size, csize));
+        }
+        Ok(())
+    }
+
+    /// Adds every count of `other`.
+    pub fn merge(&mut self, other: &Self) -> Result<()> {
+        other
+            .entries()
+            .try_for_each(|(id, (count, size, csize))| self.add(id, count, size, csize).map(drop))
+    }
+
+    /// The sums over all entries.
+    pub fn usage(&self) -> Usage {
+        let mut usage = Usage::default();
+        for (_, entry) in self.entries() {
+            usage.count(entry, true);
+        }
+        usage
+    }
+
+    /// The sums over `part`, whose entries must all be in this index; unique are those that nothing else refers to.
+    pub fn usage_of(&mut self, part: &Self) -> Result<Usage> {
+        let mut usage = Usage::default();
+        for (id, (count, ..)) in part.entries() {
+            let (all, size, csize) = self.get(id).ok_or_else(|| absent(id))?;
+            usage.count((count, size, csize), count == all);
+        }
+        Ok(usage)
+    }
+
+    pub fn ids(&self) -> Vec<Id> {
+        self.entries().map(|(id, _)| *id).collect()
+    }
+
+    /// All entries in table order.
+    pub fn entries(&self) -> impl Iterator<Item = (&Id, (u32, u32, u32))> {
+        self.0.used().map(|bucket| (self.0.key(bucket), unpack(self.0.value(bucket))))
+    }
+}
+
+impl Usage {
+    fn count(&mut self, (count, size, csize): (u32, u32, u32), unique: bool) {
+        let (count, size, csize) = (u64::from(count), u64::from(size), u64::from(csize));
+        self.size = self.size.saturating_add(count * size);
+        self.csize = self.csize.saturating_add(count * csize);
+        self.chunks = self.chunks.saturating_add(count);
+        if unique {
+            self.unique_size += size;
+            self.unique_csize += csize;
+            self.unique_chunks += 1;
+        }
+    }
+}
+
+/// A count that has reached MAX_VALUE stays there: what it would be is not known any more.
+fn raised(count: u32, by: u32) -> u32 {
+    count.saturating_add(by).min(MAX_VALUE)
+}
+
+fn checked_count(refcount: u32) -> Result<u32> {
+    if refcount > MAX_VALUE {
+        return Err(Error::value(format!("a count of {refcount} is more than an index can hold")));
+    }
+    Ok(refcount)
+}
+
+fn agreed_size(id: &Id, known: u32, size: u32) -> Result<u32> {
+    match (known, size) {
+        (known, 0) => Ok(known),
+        (0, size) => Ok(size),
+        (known, size) if known == size => Ok(size),
+        _ => Err(Error::integrity(format!(
+            "chunk {} has a size of {known} and of {size} bytes",
+            hex(id)
+        ))),
+    }
+}
+
+fn absent(id: &Id) -> Error {
+    Error::Key(hex(id))
+}
+
+fn hex(id: &Id) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn pack(refcount: u32, size: u32, csize: u32) -> [u8; 12] {
+    let mut value = [0; 12];
+    value[..4].copy_from_slice(&refcount.to_le_bytes());
+    value[4..8].copy_from_slice(&size.to_le_bytes());
+    value[8..].copy_from_slice(&csize.to_le_bytes());
+    value
+}
+
+fn unpack(value: [u8; 12]) -> (u32, u32, u32) {
+    let [a, b, c, d, e, f, g, h, i, j, k, l] = value;
+    (
+        u32::from_le_bytes([a, b, c, d]),
+        u32::from_le_bytes([e, f, g, h]),
+        u32::from_le_bytes([i, j, k, l]),
+    )
+}

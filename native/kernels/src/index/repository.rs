@@ -1,0 +1,134 @@
+//! The repository's index: object id -> (segment, offset), and the replay of segments into it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use super::table::{MAX_VALUE, Slot, Table};
+use crate::Id;
+use crate::errors::{Error, Result};
+use crate::memory::Shared;
+
+/// (segment, offset) of an object.
+pub type Position = (u32, u32);
+
+/// The index as one thread uses it.
+pub struct RepositoryTable(Table<8>);
+
+/// The index as threads share it.
+pub struct RepositoryIndex(Mutex<RepositoryTable>);
+
+/// What applying a segment to the index superseded.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Replay {
+    pub puts: u64,
+    /// Sum of the sizes of all PUT entries, headers included.
+    pub put_bytes: u64,
+    /// Per PUT of a known key: the key, its old segment, the size of the new entry.
+    pub superseded: Vec<(Id, u32, u32)>,
+    /// Per DELETE of a known key: the key, its old segment and offset.
+    pub deleted: Vec<(Id, u32, u32)>,
+}
+
+impl RepositoryIndex {
+    pub fn new(capacity: usize) -> Result<Self> {
+        Ok(Self(Mutex::new(RepositoryTable(Table::with_capacity(capacity)?))))
+    }
+
+    pub fn load(data: Shared) -> Result<Self> {
+        Ok(Self(Mutex::new(RepositoryTable(Table::load(data)?))))
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, RepositoryTable> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lock if it is free right now.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, RepositoryTable>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+impl RepositoryTable {
+    pub fn save(&self) -> Shared {
+        self.0.save()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn get(&mut self, id: &Id) -> Option<Position> {
+        match self.0.find(id) {
+            Slot::Found(bucket) => Some(unpack(self.0.value(bucket))),
+            Slot::Free(_) => None,
+        }
+    }
+
+    pub fn set(&mut self, id: &Id, segment: u32, offset: u32) -> Result<()> {
+        self.0.set(id, pack(segment, offset)?)
+    }
+
+    pub fn pop(&mut self, id: &Id) -> Result<Option<Position>> {
+        let Slot::Found(bucket) = self.0.find(id) else {
+            return Ok(None);
+        };
+        let position = unpack(self.0.value(bucket));
+        self.0.remove(bucket)?;
+        Ok(Some(position))
+    }
+
+    pub fn set_many(&mut self, ids: &[Id], segment: u32, offsets: &[u32]) -> Result<()> {
+        if ids.len() != offsets.len() {
+            return Err(Error::value(format!("{} ids with {} offsets", ids.len(), offsets.len())));
+        }
+        ids.iter()
+            .zip(offsets)
+            .try_for_each(|(id, &offset)| self.set(id, segment, offset))
+    }
+
+    pub fn get_many(&mut self, ids: &[Id]) -> Vec<Option<Position>> {
+        ids.iter().map(|id| self.get(id)).collect()
+    }
+
+    pub fn any_known(&mut self, ids: &[Id]) -> bool {
+        ids.iter().any(|id| self.get(id).is_some())
+    }
+
+    /// Up to `limit` ids in table order, after `marker`.
+    pub fn ids(&mut self, marker: Option<&Id>, limit: Option<usize>) -> Result<Vec<Id>> {
+        let start = match marker.map(|id| self.0.find(id)) {
+            None => 0,
+            Some(Slot::Found(bucket)) => bucket + 1,
+            Some(Slot::Free(_)) => return Err(Error::Key("the marker is not in the index".into())),
+        };
+        let limit = limit.unwrap_or(usize::MAX);
+        Ok(self
+            .0
+            .used_from(start)
+            .take(limit)
+            .map(|bucket| *self.0.key(bucket))
+            .collect())
+    }
+}
+
+fn pack(segment: u32, offset: u32) -> Result<[u8; 8]> {
+    if segment > MAX_VALUE {
+        return Err(Error::value(format!("segment {segment} is more than an index can hold")));
+    }
+    let mut value = [0; 8];
+    value[..4].copy_from_slice(&segment.to_le_bytes());
+    value[4..].copy_from_slice(&offset.to_le_bytes());
+    Ok(value)
+}
+
+fn unpack(value: [u8; 8]) -> Position {
+    let [a, b, c, d, e, f, g, h] = value;
+    (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+}
