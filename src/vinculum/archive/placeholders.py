@@ -5,6 +5,7 @@ Only what occurs is computed: the fully qualified name may cost a DNS query.
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from vinculum import BORG_VERSION
@@ -53,9 +54,9 @@ class Surroundings:
         return self._username or owners.current_user()
 
     def now(self) -> datetime:
-        from datetime import datetime, timezone
+        from datetime import datetime
 
-        return self._now or datetime.now(timezone.utc)
+        return self._now or datetime.now(UTC)
 
 
 def _values(surroundings: Surroundings) -> dict[str, Callable[[], object]]:
@@ -70,9 +71,8 @@ def _values(surroundings: Surroundings) -> dict[str, Callable[[], object]]:
         return _Moment(surroundings.now().astimezone())
 
     def utc_now() -> _Moment:
-        from datetime import timezone
 
-        return _Moment(surroundings.now().astimezone(timezone.utc))
+        return _Moment(surroundings.now().astimezone(UTC))
 
     major, minor, patch = BORG_VERSION.split(".")
     return {
