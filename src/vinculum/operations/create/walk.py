@@ -1,0 +1,231 @@
+"""Walking the trees to back up: which entries go in, in Borg's order (siblings by inode, a directory before its content).
+
+Python decides, per directory; the kernels list and examine. Nothing here reads file content but cache directory tags.
+"""
+
+from __future__ import annotations
+
+import os
+import os.path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from vinculum import _native
+from vinculum.archive.patterns import EXCLUDE_NO_RECURSE, INCLUDE
+
+if TYPE_CHECKING:
+    from vinculum.archive.patterns import PatternMatcher
+
+CACHE_TAG_NAME = b"CACHEDIR.TAG"
+CACHE_TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55"
+_DIRECTORY = ord("d")
+
+
+class Visitor(Protocol):
+    """Receives what a walk finds, in archive order."""
+
+    def take(self, listing: _native.DirectoryListing, start: int, stop: int) -> None:
+        """These entries go into the archive."""
+
+    def note(self, letter: str, path: bytes) -> None:
+        """Something else to report here: "x" left out, "d" a directory that is done."""
+
+    def fail(self, path: bytes, error: OSError) -> None:
+        """This could not be examined and is left out."""
+
+
+class WalkRules(NamedTuple):
+    """What a walk leaves out."""
+
+    matcher: PatternMatcher
+    one_file_system: bool = False
+    exclude_caches: bool = False
+    exclude_if_present: tuple[bytes, ...] = ()
+    keep_exclude_tags: bool = False
+    exclude_nodump: bool = False
+
+
+class _Frame:
+    """A directory being walked: its listing and how far we got."""
+
+    __slots__ = ("devices", "excluded", "kinds", "listing", "nodump", "path", "paths", "position", "verdicts")
+
+    def __init__(self, listing: _native.DirectoryListing, path: bytes | None, excluded: bool) -> None:
+        self.listing = listing
+        self.path = path  # to be noted as done when it is left; None for the root's pseudo directory
+        self.excluded = excluded  # itself left out, though something below may be included
+        self.position = 0
+        self.kinds = listing.kinds()
+        # Only asked for where a directory or a choice is: the list is as long as the listing.
+        needs_paths = self.kinds.find(_DIRECTORY) >= 0
+        self.paths: list[bytes] = listing.paths() if needs_paths else []
+        self.devices: list[int] = listing.devices() if needs_paths else []
+        self.verdicts: list[int] | None = None
+        self.nodump: set[int] = set()
+
+
+class Walker:
+    """Walks one root after the other; never enters a root or a skipped directory twice."""
+
+    def __init__(self, rules: WalkRules, visitor: Visitor, skip: set[tuple[int, int]]) -> None:
+        self._rules = rules
+        self._visitor = visitor
+        self._skip = skip  # (inode, device) of what must not be entered
+        self._file_roots = False  # whether `skip` holds something that is not a directory
+        self._device: int | None = None
+        self._stack: list[_Frame] = []
+
+    def walk(self, path: bytes) -> None:
+        """Walks the tree at `path` as the user gave it (`a/./b` archives it as `b`)."""
+        walked, archived = split_root(path)
+        try:
+            root = _native.scan_root(walked, archived)
+        except OSError as error:
+            self._visitor.fail(walked, error)
+            return
+        self._device = root.devices()[0] if self._rules.one_file_system else None
+        self._stack = [self._frame(root, None, excluded=False)]
+        while self._stack:
+            self._advance(self._stack[-1])
+        self._skip.add((root.inode(0), root.devices()[0]))
+        self._file_roots = self._file_roots or root.kinds() != b"d"
+
+    def _frame(self, listing: _native.DirectoryListing, path: bytes | None, *, excluded: bool) -> _Frame:
+        frame = _Frame(listing, path, excluded)
+        for failed, errno in listing.failures():
+            self._visitor.fail(failed, OSError(errno, os.strerror(errno)))
+        trivial = self._rules.matcher.is_trivial and not excluded
+        if trivial and not self._rules.exclude_nodump and not self._file_roots:
+            return frame
+        frame.paths = frame.paths or listing.paths()
+        frame.devices = frame.devices or listing.devices()
+        decide = self._rules.matcher.decide
+        frame.verdicts = [INCLUDE if trivial else decide(os.fsdecode(path)) for path in frame.paths]
+        if self._rules.exclude_nodump:
+            frame.nodump = set(listing.nodump())
+        return frame
+
+    def _advance(self, frame: _Frame) -> None:
+        """Hands over entries up to the next directory to enter, or to the end of this one."""
+        if frame.verdicts is None:
+            self._advance_plainly(frame)
+        else:
+            self._advance_choosily(frame, frame.verdicts)
+
+    def _advance_plainly(self, frame: _Frame) -> None:
+        """Everything is in: whole runs of entries at a time."""
+        start = frame.position
+        while (index := frame.kinds.find(_DIRECTORY, start)) >= 0:
+            if frame.position < index:
+                self._visitor.take(frame.listing, frame.position, index)
+            start = frame.position = index + 1
+            if not self._is_skipped(frame, index) and self._enter(frame, index, excluded=False):
+                return
+        if frame.position < len(frame.kinds):
+            self._visitor.take(frame.listing, frame.position, len(frame.kinds))
+        self._leave(frame)
+
+    def _advance_choosily(self, frame: _Frame, verdicts: list[int]) -> None:
+        """Some entries may be left out: one decision per entry, still handed over in runs."""
+        run = frame.position
+        for index in range(frame.position, len(frame.kinds)):
+            verdict = verdicts[index]
+            is_directory = frame.kinds[index] == _DIRECTORY
+            if verdict == INCLUDE and not is_directory and self._is_wanted(frame, index):
+                continue
+            if run < index:
+                self._visitor.take(frame.listing, run, index)
+            run = frame.position = index + 1
+            if verdict != INCLUDE:
+                self._visitor.note("x", frame.paths[index])
+                if verdict == EXCLUDE_NO_RECURSE or not is_directory:
+                    continue
+            if is_directory and self._is_wanted(frame, index) and self._enter(frame, index, excluded=verdict != INCLUDE):
+                return
+        if run < len(frame.kinds):
+            self._visitor.take(frame.listing, run, len(frame.kinds))
+        self._leave(frame)
+
+    def _is_wanted(self, frame: _Frame, index: int) -> bool:
+        """False for what is skipped by identity or by its nodump flag, whatever the patterns say."""
+        if (self._file_roots or frame.kinds[index] == _DIRECTORY) and self._is_skipped(frame, index):
+            return False
+        if index in frame.nodump:
+            self._visitor.note("x", frame.paths[index])
+            return False
+        return True
+
+    def _is_skipped(self, frame: _Frame, index: int) -> bool:
+        return (frame.listing.inode(index), frame.devices[index]) in self._skip
+
+    def _enter(self, frame: _Frame, index: int, *, excluded: bool) -> bool:
+        """Takes the directory at `index` and goes into it; False if its content stays out."""
+        path = frame.paths[index]
+        try:
+            content = _native.scan_directory(frame.listing, index)
+        except OSError as error:
+            self._visitor.fail(path, error)
+            return False
+        recurse = self._device is None or frame.devices[index] == self._device
+        tags = self._tags(content) if recurse else []
+        if tags:
+            if not excluded:
+                if self._rules.keep_exclude_tags:
+                    self._visitor.take(frame.listing, index, index + 1)
+                    for tag in tags:
+                        self._visitor.take(content, tag, tag + 1)
+                self._visitor.note("x", path)
+            return False
+        if not excluded:
+            self._visitor.take(frame.listing, index, index + 1)
+        if not recurse:
+            self._visitor.note("d", path)
+            return False
+        self._stack.append(self._frame(content, None if excluded else path, excluded=excluded))
+        return True
+
+    def _leave(self, frame: _Frame) -> None:
+        self._stack.pop()
+        if frame.path is not None:
+            self._visitor.note("d", frame.path)
+
+    def _tags(self, content: _native.DirectoryListing) -> list[int]:
+        """Indices of the entries that mark this directory as one to leave out."""
+        rules = self._rules
+        if not rules.exclude_caches and not rules.exclude_if_present:
+            return []
+        names = content.names()
+        tags = []
+        if rules.exclude_caches and CACHE_TAG_NAME in names and _is_cache_tag(os.path.join(content.path, CACHE_TAG_NAME)):
+            tags.append(names.index(CACHE_TAG_NAME))
+        tags += [names.index(name) for name in rules.exclude_if_present if name in names]
+        return tags
+
+
+def split_root(path: bytes) -> tuple[bytes, bytes]:
+    """The path to walk and the path to archive it under, from what the user gave (archive.md 5.2)."""
+    walked = os.path.normpath(path)
+    archived = walked
+    cut = path.find(b"/./")
+    if cut > 0:
+        prefix = os.path.join(os.path.normpath(path[:cut]), b"")
+        archived = b"." if walked + b"/" == prefix else walked.removeprefix(prefix)
+    return walked, safe_path(archived)
+
+
+def safe_path(path: bytes) -> bytes:
+    """`path` made relative: without leading slashes and `../`; `.` if nothing is left."""
+    while True:
+        if path.startswith(b"/"):
+            path = path[1:]
+        elif path.startswith(b"../"):
+            path = path[3:]
+        else:
+            return path or b"."
+
+
+def _is_cache_tag(path: bytes) -> bool:
+    try:
+        with open(path, "rb") as tag:
+            return tag.read(len(CACHE_TAG_CONTENT)) == CACHE_TAG_CONTENT
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""Restoring: the flow decides what comes back, the target creates it safely, attributes come last."""
