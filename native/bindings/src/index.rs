@@ -2,11 +2,12 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use vinculum_kernels::index;
+use vinculum_kernels::{Id, index};
 
 use crate::errors::IntoPython;
 use crate::ids::{Ids, OneId, joined, listed};
 use crate::memory::{Blob, Bytes};
+use crate::segments::SegmentEntries;
 
 #[pyclass(frozen, module = "vinculum._native")]
 pub struct RepositoryIndex(pub index::RepositoryIndex);
@@ -80,6 +81,47 @@ impl RepositoryIndex {
             .into_python()?;
         Ok(listed(py, &ids))
     }
+
+    fn replay(&self, py: Python<'_>, entries: &SegmentEntries, segment: u32) -> PyResult<Replay> {
+        py.detach(|| self.0.lock().replay(&entries.0, segment))
+            .into_python()
+            .map(Replay)
+    }
+}
+
+#[pyclass(frozen, module = "vinculum._native")]
+pub struct Replay(index::Replay);
+
+type Changes<'py> = Vec<(Bound<'py, PyBytes>, u32, u32)>;
+
+#[pymethods]
+impl Replay {
+    #[getter]
+    fn puts(&self) -> u64 {
+        self.0.puts
+    }
+
+    #[getter]
+    fn put_bytes(&self) -> u64 {
+        self.0.put_bytes
+    }
+
+    #[getter]
+    fn superseded<'py>(&self, py: Python<'py>) -> Changes<'py> {
+        changes(py, &self.0.superseded)
+    }
+
+    #[getter]
+    fn deleted<'py>(&self, py: Python<'py>) -> Changes<'py> {
+        changes(py, &self.0.deleted)
+    }
+}
+
+fn changes<'py>(py: Python<'py>, changes: &[(Id, u32, u32)]) -> Changes<'py> {
+    changes
+        .iter()
+        .map(|(id, first, second)| (PyBytes::new(py, id), *first, *second))
+        .collect()
 }
 
 #[pyclass(frozen, module = "vinculum._native")]
@@ -190,5 +232,6 @@ impl ChunkIndex {
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<RepositoryIndex>()?;
+    module.add_class::<Replay>()?;
     module.add_class::<ChunkIndex>()
 }

@@ -17,6 +17,7 @@ mod memory;
 mod restoring;
 mod scanning;
 mod segments;
+mod sys;
 
 #[pymodule(gil_used = false)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -6,6 +6,7 @@ use super::table::{MAX_VALUE, Slot, Table};
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::memory::Shared;
+use crate::segments::{self, SegmentEntries};
 
 /// (segment, offset) of an object.
 pub type Position = (u32, u32);
@@ -115,6 +116,36 @@ impl RepositoryTable {
             .take(limit)
             .map(|bucket| *self.0.key(bucket))
             .collect())
+    }
+
+    /// Applies the PUTs and DELETEs of one segment in order.
+    pub fn replay(&mut self, entries: &SegmentEntries, segment: u32) -> Result<Replay> {
+        let mut replay = Replay::default();
+        for (index, key) in entries.keys.iter().enumerate() {
+            let size = entries.sizes[index];
+            match entries.tags[index] {
+                segments::PUT => {
+                    let value = pack(segment, entries.offsets[index])?;
+                    match self.0.find(key) {
+                        Slot::Found(bucket) => {
+                            let (old_segment, _) = unpack(self.0.value(bucket));
+                            replay.superseded.push((*key, old_segment, size));
+                            self.0.set_value(bucket, value);
+                        }
+                        Slot::Free(free) => self.0.insert(key, value, free)?,
+                    }
+                    replay.puts += 1;
+                    replay.put_bytes += u64::from(size);
+                }
+                segments::DELETE => {
+                    if let Some((old_segment, old_offset)) = self.pop(key)? {
+                        replay.deleted.push((*key, old_segment, old_offset));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(replay)
     }
 }
 
