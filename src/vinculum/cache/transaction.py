@@ -16,7 +16,11 @@ _COPY_BYTES = 1 << 24
 
 
 def begin(directory: str, names: list[str]) -> None:
-    """Saves the present content of the files `names` (those that exist), so that `recover` can bring it back."""
+    """Saves the present content of the files `names` (those that exist), so that `recover` can bring it back.
+
+    A transaction that failed before is undone first.
+    """
+    recover(directory)
     passing = os.path.join(directory, PASSING)
     os.mkdir(passing, 0o700)
     for name in names:

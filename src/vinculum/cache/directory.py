@@ -1,0 +1,259 @@
+"""The cache of one repository on this client: its directory, lock, chunk index and files cache.
+
+Layout and bytes are those of Borg 1.x, so both programs take turns on one cache. Everything here can be had again from the
+repository: what is missing or damaged is begun anew with a warning, never an error. Invariant: the directory changes in `commit`
+only, under an undo log; until then a session works in memory.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+
+from vinculum._native import ChunkIndex, FilesCache
+from vinculum.cache import transaction
+from vinculum.cache.archive_indexes import ArchiveIndexes
+from vinculum.cache.config import CacheConfig
+from vinculum.cache.layout import ARCHIVE_INDEXES, create_cache, fill_cache, replace_content
+from vinculum.cache.security import SecurityRecord, check_access
+from vinculum.errors import IntegrityError
+from vinculum.formats.integrity import HASH_INDEX_PARTS, integrity_string, verify_integrity
+from vinculum.repository.locking import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+    from typing import Protocol, Self
+
+    from vinculum._native import Blob
+    from vinculum.cache.security import AccessKey, AccessManifest, Confirm
+    from vinculum.events import Sink
+
+    class MirroredManifest(AccessManifest, Protocol):
+        @property
+        def id(self) -> bytes: ...
+        @property
+        def mandatory_features(self) -> frozenset[str]: ...
+
+
+_UNHARMFUL = 0  # warnings about the cache leave the exit code alone, as in Borg
+
+
+class FilesCacheSettings:
+    """How a session wants the files cache: comparison mode (letters of `FilesCache`), ages kept, suffix of the file's name."""
+
+    __slots__ = ("mode", "suffix", "ttl")
+
+    def __init__(self, mode: str, ttl: int = 20, suffix: str = "") -> None:
+        self.mode = mode
+        self.ttl = ttl
+        self.suffix = suffix
+
+    @property
+    def file_name(self) -> str:
+        return f"files.{self.suffix}" if self.suffix else "files"
+
+
+class Cache:
+    """An open cache, locked against every other process. Confined to one thread; `chunks` and `files` are thread-safe.
+
+    Without `files` settings the files cache is neither loaded nor changed.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        repository_id: bytes,
+        key: AccessKey,
+        location: str,
+        record: SecurityRecord,
+        *,
+        lock_wait: float | None,
+        sink: Sink,
+        files: FilesCacheSettings | None = None,
+    ) -> None:
+        self.directory = directory
+        self.location = location
+        self.record = record
+        self.archive_indexes = ArchiveIndexes(os.path.join(directory, ARCHIVE_INDEXES))
+        self.chunks = ChunkIndex()
+        self.files = FilesCache(files.mode, files.ttl) if files else None
+        self._repository_id = repository_id
+        self._key = key
+        self._sink = sink
+        self._lock_wait = lock_wait
+        self._files_settings = files
+        self._trusted = False
+        self._lock: Lock | None = None
+        self._config: CacheConfig
+
+    def __enter__(self) -> Self:
+        create_cache(self.directory, self._repository_id)
+        lock = Lock(self.directory, exclusive=True, timeout_s=self._lock_wait, sink=self._sink)
+        lock.acquire()
+        self._lock = lock
+        try:
+            self._load()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forgets what was not committed."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def check_access(self, manifest: AccessManifest, confirm: Confirm) -> None:
+        """See `security.check_access`; considers what the cache knows and tells it where the repository is now."""
+        if check_access(self.record, self._key, manifest, self.location, cached=self._config, confirm=confirm):
+            self._config.previous_location = self.location
+            self._config.save()
+
+    def is_synchronised(self, manifest: MirroredManifest) -> bool:
+        """Whether `chunks` counts the references of exactly the archives in `manifest`."""
+        return self._trusted and self._config.manifest_id == manifest.id
+
+    def replace_chunks(self, chunks: ChunkIndex) -> None:
+        """Takes an index that was counted anew."""
+        self.chunks = chunks
+        self._trusted = True
+
+    def commit(self, manifest: MirroredManifest) -> None:
+        """Writes the cache as the mirror of `manifest`, which the repository must have committed, and notes the access."""
+        if not self._trusted:
+            raise RuntimeError("the cache was not synchronised")
+        self.record.save(self.location, self._key.type_byte, manifest.timestamp)
+        contents: dict[str, Blob] = {}
+        digests = {}
+        if self.files is not None and self._files_settings is not None:
+            name = self._files_settings.file_name
+            contents[name] = self.files.save()
+            digests[name] = integrity_string(name, contents[name])
+        contents["chunks"] = self.chunks.save()
+        digests["chunks"] = integrity_string("chunks", contents["chunks"], HASH_INDEX_PARTS)
+        # Borg's order of keys, which makes the file the same whoever wrote it.
+        digests = dict(sorted(digests.items()))
+        transaction.begin(self.directory, ["config", *contents])
+        for name, content in contents.items():
+            replace_content(os.path.join(self.directory, name), content)
+        self._config.mirror(
+            manifest.id,
+            manifest.timestamp,
+            location=self.location,
+            key_type=self._key.type_byte,
+            ignored_features=manifest.mandatory_features,
+            digests=digests,
+        )
+        self._config.save()
+        transaction.end(self.directory)
+
+    # -- opening -------------------------------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        transaction.recover(self.directory)
+        try:
+            self._config = CacheConfig.load(os.path.join(self.directory, "config"))
+            usable = self._config.repository_id == self._repository_id and not self._config.mandatory_features
+        except (FileNotFoundError, ValueError) as error:
+            self._warn(f"The cache has no usable config and is begun anew. [{error}]")
+            usable = False
+        if not usable:
+            self._wipe()
+        self._load_chunks()
+        if self._files_settings is not None:
+            self._load_files(self._files_settings)
+
+    def _load_chunks(self) -> None:
+        try:
+            content = _read_file(os.path.join(self.directory, "chunks"))
+            digest = self._config.digest("chunks")
+            if digest is not None:
+                verify_integrity(digest, "chunks", content, HASH_INDEX_PARTS)
+            self.chunks = ChunkIndex.load(content)
+        except (OSError, IntegrityError) as error:
+            self._warn(f"The chunk index of the cache is not usable and is rebuilt. [{error}]")
+            return
+        self._trusted = True
+
+    def _load_files(self, settings: FilesCacheSettings) -> None:
+        name = settings.file_name
+        digest = self._config.digest(name)
+        try:
+            content = _read_file(os.path.join(self.directory, name))
+            if digest is not None:
+                verify_integrity(digest, name, content)
+            files = FilesCache(settings.mode, settings.ttl)
+            files.load(content)
+        except FileNotFoundError:
+            if digest is None:
+                return
+            self._warn("The files cache is missing, so every file is read again.")
+        except (OSError, IntegrityError) as error:
+            self._warn(f"The files cache is not usable, so every file is read again. [{error}]")
+        else:
+            self.files = files
+
+    def _wipe(self) -> None:
+        """Begins anew inside the directory, under the lock."""
+        self.archive_indexes.clear()
+        fill_cache(self.directory, self._repository_id)
+        self._config = CacheConfig.load(os.path.join(self.directory, "config"))
+
+    def _warn(self, text: str) -> None:
+        self._sink.warning(text, _UNHARMFUL)
+
+
+def check_access_without_cache(
+    directory: str,
+    key: AccessKey,
+    manifest: AccessManifest,
+    location: str,
+    record: SecurityRecord,
+    *,
+    lock_wait: float | None,
+    confirm: Confirm,
+) -> None:
+    """See `security.check_access`, for commands that do not open the cache: locks it (if there is one) just to read its config.
+
+    A config that cannot be read is passed over; `Cache` repairs it.
+    """
+    config = _read_config(directory, lock_wait)
+    if check_access(record, key, manifest, location, cached=config, confirm=confirm) and config is not None:
+        # Not locked while the user was asked, so anything may have happened in between.
+        with _locked(directory, lock_wait):
+            config = CacheConfig.load(config.path)
+            config.previous_location = location
+            config.save()
+
+
+def _read_config(directory: str, lock_wait: float | None) -> CacheConfig | None:
+    if not os.path.isdir(directory):
+        return None
+    with _locked(directory, lock_wait):
+        try:
+            return CacheConfig.load(os.path.join(directory, "config"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+
+@contextmanager
+def _locked(directory: str, lock_wait: float | None) -> Iterator[None]:
+    lock = Lock(directory, exclusive=True, timeout_s=lock_wait)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _read_file(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

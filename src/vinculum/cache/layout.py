@@ -1,0 +1,75 @@
+"""What a cache directory consists of before anything was cached, and how one comes to be.
+
+Real Borg cannot open a cache directory that lacks a file, so a new one appears by rename with everything in it, and `config` is
+the last file that a wipe replaces.
+"""
+
+from __future__ import annotations
+
+import os
+
+from vinculum._native import ChunkIndex
+from vinculum.cache.config import CacheConfig
+from vinculum.platform.files import write_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vinculum._native import Blob
+
+README_TEXT = b"This is a Borg Backup cache.\nSee https://borgbackup.readthedocs.io/\n"
+TAG_NAME = "CACHEDIR.TAG"
+TAG_TEXT = b"""\
+Signature: 8a477f597d28d172789f06886806bc55
+# This file is a cache directory tag created by Borg.
+# For information about cache directory tags, see:
+#       http://www.bford.info/cachedir/spec.html
+"""
+ARCHIVE_INDEXES = "chunks.archive.d"
+
+
+def create_cache(directory: str, repository_id: bytes) -> None:
+    """Makes an empty cache unless the directory exists; tags the directory that all caches are in."""
+    parent = os.path.dirname(directory)
+    tag = os.path.join(parent, TAG_NAME)
+    if not os.path.exists(tag):
+        os.makedirs(parent, mode=0o700, exist_ok=True)
+        replace_content(tag, TAG_TEXT)
+    if os.path.isdir(directory):
+        return
+    unfinished = f"{directory}.{os.getpid()}.tmp"
+    os.makedirs(unfinished, mode=0o700, exist_ok=True)
+    fill_cache(unfinished, repository_id)
+    try:
+        os.rename(unfinished, directory)
+    except OSError:
+        # Another process was faster; its cache is as good as ours.
+        os.rmdir(os.path.join(unfinished, ARCHIVE_INDEXES))
+        for name in os.listdir(unfinished):
+            os.unlink(os.path.join(unfinished, name))
+        os.rmdir(unfinished)
+        if not os.path.isdir(directory):
+            raise
+
+
+def fill_cache(directory: str, repository_id: bytes) -> None:
+    """Makes the files of a cache that mirrors nothing, in place of those that are there."""
+    indexes = os.path.join(directory, ARCHIVE_INDEXES)
+    if not os.path.lexists(indexes):  # users put a file there to do without
+        os.mkdir(indexes, 0o700)
+    for name, content in (
+        ("README", README_TEXT),
+        ("chunks", ChunkIndex().save()),
+        ("files", b""),
+        ("pre12-meta", b"{}"),
+    ):
+        replace_content(os.path.join(directory, name), content)
+    CacheConfig.fresh(os.path.join(directory, "config"), repository_id).save()
+
+
+def replace_content(path: str, content: Blob) -> None:
+    """Writes a file in place. Not synced: what a cache holds is verified when it is read, and can be had again."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        write_all(fd, content)
+    finally:
+        os.close(fd)
