@@ -264,6 +264,8 @@ class ChunkIndex:
         """(total size, total csize, unique size, unique csize, unique chunks, total chunks) over all entries."""
     def usage_of(self, part: ChunkIndex) -> tuple[int, int, int, int, int, int]:
         """The same sums for `part`, where *unique* counts the entries whose references are all in `part`."""
+    def unsized_ids(self) -> bytes:
+        """The entries whose csize is 0, that is unknown."""
     def ids(self) -> list[bytes]: ...
 
 @final

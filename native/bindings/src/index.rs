@@ -224,6 +224,11 @@ impl ChunkIndex {
         usage.into_python().map(usage_tuple)
     }
 
+    fn unsized_ids<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let ids = py.detach(|| self.0.lock().unsized_ids());
+        joined(py, &ids)
+    }
+
     fn ids<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
         let ids = py.detach(|| self.0.lock().ids());
         listed(py, &ids)

@@ -101,7 +101,7 @@ class _Counting:
 
     def _complete(self, index: ChunkIndex) -> None:
         """Stored sizes are 0 where `create --no-cache-sync` wrote references to chunks that it knew the ids of only."""
-        ids = index.unsized()
+        ids = index.unsized_ids()
         for start in range(0, len(ids), ID_BYTES * _SIZES_WINDOW):
             window = ids[start : start + ID_BYTES * _SIZES_WINDOW]
             for at, stored in zip(range(0, len(window), ID_BYTES), self._store.get_many(window), strict=True):

@@ -201,6 +201,14 @@ impl ChunkTable {
         self.entries().map(|(id, _)| *id).collect()
     }
 
+    /// The chunks whose stored size is not known.
+    pub fn unsized_ids(&self) -> Vec<Id> {
+        self.entries()
+            .filter(|(_, (_, _, csize))| *csize == 0)
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
     /// All entries in table order.
     pub fn entries(&self) -> impl Iterator<Item = (&Id, (u32, u32, u32))> {
         self.0.used().map(|bucket| (self.0.key(bucket), unpack(self.0.value(bucket))))
