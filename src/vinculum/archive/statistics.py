@@ -19,9 +19,7 @@ class Statistics:
 
     __slots__ = ("compressed_size", "deduplicated_size", "nfiles", "original_size")
 
-    def __init__(
-        self, original_size: int = 0, compressed_size: int = 0, deduplicated_size: int = 0, nfiles: int = 0
-    ) -> None:
+    def __init__(self, original_size: int = 0, compressed_size: int = 0, deduplicated_size: int = 0, nfiles: int = 0) -> None:
         self.original_size = original_size
         self.compressed_size = compressed_size
         self.deduplicated_size = deduplicated_size
