@@ -21,11 +21,14 @@ class Sink(Protocol):
     def status(self, letter: str, path: bytes) -> None:
         """One file was dealt with; the letter is Borg's (A M U C d h s c b f i x - + E)."""
 
-    def warning(self, text: str, modern_code: int = 1) -> None:
-        """Something was odd, the work goes on; the command will end with a warning's exit code."""
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "") -> None:
+        """Something was odd, the work goes on; the command will end with a warning's exit code (0: as if nothing was)."""
 
-    def info(self, text: str) -> None:
-        """Worth knowing at --info."""
+    def info(self, text: str, topic: str = "") -> None:
+        """Worth knowing at --info; with a topic (`list`, `stats`) shown exactly if the user asked for that topic."""
+
+    def debug(self, text: str, topic: str = "") -> None:
+        """For somebody who looks for a fault, at --debug; a topic can also be asked for alone (--debug-topic)."""
 
     def progress(self, operation: str, current: int, total: int | None, text: str) -> None:
         """A long step (msgid `operation`) is at `current` of `total`."""
@@ -47,8 +50,9 @@ class NullSink:
     wants_progress = False
 
     def status(self, letter: str, path: bytes) -> None: ...
-    def warning(self, text: str, modern_code: int = 1) -> None: ...
-    def info(self, text: str) -> None: ...
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "") -> None: ...
+    def info(self, text: str, topic: str = "") -> None: ...
+    def debug(self, text: str, topic: str = "") -> None: ...
     def progress(self, operation: str, current: int, total: int | None, text: str) -> None: ...
     def finished(self, operation: str) -> None: ...
     def archive_progress(self, original: int, compressed: int, deduplicated: int, files: int, path: bytes) -> None: ...
