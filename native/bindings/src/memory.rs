@@ -96,6 +96,14 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Blob {
     }
 }
 
+/// Letting go of Python costs more than handling fewer bytes than this, above all when several threads contend for it.
+pub const DETACH_BYTES: usize = 64 * 1024;
+
+/// Runs `work` on `bytes` bytes, detached from Python if they are many.
+pub fn detach_if_large<T: Send>(py: Python<'_>, bytes: usize, work: impl FnOnce() -> T + Send) -> T {
+    if bytes < DETACH_BYTES { work() } else { py.detach(work) }
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Bytes>()
 }

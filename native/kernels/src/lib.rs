@@ -13,6 +13,7 @@ pub mod hashing;
 pub mod index;
 pub mod items;
 pub mod memory;
+pub mod parallel;
 pub mod restoring;
 pub mod scanning;
 pub mod segments;

@@ -1,0 +1,101 @@
+//! `ChunkBatch`, chunks with their plaintext, and `ChunkList`, what remains of a file's chunks once they are stored.
+
+use crate::Id;
+use crate::errors::{Error, Result};
+use crate::hashing::IdHasher;
+use crate::memory::Shared;
+
+/// One plaintext chunk.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    pub id: Id,
+    pub data: Shared,
+}
+
+/// Plaintext chunks in order.
+#[derive(Clone, Debug, Default)]
+pub struct ChunkBatch {
+    pub chunks: Vec<Chunk>,
+}
+
+impl ChunkBatch {
+    /// One chunk per buffer, with the ids of `hasher`.
+    pub fn of(buffers: Vec<Shared>, hasher: &IdHasher) -> Self {
+        let slices: Vec<&[u8]> = buffers.iter().map(|buffer| &**buffer).collect();
+        let ids = hasher.digest_many(&slices);
+        Self {
+            chunks: ids.into_iter().zip(buffers).map(|(id, data)| Chunk { id, data }).collect(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.chunks.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    pub fn size_bytes(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.data.len()).sum()
+    }
+}
+
+/// The chunks of one file: ids, plaintext sizes and stored sizes (0 where unknown), each of the same length.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChunkList {
+    pub ids: Vec<Id>,
+    pub sizes: Vec<u32>,
+    pub csizes: Vec<u32>,
+}
+
+impl ChunkList {
+    pub fn new(ids: Vec<Id>, sizes: Vec<u32>, csizes: Vec<u32>) -> Result<Self> {
+        if ids.len() != sizes.len() || ids.len() != csizes.len() {
+            return Err(Error::value("ids, sizes and csizes must be equally many"));
+        }
+        Ok(Self { ids, sizes, csizes })
+    }
+
+    /// Appends the chunks of a batch, stored sizes unknown.
+    pub fn extend(&mut self, batch: &ChunkBatch) -> Result<()> {
+        for chunk in &batch.chunks {
+            let size = u32::try_from(chunk.data.len()).map_err(|_| Error::value("a chunk of 4 GiB or more"))?;
+            self.push(chunk.id, size, 0);
+        }
+        Ok(())
+    }
+
+    pub fn push(&mut self, id: Id, size: u32, csize: u32) {
+        self.ids.push(id);
+        self.sizes.push(size);
+        self.csizes.push(csize);
+    }
+
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    pub fn size_bytes(&self) -> u64 {
+        self.sizes.iter().copied().map(u64::from).sum()
+    }
+
+    pub fn csize_bytes(&self) -> u64 {
+        self.csizes.iter().copied().map(u64::from).sum()
+    }
+
+    /// A copy of the entries from `start` to `stop`, both clamped.
+    pub fn part(&self, start: usize, stop: usize) -> Self {
+        let stop = stop.min(self.len());
+        let range = start.min(stop)..stop;
+        Self {
+            ids: self.ids[range.clone()].to_vec(),
+            sizes: self.sizes[range.clone()].to_vec(),
+            csizes: self.csizes[range].to_vec(),
+        }
+    }
+}

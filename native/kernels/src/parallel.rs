@@ -1,0 +1,9 @@
+//! When a batch is worth the other cores. Handing work to rayon costs some microseconds, so small batches stay on the calling thread.
+
+/// Batches with fewer bytes than this are done on the calling thread.
+pub const PARALLEL_BYTES: usize = 256 * 1024;
+
+/// True if `items` independent pieces of work on `bytes` bytes in all should be spread over the cores.
+pub fn is_worthwhile(items: usize, bytes: usize) -> bool {
+    items > 1 && bytes >= PARALLEL_BYTES && rayon::current_num_threads() > 1
+}
