@@ -1,1 +1,188 @@
-//! (being written)
+//! The files cache: what is known of each file's content by its path, so that unchanged files need not be read.
+//!
+//! Knows records and the rules of the modes; nothing of directories, chunk indexes or where the file lies. The invariant: a
+//! file counts as unchanged only if everything that its mode compares is equal, and the file changed last in a run is never
+//! kept, since it may change again within the same clock tick.
+
+mod format;
+mod records;
+
+pub use records::Record;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::Id;
+use crate::errors::{Error, Result};
+use crate::memory::Shared;
+use records::Records;
+
+/// Borg's range of time stamps in ns: from 1970 to two days before 32 bits of seconds end.
+const LAST_TIME: i64 = ((1 << 31) - 1 - 48 * 3600) * 1_000_000_000;
+
+/// Which time of a file is compared and recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    Ctime,
+    Mtime,
+}
+
+/// What makes a file unchanged.
+#[derive(Clone, Copy, Debug)]
+struct Mode {
+    clock: Option<Clock>,
+    inode: bool,
+    size: bool,
+    rechunk: bool,
+    disabled: bool,
+}
+
+/// path hash -> age, inode, size, cmtime and chunk ids; threads may share it.
+pub struct FilesCache {
+    mode: Mode,
+    ttl: i64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    records: Records,
+    /// The greatest cmtime of the files read in this run.
+    newest: Option<i64>,
+}
+
+impl FilesCache {
+    /// `mode` is a set of letters: c or m (ctime, mtime), i inode, s size, r rechunk, d disabled.
+    pub fn new(mode: &str, ttl: i64) -> Result<Self> {
+        Ok(Self {
+            mode: Mode::parse(mode)?,
+            ttl,
+            state: Mutex::default(),
+        })
+    }
+
+    /// The time to compare and record; ctime where the mode compares none.
+    pub fn clock(&self) -> Clock {
+        self.mode.clock.unwrap_or(Clock::Ctime)
+    }
+
+    /// Takes the records of a files cache in place of its own, every age raised by one. Nothing changes if they are malformed.
+    pub fn load(&self, data: &[u8]) -> Result<()> {
+        if !self.mode.disabled {
+            let records = format::parse(data)?;
+            self.lock().records = records;
+        }
+        Ok(())
+    }
+
+    /// The records worth keeping: seen in this run and older than the newest file read, or not seen for less than `ttl` runs.
+    pub fn save(&self) -> Shared {
+        let state = self.lock();
+        let newest = i128::from(state.newest.unwrap_or(i64::MAX));
+        format::pack(&state.records, |age, cmtime| match age {
+            0 => cmtime < newest,
+            age => i64::from(age) < self.ttl,
+        })
+    }
+
+    pub fn len(&self) -> usize {
+        self.lock().records.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is recorded of a path. In the modes that do not consult the cache nothing is known.
+    pub fn lookup(&self, path_hash: &Id) -> Option<Record> {
+        if !self.mode.consults() {
+            return None;
+        }
+        let state = self.lock();
+        let index = state.records.find(path_hash)?;
+        Some(state.records.record(index))
+    }
+
+    /// The chunk ids of a file that is as it was, whose record thereby gets age 0 and the current inode; else None.
+    pub fn unchanged(&self, path_hash: &Id, inode: u64, size: u64, cmtime: i64) -> Option<Vec<Id>> {
+        if !self.mode.consults() {
+            return None;
+        }
+        let mut state = self.lock();
+        let index = state.records.find(path_hash)?;
+        let known = state.records.entry_mut(index);
+        let changed = (self.mode.size && known.size != size)
+            || (self.mode.inode && known.inode != inode)
+            || (self.mode.clock.is_some() && known.cmtime != clamped(cmtime));
+        if changed {
+            return None;
+        }
+        known.age = 0;
+        known.inode = inode;
+        Some(state.records.ids(index).to_vec())
+    }
+
+    /// Records the content of a file. `was_read` false renews the record of a file that was found unchanged.
+    pub fn memorize(&self, path_hash: &Id, inode: u64, size: u64, cmtime: i64, ids: &[Id], was_read: bool) {
+        if self.mode.disabled {
+            return;
+        }
+        let cmtime = clamped(cmtime);
+        let mut state = self.lock();
+        if was_read {
+            state.newest = state.newest.max(Some(cmtime));
+        } else if let Some(index) = state.records.find(path_hash) {
+            let known = state.records.entry_mut(index);
+            known.age = 0;
+            known.inode = inode;
+            return;
+        }
+        state
+            .records
+            .set(path_hash, 0, inode, size, cmtime.into(), ids.iter().copied());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Mode {
+    fn parse(letters: &str) -> Result<Self> {
+        let has = |letter| letters.contains(letter);
+        let clock = match (has('c'), has('m')) {
+            (true, true) => return Err(Error::value(format!("files cache mode {letters:?} has both ctime and mtime"))),
+            (true, false) => Some(Clock::Ctime),
+            (false, true) => Some(Clock::Mtime),
+            (false, false) => None,
+        };
+        if letters.is_empty() || letters.contains(|letter| !"cmisrd".contains(letter)) {
+            return Err(Error::value(format!(
+                "files cache mode {letters:?} is not made of the letters c m i s r d"
+            )));
+        }
+        let mode = Self {
+            clock,
+            inode: has('i'),
+            size: has('s'),
+            rechunk: has('r'),
+            disabled: has('d'),
+        };
+        if mode.consults() && !mode.size {
+            return Err(Error::value(format!("files cache mode {letters:?} does not compare sizes")));
+        }
+        Ok(mode)
+    }
+
+    /// Whether known records spare reading files.
+    fn consults(self) -> bool {
+        !self.rechunk && !self.disabled
+    }
+}
+
+/// The time as Borg would record it.
+fn clamped(cmtime: i64) -> i64 {
+    cmtime.clamp(0, LAST_TIME)
+}
+
+#[cfg(test)]
+mod tests;
