@@ -2,11 +2,11 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use vinculum_kernels::{Id, index};
+use vinculum_kernels::{Id, index, items};
 
-use crate::chunking::ChunkBatch;
 use crate::errors::IntoPython;
 use crate::ids::{Ids, OneId, joined, listed};
+use crate::items::ItemStream;
 use crate::memory::{Blob, Bytes};
 use crate::segments::SegmentEntries;
 
@@ -205,16 +205,17 @@ impl ChunkIndex {
         PyBytes::new(py, &missing)
     }
 
-    fn claim(&self, py: Python<'_>, chunks: &ChunkBatch) -> PyResult<ChunkBatch> {
-        py.detach(|| self.0.claim(&chunks.0)).into_python().map(ChunkBatch)
-    }
-
     fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<()> {
         py.detach(|| {
             let other = other.0.snapshot();
             self.0.lock().merge(&other)
         })
         .into_python()
+    }
+
+    fn count_items(&self, py: Python<'_>, stream: &ItemStream, data: Blob) -> PyResult<()> {
+        py.detach(|| items::count_items(&mut stream.lock(), &data, &mut self.0.lock()))
+            .into_python()
     }
 
     fn usage(&self, py: Python<'_>) -> UsageTuple {
