@@ -200,6 +200,14 @@ impl ChunkIndex {
         Ok(joined(py, &removed))
     }
 
+    fn add_references(&self, py: Python<'_>, ids: Ids) -> PyResult<()> {
+        py.detach(|| self.0.lock().add_references(ids.as_slice())).into_python()
+    }
+
+    fn csizes(&self, py: Python<'_>, ids: Ids) -> PyResult<Vec<u32>> {
+        py.detach(|| self.0.lock().csizes(ids.as_slice())).into_python()
+    }
+
     fn missing<'py>(&self, py: Python<'py>, ids: Ids) -> Bound<'py, PyBytes> {
         let missing = py.detach(|| self.0.lock().missing(ids.as_slice()));
         PyBytes::new(py, &missing)
