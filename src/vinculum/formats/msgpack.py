@@ -1,0 +1,70 @@
+"""Borg's dialect of msgpack: texts and byte strings are one raw type, the newer binary and extension types do not occur.
+
+Knows the encoding only, not what any map means. Everything read comes back as bytes, int, bool, None, list or dict; whatever is
+not well formed raises ValueError, never anything else.
+"""
+
+from __future__ import annotations
+
+import msgpack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vinculum._native import Blob
+
+
+def pack(value: object) -> bytes:
+    """Encodes `value`; maps keep the order of their dict. `str` is written as its UTF-8 bytes (surrogate escapes undone)."""
+    packed: bytes = msgpack.packb(value, use_bin_type=False, unicode_errors="surrogateescape")
+    return packed
+
+
+def pack_sorted(value: object) -> bytes:
+    """Encodes `value` with the keys of every map in it sorted bytewise: the canonical form that ids are computed over."""
+    return pack(_sorted(value))
+
+
+def unpack(data: Blob) -> object:
+    """The one object that `data` encodes."""
+    return _unpack(data, whole=True)
+
+
+def unpack_first(data: Blob) -> object:
+    """The object that `data` begins with; what follows is ignored."""
+    return _unpack(data, whole=False)
+
+
+def _unpack(data: Blob, *, whole: bool) -> object:
+    view = memoryview(data)
+    # A new unpacker each time: after an error the old one's state is not defined.
+    unpacker = msgpack.Unpacker(None, max_buffer_size=len(view), use_list=True, raw=True, strict_map_key=False, ext_hook=_refuse)
+    try:
+        unpacker.feed(view)
+        value: object = unpacker.unpack()
+    except (ValueError, msgpack.UnpackException) as error:
+        raise ValueError(f"not well formed msgpack: {str(error) or type(error).__name__}") from error
+    except TypeError as error:  # a map or an array as the key of a map
+        raise ValueError(f"not well formed msgpack: {error}") from error
+    if whole and unpacker.tell() != len(view):
+        raise ValueError("not well formed msgpack: something follows the first object")
+    return value
+
+
+def _refuse(code: int, _data: bytes) -> object:
+    raise ValueError(f"extension type {code}")
+
+
+def _sorted(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value, key=_raw)}
+    if isinstance(value, (list, tuple)):
+        return [_sorted(element) for element in value]
+    return value
+
+
+def _raw(key: object) -> bytes:
+    if isinstance(key, str):
+        return key.encode("utf-8", "surrogateescape")
+    if isinstance(key, bytes):
+        return key
+    raise TypeError("only texts and bytes can be keys of a canonical map")

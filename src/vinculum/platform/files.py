@@ -1,0 +1,83 @@
+"""Durable small files: atomic replacement, directory syncs, erasure of secrets.
+
+Every new file gets its mode from the process' umask. Paths may be `str` or `bytes`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vinculum._native import Blob
+
+_ERASE_BLOCK = 1 << 20
+
+
+def write_atomically(path: str | bytes, content: Blob) -> None:
+    """Replaces the file at `path` as a whole; durable on return. Its temporary name is `<path>-XXXXXXXX.tmp`."""
+    target = os.fsencode(path)
+    temporary = b"%s-%s.tmp" % (target, os.urandom(4).hex().encode())
+    try:
+        write_durably(temporary, content)
+        os.rename(temporary, target)
+    except BaseException:
+        remove_if_present(temporary)
+        raise
+    sync_directory(os.path.dirname(target) or b".")
+
+
+def write_durably(path: str | bytes, content: Blob) -> None:
+    """Writes a file (truncating what was there) and waits until its content is on disk. Its directory is not synced."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        write_all(fd, content)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_all(fd: int, *parts: Blob) -> None:
+    """Writes the parts one after the other, however many system calls that takes."""
+    views = [memoryview(part) for part in parts if len(part)]
+    while views:
+        written = os.writev(fd, views)
+        while views and written >= len(views[0]):
+            written -= len(views.pop(0))
+        if written:
+            views[0] = views[0][written:]
+
+
+def sync_directory(path: str | bytes) -> None:
+    """Makes creations, renames and deletions in a directory durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        # Some network file systems cannot sync directories and say so with EINVAL.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(fd)
+
+
+def erase_file(path: str | bytes) -> None:
+    """Overwrites a file with random bytes, unless it has other links, and unlinks it."""
+    with open(path, "r+b", buffering=0) as file:
+        status = os.fstat(file.fileno())
+        if status.st_nlink == 1:
+            left = status.st_size
+            while left > 0:
+                block = min(left, _ERASE_BLOCK)
+                write_all(file.fileno(), os.urandom(block))
+                left -= block
+            os.fsync(file.fileno())
+    os.unlink(path)
+
+
+def remove_if_present(path: str | bytes) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,277 @@
+"""Locks shared with the real programs, in a repository and in a client cache directory.
+
+    lock.exclusive/<host id>.<pid>-<thread>   a directory with the holder's name in it
+    lock.roster                               JSON, who holds shared locks; touched only while holding lock.exclusive
+
+A lock is only ever taken by renaming a complete directory into place: one that is empty protects nothing. Locks of processes
+that are known to be dead are removed, those of other hosts never. Locks live on the file system of the thing they guard and do
+not go through Storage. A Lock is confined to one thread; two Locks of one process do not exclude each other.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+
+from vinculum.errors import LockFailed, LockTimeout, NotLocked, NotMyLock
+from vinculum.platform.identity import host_id, process_is_alive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vinculum.events import Sink
+
+    Locker = tuple[str, int, int]  # host id, process id, thread (always 0)
+
+_READER_POLL_S = 0.2
+_LONGEST_POLL_S = 60.0
+_SHARED, _EXCLUSIVE = "shared", "exclusive"
+
+
+class Lock:
+    """The lock of one directory. `timeout_s` None waits forever, 0 tries once."""
+
+    def __init__(self, directory: str, *, exclusive: bool, timeout_s: float | None = 1.0, sink: Sink | None = None) -> None:
+        self._me: Locker = (host_id(), os.getpid(), 0)
+        self._exclusive = exclusive
+        self._timeout_s = timeout_s
+        self._door = _Door(os.path.join(directory, "lock.exclusive"), self._me, sink)
+        self._roster = _Roster(os.path.join(directory, "lock.roster"))
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether the lock is, or when acquired will be, an exclusive one."""
+        return self._exclusive
+
+    def acquire(self) -> None:
+        """Takes the lock. LockTimeout if others keep it, LockFailed if the file system does not let us."""
+        deadline = self._deadline()
+        if self._exclusive:
+            self._wait_for_readers(deadline)
+            return
+        self._door.acquire(deadline, self._timeout_s)
+        try:
+            self._roster.change(_SHARED, self._me, add=True)
+        finally:
+            self._door.release()
+
+    def release(self) -> None:
+        """Gives the lock back. NotLocked or NotMyLock if somebody broke it meanwhile."""
+        if self._exclusive:
+            if self._door.is_mine():
+                self._roster.change(_EXCLUSIVE, self._me, add=False)
+            self._door.release()
+            return
+        self._door.acquire(self._deadline(), self._timeout_s)
+        try:
+            if not self._roster.change(_SHARED, self._me, add=False):
+                raise NotLocked(self._roster.path)
+        finally:
+            self._door.release()
+
+    def upgrade(self) -> None:
+        """Turns a shared lock into an exclusive one. Others may write in between: whatever was read before is void.
+
+        If that fails, the lock is a shared one still.
+        """
+        if not self._exclusive:
+            self._wait_for_readers(self._deadline(), upgrading=True)
+            self._exclusive = True
+
+    def downgrade(self) -> None:
+        """Turns an exclusive lock into a shared one; nobody can write in between."""
+        if self._exclusive:
+            self._roster.change(_SHARED, self._me, add=True)
+            self._roster.change(_EXCLUSIVE, self._me, add=False)
+            self._exclusive = False
+            self._door.release()
+
+    def _deadline(self) -> float | None:
+        return None if self._timeout_s is None else time.monotonic() + self._timeout_s
+
+    def _wait_for_readers(self, deadline: float | None, *, upgrading: bool = False) -> None:
+        """Returns holding the door, entered as exclusive, with nobody in the list of readers."""
+        while True:
+            self._door.acquire(deadline, self._timeout_s)
+            try:
+                if upgrading:
+                    self._roster.change(_SHARED, self._me, add=False)
+                if not self._roster.load()[_SHARED]:
+                    self._roster.change(_EXCLUSIVE, self._me, add=True)
+                    return
+                if upgrading:
+                    # Between two tries nobody else may believe that we have stopped reading.
+                    self._roster.change(_SHARED, self._me, add=True)
+            except BaseException:
+                self._door.release()
+                raise
+            self._door.release()
+            if deadline is not None and time.monotonic() >= deadline:
+                raise LockTimeout(self._door.path)
+            time.sleep(_READER_POLL_S)
+
+
+def break_lock(directory: str) -> None:
+    """Removes every lock of a directory, whoever holds it."""
+    roster = os.path.join(directory, "lock.roster")
+    if os.path.lexists(roster):
+        os.unlink(roster)
+    door = os.path.join(directory, "lock.exclusive")
+    if os.path.lexists(door):
+        for name in os.listdir(door):
+            os.unlink(os.path.join(door, name))
+        os.rmdir(door)
+
+
+class _Door:
+    """The lock.exclusive directory."""
+
+    def __init__(self, path: str, me: Locker, sink: Sink | None) -> None:
+        self.path = path
+        self._me = me
+        self._sink = sink
+        self._name = f"{me[0]}.{me[1]}-{me[2]:x}"
+
+    def acquire(self, deadline: float | None, timeout_s: float | None) -> None:
+        if self.is_mine():
+            return
+        temporary = f"{self.path}.{os.urandom(4).hex()}.tmp"
+        mine = os.path.join(temporary, self._name)
+        try:
+            os.mkdir(temporary)
+            os.close(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+        except OSError as error:
+            _remove_directory(temporary)
+            raise LockFailed(self.path, error.strerror) from None
+        try:
+            self._move_in(temporary, deadline, timeout_s)
+        except BaseException:
+            _remove_if_present(mine)
+            _remove_directory(temporary)
+            raise
+
+    def _move_in(self, temporary: str, deadline: float | None, timeout_s: float | None) -> None:
+        while True:
+            try:
+                os.rename(temporary, self.path)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise LockFailed(self.path, error.strerror) from None
+            if self._remove_stale():
+                continue
+            now = time.monotonic()
+            if deadline is None or timeout_s is None:
+                time.sleep(1.0)
+            elif now >= deadline:
+                raise LockTimeout(self.path)
+            else:
+                time.sleep(min(timeout_s / 10, _LONGEST_POLL_S, deadline - now))
+
+    def is_mine(self) -> bool:
+        return os.path.lexists(os.path.join(self.path, self._name))
+
+    def release(self) -> None:
+        try:
+            os.unlink(os.path.join(self.path, self._name))
+        except FileNotFoundError:
+            raise (NotMyLock if os.path.lexists(self.path) else NotLocked)(self.path) from None
+        _remove_directory(self.path)
+
+    def _remove_stale(self) -> bool:
+        """Removes the names of dead processes; True if nobody is left."""
+        try:
+            names = os.listdir(self.path)
+        except OSError:
+            return False
+        alive = False
+        for name in names:
+            locker = _parse_name(name)
+            if locker is None or not _is_stale(locker):
+                alive = True
+                continue
+            _remove_if_present(os.path.join(self.path, name))
+            if self._sink is not None:
+                self._sink.warning(f"Removed the lock that process {locker[1]} left behind when it died: {self.path}")
+        if not alive:
+            _remove_directory(self.path)
+        return not alive
+
+
+class _Roster:
+    """The lock.roster file. Its users hold the door."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def load(self) -> dict[str, list[Locker]]:
+        """Who holds which kind of lock, without those that are dead."""
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                content = json.loads(file.readall())
+            return {
+                kind: [locker for host, pid, thread in content.get(kind, ()) if not _is_stale(locker := (host, pid, thread))]
+                for kind in (_SHARED, _EXCLUSIVE)
+            }
+        except FileNotFoundError:
+            pass
+        except (ValueError, TypeError, AttributeError):
+            pass  # the real programs take a torn roster for an empty one
+        return {_SHARED: [], _EXCLUSIVE: []}
+
+    def change(self, kind: str, locker: Locker, *, add: bool) -> bool:
+        """Adds or removes a locker; False if there was nothing to remove."""
+        roster = self.load()
+        known = locker in roster[kind]
+        if add and not known:
+            roster[kind].append(locker)
+        elif not add and known:
+            roster[kind].remove(locker)
+        if any(roster.values()):
+            self._save(roster)
+        else:
+            _remove_if_present(self.path)
+        return add or known
+
+    def _save(self, roster: dict[str, list[Locker]]) -> None:
+        # By rename, since a crash in the middle would forget other readers.
+        temporary = f"{self.path}.{os.urandom(4).hex()}.tmp"
+        try:
+            with open(temporary, "x", encoding="utf-8") as file:
+                file.write(json.dumps(roster))
+            os.rename(temporary, self.path)
+        except OSError as error:
+            _remove_if_present(temporary)
+            raise LockFailed(self.path, error.strerror) from None
+
+
+def _parse_name(name: str) -> Locker | None:
+    rest, dash, thread = name.rpartition("-")
+    host, dot, pid = rest.rpartition(".")
+    if not dash or not dot:
+        return None
+    try:
+        return host, int(pid), int(thread, 16)
+    except ValueError:
+        return None
+
+
+def _is_stale(locker: Locker) -> bool:
+    host, pid, thread = locker
+    return host == host_id() and thread == 0 and not process_is_alive(pid)
+
+
+def _remove_if_present(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _remove_directory(path: str) -> None:
+    try:
+        os.rmdir(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise

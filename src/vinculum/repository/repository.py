@@ -1,0 +1,388 @@
+"""A repository in a local directory: the transactional store that all backups end in.
+
+Use it as a context manager: entering takes the lock, leaving gives it back and forgets what was not committed. Whatever
+happens at any point, the repository is found in the state of its last commit. Confined to one thread at a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from vinculum.errors import (
+    AtticRepository,
+    CheckNeeded,
+    Error,
+    InsufficientFreeSpace,
+    IntegrityError,
+    LockFailed,
+    ObjectNotFound,
+    PathPermissionDenied,
+    RepositoryDoesNotExist,
+)
+from vinculum.repository.config import read_config, write_config
+from vinculum.repository.creation import create_directory, fill_directory
+from vinculum.repository.index_files import IndexFiles
+from vinculum.repository.locking import Lock
+from vinculum.repository.quota import check_free_space
+from vinculum.repository.segment_writer import SegmentWriter
+from vinculum.repository.segments import ATTIC_MAGIC, Segments
+from vinculum.repository.state import State, load_missing_hints, load_state
+from vinculum.repository.storage import LocalStorage, delete_tree, replace_file
+from vinculum.repository.transaction import Transaction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from vinculum._native import Blob, Bytes, RepositoryIndex, SealedBatch
+    from vinculum.events import Sink
+    from vinculum.repository.config import RepositoryConfig
+    from vinculum.repository.hints import Hints
+    from vinculum.repository.storage import Storage
+
+_NONCE_NAME = "nonce"
+
+
+class Repository:
+    """Implements `store.Store`. Everything that may write needs `exclusive`; `lock=False` is for reading only."""
+
+    config: RepositoryConfig
+    append_only: bool
+    id: bytes
+
+    @classmethod
+    def create(
+        cls,
+        path: str,
+        *,
+        append_only: bool = False,
+        storage_quota: int = 0,
+        make_parent_dirs: bool = False,
+        storage: Storage | None = None,
+    ) -> None:
+        """Makes a new, empty repository with a random id. Open it afterwards to use it."""
+        path = os.path.abspath(path)
+        create_directory(path, make_parent_dirs=make_parent_dirs)
+        fill_directory(storage or LocalStorage(path), append_only=append_only, storage_quota=storage_quota)
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        exclusive: bool = False,
+        lock: bool = True,
+        lock_wait: float | None = 1.0,
+        append_only: bool = False,
+        storage_quota: int | None = None,
+        storage: Storage | None = None,
+        sink: Sink | None = None,
+    ) -> None:
+        """Opens nothing yet. `append_only` adds to the config, `storage_quota` overrides it; `lock_wait` is in seconds."""
+        self.path = os.path.abspath(path)
+        self._storage = storage or LocalStorage(self.path)
+        self._lock = Lock(self.path, exclusive=exclusive, timeout_s=lock_wait, sink=sink) if lock else None
+        self._forced_append_only = append_only
+        self._given_quota = storage_quota
+        self._sink = sink
+        self._files = IndexFiles(self._storage, sink)
+        self._state: State | None = None
+        self._transaction: Transaction | None = None
+        self._disk_is_full = False
+
+    # -- opening and closing -------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        if not os.path.isdir(self.path):
+            raise RepositoryDoesNotExist(self.path)
+        try:
+            # Before locking, so as not to put locks into directories that are no repositories.
+            read_config(self._storage, self.path)
+        except PermissionError:
+            raise PathPermissionDenied(self.path) from None
+        if self._lock is not None:
+            self._lock.acquire()
+        try:
+            self._open()
+        except BaseException:
+            if self._lock is not None:
+                self._lock.release()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, OSError):
+            self._note(error)
+        self.close()
+
+    def close(self) -> None:
+        """Forgets what was not committed, closes all files and gives the lock back."""
+        try:
+            self.rollback()
+            self._segments.close()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def destroy(self) -> None:
+        """Deletes the whole repository and closes it. Refused if it is append-only."""
+        self._require_exclusive()
+        if self.append_only:
+            raise Error(f"Repository {self.path} is append-only and cannot be deleted.")
+        self.rollback()
+        self._segments.close()
+        # The config first: half a repository must not look like one. It may hold a key, hence erased.
+        self._storage.erase("config")
+        for name in self._storage.list(""):
+            if not name.startswith("lock."):
+                delete_tree(self._storage, name)
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+        for name in self._storage.list(""):
+            delete_tree(self._storage, name)
+        self._storage.remove_directory("")
+
+    def _open(self) -> None:
+        self.config = read_config(self._storage, self.path)
+        self.id = self.config.id
+        self.append_only = self.config.append_only or self._forced_append_only
+        self._quota = self.config.storage_quota if self._given_quota is None else self._given_quota
+        self._segments = Segments(self._storage, self.config.segments_per_dir)
+        last = self._segments.find_last()
+        if last is not None and self._segments.magic(last) == ATTIC_MAGIC:
+            raise AtticRepository(self.path)
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def get(self, id: bytes) -> Bytes:
+        position = self._index().get(id)
+        if position is None:
+            raise ObjectNotFound(id.hex(), self.path)
+        segment, offset = position
+        return self._read(segment, id, [offset])[0]
+
+    def get_many(self, ids: bytes) -> list[Bytes]:
+        positions = self._index().get_many(ids)
+        by_segment: dict[int, list[tuple[int, int]]] = {}
+        for at, position in enumerate(positions):
+            if position is None:
+                raise ObjectNotFound(ids[at * 32 : at * 32 + 32].hex(), self.path)
+            by_segment.setdefault(position[0], []).append((position[1], at))
+        objects: dict[int, Bytes] = {}
+        for segment, wanted in sorted(by_segment.items()):
+            wanted.sort()
+            places = [at for _, at in wanted]
+            offsets = [offset for offset, _ in wanted]
+            stored = self._read(segment, b"".join([ids[at * 32 : at * 32 + 32] for at in places]), offsets)
+            objects.update(zip(places, stored, strict=True))
+        return [objects[at] for at in range(len(positions))]
+
+    def _read(self, segment: int, ids: bytes, offsets: list[int]) -> list[Bytes]:
+        try:
+            return self._segments.read(segment, ids, offsets)
+        except FileNotFoundError:
+            raise CheckNeeded(self.path) from None
+
+    def list(self, limit: int | None = None, marker: bytes | None = None) -> list[bytes]:
+        return self._index().ids(marker, limit)
+
+    def __len__(self) -> int:
+        return len(self._index())
+
+    def __contains__(self, id: bytes, /) -> bool:
+        return id in self._index()
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def put(self, id: bytes, data: Blob) -> None:
+        transaction = self._begin()
+        try:
+            transaction.put(id, data)
+        except OSError as error:
+            self._note(error)
+            raise
+
+    def put_many(self, sealed: SealedBatch) -> None:
+        transaction = self._begin()
+        try:
+            transaction.put_many(sealed)
+        except OSError as error:
+            self._note(error)
+            raise
+
+    def delete(self, id: bytes) -> None:
+        transaction = self._begin()
+        try:
+            found = transaction.delete(id)
+        except OSError as error:
+            self._note(error)
+            raise
+        if not found:
+            raise ObjectNotFound(id.hex(), self.path)
+
+    def commit(self) -> None:
+        transaction = self._transaction
+        if transaction is None:
+            return
+        try:
+            transaction.raise_if_doomed()
+            self._check_free_space(transaction)
+            committed = transaction.commit()
+        except BaseException as error:
+            self._note(error)
+            self.rollback()
+            raise
+        # From here on the transaction counts. If the files fail, the next one to open the repository replays it.
+        self._transaction = self._state = None
+        self._save(committed, transaction.index, transaction.hints)
+        self._state = State(committed, transaction.index, transaction.hints)
+
+    def rollback(self) -> None:
+        transaction, self._transaction = self._transaction, None
+        if transaction is None:
+            return
+        state, self._state = self._state, None
+        transaction.close()
+        if self._disk_is_full:
+            self._disk_is_full = False
+            last = -1 if state is None or state.transaction is None else state.transaction
+            try:
+                self._segments.remove_after(last)
+            except OSError:
+                pass  # the next transaction tries again
+
+    def _begin(self) -> Transaction:
+        if self._transaction is not None:
+            return self._transaction
+        self._require_exclusive()
+        state = self._state_for_writing()
+        first = 0
+        if state.transaction is not None:
+            self._segments.remove_after(state.transaction)
+            first = state.transaction + 1
+        elif self._segments.find_last() is not None:
+            # Segments without any COMMIT: they may be all that is left of something, so they are not ours to remove.
+            raise CheckNeeded(self.path)
+        assert state.hints is not None
+        state.hints.forget_shadows_after(first - 1)
+        writer = SegmentWriter(self._storage, self._segments, first, self.config.max_segment_size)
+        self._transaction = Transaction(state.index, state.hints, self._segments, writer, self._quota)
+        return self._transaction
+
+    def _check_free_space(self, transaction: Transaction) -> None:
+        check_free_space(
+            self._storage,
+            self._segments,
+            transaction.hints,
+            len(transaction.index.save()),
+            self.config,
+            append_only=self.append_only,
+        )
+
+    def _note(self, error: BaseException) -> None:
+        """Remembers that the disk is full: the leftovers of this transaction are then removed at once."""
+        if isinstance(error, InsufficientFreeSpace) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+            self._disk_is_full = True
+
+    def _require_exclusive(self) -> None:
+        if self._lock is None or not self._lock.is_exclusive:
+            raise LockFailed(self.path, "writing needs an exclusive lock")
+
+    # -- committed state -----------------------------------------------------------------------------------------------
+
+    def _index(self) -> RepositoryIndex:
+        if self._state is None:
+            self._state = self._load(for_writing=False)
+        return self._state.index
+
+    def _state_for_writing(self) -> State:
+        if self._state is not None:
+            try:
+                load_missing_hints(self._state, self._segments, self._files)
+            except IntegrityError as error:
+                self._warn(f"Rebuilding index and hints of the repository: {error}")
+                assert self._state.transaction is not None
+                self._files.remove(self._state.transaction)
+                self._state = None
+        if self._state is None:
+            self._state = self._load(for_writing=True)
+        return self._state
+
+    def _load(self, *, for_writing: bool) -> State:
+        """Finds the committed state; where index files lag behind, it is replayed and (under a lock) saved."""
+        may_replay = self._lock is None or self._lock.is_exclusive
+        state = load_state(self._segments, self._files, self.path, with_hints=for_writing, may_replay=may_replay)
+        if state is not None:
+            return state if self._lock is None else self._keep(state, for_writing=for_writing)
+        assert self._lock is not None
+        self._lock.upgrade()
+        try:
+            # Others may have written before we got the lock.
+            self._segments.close()
+            state = load_state(self._segments, self._files, self.path, with_hints=for_writing, may_replay=True)
+            assert state is not None
+            return self._keep(state, for_writing=for_writing)
+        finally:
+            self._lock.downgrade()
+
+    def _keep(self, state: State, *, for_writing: bool) -> State:
+        """Saves a state that was replayed, and commits it anew if that was due to damage met while reading."""
+        if not state.is_replayed:
+            return state
+        assert state.transaction is not None
+        assert state.hints is not None
+        if state.damage:
+            self._warn(f"Rebuilding index and hints of the repository: {state.damage}")
+            self._files.remove(state.transaction)
+        self._save(state.transaction, state.index, state.hints)
+        state.is_replayed = False
+        if state.damage and not for_writing:
+            self._state = state
+            self._begin()
+            self.commit()
+            state = self._state
+        return state
+
+    def _save(self, transaction: int, index: RepositoryIndex, hints: Hints) -> None:
+        if self.append_only:
+            self._files.log_transaction(transaction)
+        self._files.save(transaction, index, hints)
+
+    def _warn(self, text: str) -> None:
+        if self._sink is not None:
+            self._sink.warning(text)
+
+    # -- small things kept in the repository ---------------------------------------------------------------------------
+
+    def load_key(self) -> bytes:
+        return self.config.values.get("key", "").strip().encode()
+
+    def save_key(self, data: bytes) -> None:
+        self.config.values["key"] = data.decode()
+        try:
+            write_config(self._storage, self.config, sink=self._sink)
+        except PermissionError:
+            if self._lock is not None:
+                raise
+            self._warn(f"No permission to change the config of repository {self.path}.")
+
+    def get_free_nonce(self) -> int | None:
+        try:
+            text = self._storage.read(_NONCE_NAME).strip()
+        except FileNotFoundError:
+            return None
+        try:
+            if len(text) != 16:
+                raise ValueError(text)
+            return int.from_bytes(bytes.fromhex(text.decode("ascii")), "big")
+        except ValueError:
+            raise IntegrityError(f"malformed nonce file in repository {self.path}") from None
+
+    def commit_nonce_reservation(self, next_unreserved: int, start_nonce: int | None) -> None:
+        self._require_exclusive()
+        found = self.get_free_nonce()
+        if found != start_nonce:
+            raise Error(f"Somebody else reserved counters of repository {self.path} (expected {start_nonce}, found {found}).")
+        replace_file(self._storage, _NONCE_NAME, f"{next_unreserved:016x}".encode())

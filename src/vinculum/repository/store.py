@@ -1,0 +1,65 @@
+"""What the layers above may ask of a repository, local or remote, and the one key that means something to it.
+
+Consumers rely on these methods only. A store is confined to one thread at a time.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from vinculum._native import Blob, Bytes, SealedBatch
+else:
+    Protocol = object
+
+MANIFEST_KEY = bytes(32)
+
+
+class Store(Protocol):
+    """A transactional map from ids (32 bytes) to stored objects."""
+
+    @property
+    def id(self) -> bytes: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def append_only(self) -> bool: ...
+
+    def get(self, id: bytes) -> Bytes:
+        """One stored object. ObjectNotFound if there is none."""
+
+    def get_many(self, ids: bytes) -> list[Bytes]:
+        """The objects of n ids end to end, in that order. ObjectNotFound names the first that is missing."""
+
+    def put(self, id: bytes, data: Blob) -> None:
+        """Stores one object, replacing what was there."""
+
+    def put_many(self, sealed: SealedBatch) -> None:
+        """Stores a batch of objects with distinct ids; cheap if all of them are new."""
+
+    def delete(self, id: bytes) -> None:
+        """Removes one object. ObjectNotFound if there is none."""
+
+    def commit(self) -> None:
+        """Makes everything since the last commit permanent; nothing happens if nothing was changed."""
+
+    def rollback(self) -> None:
+        """Forgets everything since the last commit."""
+
+    def list(self, limit: int | None = None, marker: bytes | None = None) -> list[bytes]:
+        """Up to `limit` ids in a stable order, after `marker`."""
+
+    def __len__(self) -> int: ...
+    def __contains__(self, id: bytes, /) -> bool: ...
+
+    def load_key(self) -> bytes:
+        """The key blob kept in the repository, empty if there is none."""
+
+    def save_key(self, data: bytes) -> None: ...
+
+    def get_free_nonce(self) -> int | None:
+        """The first counter that was not reserved yet, None if none ever was."""
+
+    def commit_nonce_reservation(self, next_unreserved: int, start_nonce: int | None) -> None:
+        """Reserves counters up to `next_unreserved` if the first free one still is `start_nonce`."""

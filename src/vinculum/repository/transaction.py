@@ -1,0 +1,108 @@
+"""One write transaction: entries appended to segments, with index and hints kept in step in memory.
+
+Nothing of it counts before `commit` has returned. An operation that was interrupted halfway (disk error, signal) leaves
+memory and segment apart; the transaction is spoilt then and only a rollback helps.
+"""
+
+from __future__ import annotations
+
+from vinculum.errors import Error, IntegrityError, StorageQuotaExceeded
+from vinculum.repository.quota import check_quota
+from vinculum.repository.segments import COMMIT_ENTRY, KEYED_SIZE, MAX_DATA
+from vinculum.repository.store import MANIFEST_KEY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vinculum._native import Blob, RepositoryIndex, SealedBatch
+    from vinculum.repository.hints import Hints
+    from vinculum.repository.segment_writer import SegmentWriter
+    from vinculum.repository.segments import Segments
+
+
+class Transaction:
+    """Confined to one thread."""
+
+    __slots__ = ("_quota", "_segments", "_whole", "_writer", "doom", "hints", "index")
+
+    def __init__(self, index: RepositoryIndex, hints: Hints, segments: Segments, writer: SegmentWriter, quota: int) -> None:
+        self.index = index
+        self.hints = hints
+        self._segments = segments
+        self._writer = writer
+        self._quota = quota
+        self._whole = True
+        self.doom: Error | None = None
+
+    def put(self, id: bytes, data: Blob) -> None:
+        if len(data) > MAX_DATA:
+            raise IntegrityError(f"an object of {len(data)} bytes is too large to be stored (limit: {MAX_DATA})")
+        whole, self._whole = self._whole, False
+        position = self.index.get(id)
+        if position is not None:
+            self._delete(id, *position)
+        segment, offset = self._writer.put(id, data)
+        self.hints.count_puts(segment, 1, KEYED_SIZE + len(data))
+        self.index.set(id, segment, offset)
+        self._whole = whole
+        self._check_quota()
+
+    def put_many(self, sealed: SealedBatch) -> None:
+        """Stores a batch of distinct ids, one write per segment if none of them is known yet."""
+        ids = sealed.ids()
+        if MANIFEST_KEY in ids or self.index.any_known(ids):
+            for at in range(len(sealed)):
+                self.put(ids[at * 32 : at * 32 + 32], sealed.object(at))
+            return
+        whole, self._whole = self._whole, False
+        expected = len(self.index) + len(sealed)
+        start = 0
+        while start < len(sealed):
+            segment, offset, stop = self._writer.put_many(sealed, start)
+            offsets = sealed.offsets(start, stop, offset)
+            self.index.set_many(ids[start * 32 : stop * 32], segment, offsets)
+            self.hints.count_puts(segment, stop - start, len(sealed.entries(start, stop)))
+            start = stop
+        if len(self.index) != expected:
+            raise ValueError("a batch of stored objects holds an id twice")
+        self._whole = whole
+        self._check_quota()
+
+    def delete(self, id: bytes) -> bool:
+        """Removes an object; False if there is none."""
+        whole, self._whole = self._whole, False
+        position = self.index.pop(id)
+        if position is not None:
+            self._delete(id, *position)
+        self._whole = whole
+        return position is not None
+
+    def commit(self) -> int:
+        """Writes the COMMIT; returns the number of the transaction. The caller has checked `raise_if_doomed`."""
+        segment = self._writer.commit()
+        self.hints.count_puts(segment, 0, 0)
+        self.hints.free(segment, len(COMMIT_ENTRY))
+        return segment
+
+    def raise_if_doomed(self) -> None:
+        """Raises what makes a commit impossible, if anything does."""
+        if self.doom is not None:
+            raise self.doom
+        if not self._whole:
+            raise Error("The transaction was interrupted and cannot be committed.")
+
+    def close(self) -> None:
+        """Closes the open segment as it is."""
+        self._writer.close()
+
+    def _delete(self, id: bytes, segment: int, offset: int) -> None:
+        self.hints.supersede(id, segment, self._segments.entry_size(segment, offset))
+        landed = self._writer.delete(id)
+        self.hints.count_puts(landed, 0, 0)
+        self.hints.free(landed, KEYED_SIZE)
+
+    def _check_quota(self) -> None:
+        try:
+            check_quota(self._quota, self.hints.quota_use)
+        except StorageQuotaExceeded as error:
+            self.doom = error
+            raise
