@@ -245,6 +245,10 @@ class ChunkIndex:
     def set(self, id: bytes, refcount: int, size: int, csize: int) -> None: ...
     def add(self, id: bytes, refcount: int, size: int, csize: int) -> int:
         """Raises the count by `refcount` (inserting if absent; a csize or size of 0 is completed); returns the new count."""
+    def add_references(self, ids: bytes) -> None:
+        """Raises the count of each id by one. KeyError if one is absent."""
+    def csizes(self, ids: bytes) -> list[int]:
+        """The stored size of each id. KeyError if one is absent."""
     def remove_references(self, ids: bytes) -> bytes:
         """Lowers the count of each id by one; returns the ids that reached zero and were removed. KeyError if absent."""
     def missing(self, ids: bytes) -> bytes:

@@ -2,10 +2,11 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use vinculum_kernels::{Id, index};
+use vinculum_kernels::{Id, index, items};
 
 use crate::errors::IntoPython;
 use crate::ids::{Ids, OneId, joined, listed};
+use crate::items::ItemStream;
 use crate::memory::{Blob, Bytes};
 use crate::segments::SegmentEntries;
 
@@ -199,6 +200,14 @@ impl ChunkIndex {
         Ok(joined(py, &removed))
     }
 
+    fn add_references(&self, py: Python<'_>, ids: Ids) -> PyResult<()> {
+        py.detach(|| self.0.lock().add_references(ids.as_slice())).into_python()
+    }
+
+    fn csizes(&self, py: Python<'_>, ids: Ids) -> PyResult<Vec<u32>> {
+        py.detach(|| self.0.lock().csizes(ids.as_slice())).into_python()
+    }
+
     fn missing<'py>(&self, py: Python<'py>, ids: Ids) -> Bound<'py, PyBytes> {
         let missing = py.detach(|| self.0.lock().missing(ids.as_slice()));
         PyBytes::new(py, &missing)
@@ -210,6 +219,11 @@ impl ChunkIndex {
             self.0.lock().merge(&other)
         })
         .into_python()
+    }
+
+    fn count_items(&self, py: Python<'_>, stream: &ItemStream, data: Blob) -> PyResult<()> {
+        py.detach(|| items::count_items(&mut stream.lock(), &data, &mut self.0.lock()))
+            .into_python()
     }
 
     fn usage(&self, py: Python<'_>) -> UsageTuple {

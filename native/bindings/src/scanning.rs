@@ -1,7 +1,76 @@
-//! (being written)
+//! `DirectoryListing`, `scan_root`, `scan_directory`.
+
+use std::sync::Arc;
 
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use vinculum_kernels::scanning::{self, Listing};
 
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use crate::errors::IntoPython;
+
+#[pyclass(frozen, module = "vinculum._native")]
+pub struct DirectoryListing(pub Arc<Listing>);
+
+#[pymethods]
+impl DirectoryListing {
+    fn __len__(&self) -> usize {
+        self.0.entries.len()
+    }
+
+    #[getter]
+    fn path<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.path())
+    }
+
+    fn names<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        let names = self.0.entries.iter();
+        names.map(|entry| PyBytes::new(py, entry.name.as_bytes())).collect()
+    }
+
+    fn paths<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        let entries = self.0.entries.iter();
+        entries.map(|entry| PyBytes::new(py, &self.0.walked(entry))).collect()
+    }
+
+    fn kinds<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let kinds: Vec<u8> = self.0.entries.iter().map(|entry| entry.stat.kind()).collect();
+        PyBytes::new(py, &kinds)
+    }
+
+    fn devices(&self) -> Vec<u64> {
+        self.0.entries.iter().map(|entry| entry.stat.dev).collect()
+    }
+
+    fn inode(&self, index: usize) -> PyResult<u64> {
+        self.0.entry(index).map(|entry| entry.stat.ino).into_python()
+    }
+
+    fn nodump(&self, py: Python<'_>) -> Vec<usize> {
+        py.detach(|| self.0.nodump())
+    }
+
+    fn failures<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyBytes>, i32)> {
+        let failures = self.0.failures.iter();
+        failures
+            .map(|(path, error)| (PyBytes::new(py, path), error.raw_os_error()))
+            .collect()
+    }
+}
+
+#[pyfunction]
+fn scan_root(py: Python<'_>, path: &[u8], archived: &[u8]) -> PyResult<DirectoryListing> {
+    let listing = py.detach(|| scanning::scan_root(path, archived)).into_python()?;
+    Ok(DirectoryListing(Arc::new(listing)))
+}
+
+#[pyfunction]
+fn scan_directory(py: Python<'_>, listing: &DirectoryListing, index: usize) -> PyResult<DirectoryListing> {
+    let listing = py.detach(|| scanning::scan_directory(&listing.0, index)).into_python()?;
+    Ok(DirectoryListing(Arc::new(listing)))
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<DirectoryListing>()?;
+    module.add_function(wrap_pyfunction!(scan_root, module)?)?;
+    module.add_function(wrap_pyfunction!(scan_directory, module)?)
 }

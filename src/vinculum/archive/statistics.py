@@ -25,16 +25,11 @@ class Statistics:
         self.deduplicated_size = deduplicated_size
         self.nfiles = nfiles
 
-    def add(self, size: int, csize: int, *, unique: bool) -> None:
-        """Counts one reference to a chunk; `unique` if nothing else refers to it."""
-        self.original_size += size
-        self.compressed_size += csize
-        if unique:
-            self.deduplicated_size += csize
-
-    def subtract(self, size: int, csize: int, *, unique: bool) -> None:
-        """Takes one reference back."""
-        self.add(-size, -csize, unique=unique)
+    def add_files(self, nfiles: int, original_size: int, compressed_size: int) -> None:
+        """Counts files that went into the archive, whether their content was new or not."""
+        self.nfiles += nfiles
+        self.original_size += original_size
+        self.compressed_size += compressed_size
 
     def __add__(self, other: Statistics) -> Statistics:
         return Statistics(*(mine + theirs for mine, theirs in zip(self._counts(), other._counts(), strict=True)))

@@ -137,6 +137,22 @@ impl ChunkTable {
         Ok(removed)
     }
 
+    /// Raises the count of every id by one; fails without change if one is absent.
+    pub fn add_references(&mut self, ids: &[Id]) -> Result<()> {
+        if let Some(id) = ids.iter().find(|id| self.get(id).is_none()) {
+            return Err(absent(id));
+        }
+        for id in ids {
+            self.add_reference(id);
+        }
+        Ok(())
+    }
+
+    /// The stored size of every id.
+    pub fn csizes(&mut self, ids: &[Id]) -> Result<Vec<u32>> {
+        ids.iter().map(|id| self.get(id).map(|(_, _, csize)| csize).ok_or_else(|| absent(id))).collect()
+    }
+
     /// One byte per id: 1 if it is not in the index, else 0.
     pub fn missing(&mut self, ids: &[Id]) -> Vec<u8> {
         ids.iter().map(|id| u8::from(self.get(id).is_none())).collect()

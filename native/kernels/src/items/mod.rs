@@ -1,1 +1,18 @@
-//! (being written)
+//! The item stream: Borg's msgpack dialect, items as typed values, streaming decoding, canonical encoding.
+//!
+//! No file access and no index in here. Invariant: memory is allocated for bytes that have arrived, never for a length that a
+//! damaged stream merely claims.
+
+pub mod acl;
+mod counting;
+mod decoder;
+mod fields;
+mod framing;
+mod item;
+pub mod msgpack;
+
+pub use counting::count_items;
+pub use decoder::ItemDecoder;
+pub use fields::{Field, Value, write_map};
+pub use framing::{ItemFrames, MAX_ITEM_BYTES};
+pub use item::{Item, Xattrs, chunk_entry};

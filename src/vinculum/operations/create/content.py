@@ -36,7 +36,7 @@ class ChunkStore:
         self._store.put_many(sealed)
         self.index.settle(sealed)
         if counted:
-            self.statistics.deduplicated += sum(sealed.sizes())
+            self.statistics.deduplicated_size += sum(sealed.sizes())
 
     def add(self, chunks: _native.ChunkBatch, *, counted: bool = True) -> None:
         """References all chunks, storing those that are new."""
@@ -68,8 +68,8 @@ class ContentReader:
 
     def read(
         self, fd: int, checkpoint_is_due: Callable[[], bool], save_part: Callable[[int, _native.ChunkList], None]
-    ) -> tuple[_native.ChunkList, int]:
-        """The content of `fd` and the number of parts saved on the way.
+    ) -> _native.ChunkList:
+        """The content of `fd`.
 
         `save_part(number, chunks)` archives the chunks since the previous part and makes a checkpoint.
         ContentUnreadable if reading fails: then the chunks that no part holds are released again.
@@ -97,4 +97,4 @@ class ContentReader:
                 save_part(parts, content.part(saved, len(content)))
             # The parts hold references of their own, and the complete file gets its own too.
             self._chunks.index.add_references(content.ids())
-        return content, parts
+        return content

@@ -130,9 +130,7 @@ class Intake:
             batch.fail_large(large, error.errno or 0)
             return
         try:
-            content, parts = self._content.read(fd, self._writer.checkpoint_is_due, save_part)
-            batch.finish_large(large, fd, content)
-            self._chunks.statistics.add_parts(parts, content)
+            batch.finish_large(large, fd, self._content.read(fd, self._writer.checkpoint_is_due, save_part))
         except ContentUnreadable as failure:
             batch.fail_large(large, failure.errno)
         finally:
@@ -155,7 +153,8 @@ class Intake:
             self._report_files(statuses, paths, notes)
         if self._sink.wants_progress and paths:
             totals = self._chunks.statistics
-            self._sink.archive_progress(totals.original, totals.compressed, totals.deduplicated, totals.nfiles, paths[-1])
+            sizes = totals.original_size, totals.compressed_size, totals.deduplicated_size
+            self._sink.archive_progress(*sizes, totals.nfiles, paths[-1])
 
     def _report_files(self, statuses: str, paths: list[bytes], notes: list[tuple[int, str, bytes]]) -> None:
         """One status per file in the order of the walk; a directory's comes when it is done, from the notes."""

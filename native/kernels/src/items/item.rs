@@ -1,0 +1,193 @@
+//! An item as typed fields, from and to its packed map.
+
+use std::collections::BTreeMap;
+
+use crate::Id;
+use crate::chunking::ChunkList;
+use crate::errors::{Error, Result};
+
+use super::fields::{Field, Value, write_map};
+use super::msgpack::Reader;
+
+/// Extended attributes by name; None stands for an empty value.
+pub type Xattrs = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// One archived file. Fields that were absent are None; for `user` and `group`, Some(None) is a stored nil.
+#[derive(Clone, Default)]
+pub struct Item {
+    pub path: Vec<u8>,
+    pub mode: Option<i64>,
+    pub uid: Option<i64>,
+    pub gid: Option<i64>,
+    pub user: Option<Option<Vec<u8>>>,
+    pub group: Option<Option<Vec<u8>>>,
+    pub mtime: Option<i128>,
+    pub atime: Option<i128>,
+    pub ctime: Option<i128>,
+    pub birthtime: Option<i128>,
+    pub size: Option<u64>,
+    pub source: Option<Vec<u8>>,
+    pub rdev: Option<u64>,
+    pub hardlink_master: Option<bool>,
+    pub chunks: Option<ChunkList>,
+    pub chunks_healthy: Option<ChunkList>,
+    pub xattrs: Option<Xattrs>,
+    pub acl_access: Option<Vec<u8>>,
+    pub acl_default: Option<Vec<u8>>,
+    pub bsdflags: Option<i64>,
+    pub part: Option<i64>,
+    /// Key and packed value of every field that this program does not know.
+    pub unknown: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Item {
+    /// From the packed bytes of one complete map.
+    pub fn parse(packed: &[u8]) -> Result<Self> {
+        let mut item = Self::default();
+        let mut has_path = false;
+        let mut reader = Reader::new(packed);
+        for _ in 0..reader.map()? {
+            let key = reader.raw()?;
+            has_path |= key == b"path";
+            item.parse_field(key, &mut reader).map_err(|error| {
+                Error::integrity(format!(
+                    "item field {}: {error}",
+                    String::from_utf8_lossy(&key[..key.len().min(40)])
+                ))
+            })?;
+        }
+        if !has_path {
+            return Err(Error::integrity("an item has no path"));
+        }
+        Ok(item)
+    }
+
+    fn parse_field(&mut self, key: &[u8], reader: &mut Reader) -> Result<()> {
+        match key {
+            b"path" => self.path = reader.raw()?.to_vec(),
+            b"mode" => self.mode = Some(narrow(reader.int()?)?),
+            b"uid" => self.uid = optional(reader, |reader| narrow(reader.int()?))?,
+            b"gid" => self.gid = optional(reader, |reader| narrow(reader.int()?))?,
+            b"user" => self.user = Some(optional(reader, text)?),
+            b"group" => self.group = Some(optional(reader, text)?),
+            b"mtime" => self.mtime = Some(reader.time()?),
+            b"atime" => self.atime = optional(reader, Reader::time)?,
+            b"ctime" => self.ctime = optional(reader, Reader::time)?,
+            b"birthtime" => self.birthtime = optional(reader, Reader::time)?,
+            b"size" => self.size = optional(reader, |reader| narrow(reader.int()?))?,
+            b"source" => self.source = optional(reader, text)?,
+            b"rdev" => self.rdev = optional(reader, |reader| narrow(reader.int()?))?,
+            b"hardlink_master" => self.hardlink_master = optional(reader, Reader::bool)?,
+            b"chunks" => self.chunks = optional(reader, chunk_list)?,
+            b"chunks_healthy" => self.chunks_healthy = optional(reader, chunk_list)?,
+            b"xattrs" => self.xattrs = optional(reader, xattrs)?,
+            b"acl_access" => self.acl_access = optional(reader, text)?,
+            b"acl_default" => self.acl_default = optional(reader, text)?,
+            b"bsdflags" => self.bsdflags = optional(reader, |reader| narrow(reader.int()?))?,
+            b"part" => self.part = optional(reader, |reader| narrow(reader.int()?))?,
+            _ => {
+                self.unknown.insert(key.to_vec(), reader.skip()?.to_vec());
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the item as a canonical map.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let int = |value: &Option<i64>| value.map(Value::Int);
+        let uint = |value: &Option<u64>| value.map(Value::Uint);
+        let time = |value: &Option<i128>| value.map(Value::Time);
+        let known: [(&[u8], Option<Value>); 21] = [
+            (b"acl_access", self.acl_access.as_deref().map(Value::Raw)),
+            (b"acl_default", self.acl_default.as_deref().map(Value::Raw)),
+            (b"atime", time(&self.atime)),
+            (b"birthtime", time(&self.birthtime)),
+            (b"bsdflags", int(&self.bsdflags)),
+            (b"chunks", self.chunks.as_ref().map(chunks_value)),
+            (b"chunks_healthy", self.chunks_healthy.as_ref().map(chunks_value)),
+            (b"ctime", time(&self.ctime)),
+            (b"gid", int(&self.gid)),
+            (
+                b"group",
+                self.group.as_ref().map(|name| name.as_deref().map_or(Value::Nil, Value::Raw)),
+            ),
+            (b"hardlink_master", self.hardlink_master.map(Value::Bool)),
+            (b"mode", int(&self.mode)),
+            (b"mtime", time(&self.mtime)),
+            (b"part", int(&self.part)),
+            (b"path", Some(Value::Raw(&self.path))),
+            (b"rdev", uint(&self.rdev)),
+            (b"size", uint(&self.size)),
+            (b"source", self.source.as_deref().map(Value::Raw)),
+            (b"uid", int(&self.uid)),
+            (
+                b"user",
+                self.user.as_ref().map(|name| name.as_deref().map_or(Value::Nil, Value::Raw)),
+            ),
+            (b"xattrs", self.xattrs.as_ref().map(Value::Xattrs)),
+        ];
+        let mut fields: Vec<Field> = known.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        fields.extend(
+            self.unknown
+                .iter()
+                .map(|(key, packed)| (key.as_slice(), Value::Packed(packed))),
+        );
+        write_map(out, &mut fields);
+    }
+}
+
+fn narrow<T: TryFrom<i128>>(value: i128) -> Result<T> {
+    T::try_from(value).map_err(|_| Error::integrity(format!("{value} is out of range")))
+}
+
+/// The value, or None for nil, which stands for an absent one.
+fn optional<'a, T>(reader: &mut Reader<'a>, read: impl FnOnce(&mut Reader<'a>) -> Result<T>) -> Result<Option<T>> {
+    if reader.nil()? { Ok(None) } else { read(reader).map(Some) }
+}
+
+fn text(reader: &mut Reader) -> Result<Vec<u8>> {
+    reader.raw().map(<[u8]>::to_vec)
+}
+
+/// One entry of `chunks`: id, size, csize.
+pub fn chunk_entry(reader: &mut Reader) -> Result<(Id, u32, u32)> {
+    if reader.array()? != 3 {
+        return Err(Error::integrity("a chunk entry is not (id, size, csize)"));
+    }
+    let id = reader
+        .raw()?
+        .try_into()
+        .map_err(|_| Error::integrity("a chunk id is not 32 bytes long"))?;
+    Ok((id, narrow(reader.int()?)?, narrow(reader.int()?)?))
+}
+
+fn chunk_list(reader: &mut Reader) -> Result<ChunkList> {
+    let length = reader.array()?;
+    let mut list = ChunkList::default();
+    // An entry takes at least 36 bytes, but `length` is only known not to exceed the bytes left.
+    list.ids.reserve(length.min(1 << 16));
+    for _ in 0..length {
+        let (id, size, csize) = chunk_entry(reader)?;
+        list.ids.push(id);
+        list.sizes.push(size);
+        list.csizes.push(csize);
+    }
+    Ok(list)
+}
+
+fn chunks_value(list: &ChunkList) -> Value<'_> {
+    Value::Chunks {
+        ids: &list.ids,
+        sizes: &list.sizes,
+        csizes: &list.csizes,
+    }
+}
+
+fn xattrs(reader: &mut Reader) -> Result<Xattrs> {
+    let mut xattrs = Xattrs::new();
+    for _ in 0..reader.map()? {
+        let name = text(reader)?;
+        xattrs.insert(name, optional(reader, text)?);
+    }
+    Ok(xattrs)
+}

@@ -1,0 +1,145 @@
+"""Making an archive: sources in, one committed archive out."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import TYPE_CHECKING
+
+from vinculum import _native
+from vinculum.archive.statistics import Statistics
+from vinculum.errors import CommandError, Error
+from vinculum.operations.create.content import ChunkStore, ContentReader, ContentUnreadable
+from vinculum.operations.create.intake import Intake, describe_os_error
+from vinculum.operations.create.walk import Walker, WalkRules, split_root
+from vinculum.operations.create.writer import ArchiveWriter
+from vinculum.platform import owners
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from vinculum.events import Sink
+    from vinculum.operations.create.options import CreateOptions, StandardInput
+    from vinculum.operations.create.writer import SavedArchive, Session
+
+
+def _never() -> bool:
+    return False
+
+
+class Creation:
+    """One archive in the making. Add sources in order, then `save`. Confined to one thread."""
+
+    def __init__(
+        self, session: Session, options: CreateOptions, sink: Sink, stop_requested: Callable[[], bool] = _never
+    ) -> None:
+        key = session.key
+        self.statistics = Statistics()
+        self._options = options
+        self._sink = sink
+        self._chunks = ChunkStore(session.store, session.codec, session.cache.chunks, self.statistics)
+        self._writer = ArchiveWriter(session, self._chunks, options, sink, stop_requested)
+        chunker = _native.Chunker(options.chunker_params, key.chunk_seed)
+        self._content = ContentReader(self._chunks, chunker, key.hasher, sparse=options.sparse)
+        self._intake = Intake(
+            item_options=options.item_options,
+            chunker=chunker,
+            hasher=key.hasher,
+            chunks=self._chunks,
+            files=session.cache.files or _native.FilesCache("d", 0),
+            content=self._content,
+            writer=self._writer,
+            sink=sink,
+        )
+
+    def add_trees(self, paths: Iterable[bytes], rules: WalkRules, skip: set[tuple[int, int]]) -> None:
+        """Archives what is at each path and below, but nothing that is in `skip` (inode, device)."""
+        walker = Walker(rules, self._intake, skip)
+        for path in paths:
+            walker.walk(path)
+
+    def add_paths(self, paths: Iterable[bytes]) -> None:
+        """Archives each path by itself, without going into directories."""
+        for path in paths:
+            walked, archived = split_root(path)
+            try:
+                entry = _native.scan_root(walked, archived)
+            except OSError as error:
+                self._intake.fail(walked, error)
+                continue
+            self._intake.take(entry, 0, len(entry))
+            if entry.kinds() == b"d":
+                self._intake.note("d", walked)
+
+    def add_pipe(self, fd: int, source: StandardInput) -> None:
+        """Archives everything that comes out of `fd` as one regular file."""
+        self._intake.flush()
+        fields = _pipe_fields(source)
+        if self._sink.wants_files:
+            self._sink.status("i", source.name)
+        index = self._chunks.index
+
+        def encode(chunks: _native.ChunkList, part: dict[str, int | bytes]) -> _native.Bytes:
+            sized = _native.ChunkList.of(chunks.ids(), chunks.sizes(), index.csizes(chunks.ids()))
+            return _native.encode_item({**fields, "size": sized.size_bytes, **part}, sized)
+
+        def save_part(number: int, chunks: _native.ChunkList) -> None:
+            path = source.name + b".borg_part_%d" % number
+            self._writer.add_items(encode(chunks, {"path": path, "part": number}))
+            self._writer.checkpoint()
+
+        try:
+            content = self._content.read(fd, self._writer.checkpoint_is_due, save_part)
+        except ContentUnreadable as failure:
+            error = OSError(failure.errno, os.strerror(failure.errno))
+            self._sink.warning(*describe_os_error(source.name, error, "read"))
+            return
+        csizes = index.csizes(content.ids())
+        self.statistics.add_files(1, content.size_bytes, sum(csizes))
+        self._writer.add_items(encode(content, {"hardlink_master": False}))
+
+    def save(self) -> SavedArchive:
+        """Takes in what is still waiting and commits the archive."""
+        self._intake.flush()
+        if self._sink.wants_progress:
+            self._sink.archive_finished()
+        return self._writer.save()
+
+
+def _pipe_fields(source: StandardInput) -> dict[str, int | bytes | bool | None | dict[bytes, bytes | None]]:
+    uid, gid = os.getuid(), os.getgid()
+    user, group = owners.user_name(uid), owners.group_name(gid)
+    if source.user is not None:
+        user = os.fsencode(source.user)
+        known = owners.user_id(user)
+        if known is None:
+            raise Error(f"no such user: {source.user}")
+        uid = known
+    if source.group is not None:
+        group = os.fsencode(source.group)
+        known = owners.group_id(group)
+        if known is None:
+            raise Error(f"no such group: {source.group}")
+        gid = known
+    now_ns = int(time.time()) * 1_000_000_000
+    mode = source.mode & 0o107777 | stat.S_IFREG
+    times = {"mtime": now_ns, "atime": now_ns, "ctime": now_ns}
+    return {"path": source.name, "mode": mode, "uid": uid, "gid": gid, "user": user, "group": group, **times}
+
+
+def read_separated(stream: Iterable[bytes], delimiter: bytes) -> Iterable[bytes]:
+    """The pieces between delimiters of a byte stream that arrives in blocks; an empty last piece is dropped."""
+    rest = b""
+    for block in stream:
+        *pieces, rest = (rest + block).split(delimiter)
+        yield from pieces
+    if rest:
+        yield rest
+
+
+def check_exit(command: list[str], code: int) -> None:
+    """CommandError if a program whose output was archived did not succeed."""
+    if code != 0:
+        raise CommandError(f"Command {command[0]!r} exited with status {code}")

@@ -1,0 +1,148 @@
+"""The archive being made: its item stream, its checkpoints and the transaction that makes it real.
+
+The order never changes: chunks, item stream, archive object, manifest, repository commit, cache commit. Whatever dies in
+between leaves the repository as it was after the last commit.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, NamedTuple
+
+from vinculum import _native
+from vinculum.archive.archive import ArchiveMetadata, pack_archive
+from vinculum.archive.item_stream import ItemStreamWriter
+from vinculum.archive.manifest import ArchiveEntry
+from vinculum.errors import ArchiveAlreadyExists, Error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vinculum.archive.manifest import Manifest
+    from vinculum.cache.directory import Cache
+    from vinculum.events import Sink
+    from vinculum.keys.key import Key
+    from vinculum.objects.codec import ObjectCodec
+    from vinculum.operations.create.content import ChunkStore
+    from vinculum.operations.create.options import CreateOptions
+    from vinculum.repository.store import Store
+
+
+class SavedArchive(NamedTuple):
+    """An archive that was just made."""
+
+    id: bytes
+    metadata: ArchiveMetadata
+    stored_size: int  # of the archive object, which has a limit
+
+
+class Session(NamedTuple):
+    """Everything open that making an archive needs."""
+
+    store: Store
+    key: Key
+    codec: ObjectCodec
+    manifest: Manifest
+    cache: Cache
+
+
+class ArchiveWriter:
+    """Collects items and saves them as an archive. Confined to one thread."""
+
+    def __init__(
+        self, session: Session, chunks: ChunkStore, options: CreateOptions, sink: Sink, stop_requested: Callable[[], bool]
+    ) -> None:
+        if options.name in session.manifest.archives:
+            raise ArchiveAlreadyExists(options.name)
+        self._session = session
+        self._chunks = chunks
+        self._options = options
+        self._sink = sink
+        self._stop_requested = stop_requested
+        self._stream = ItemStreamWriter(session.key, lambda pieces: chunks.add(pieces, counted=False))
+        self._start = datetime.now(timezone.utc)
+        self._start_s = self._checkpoint_s = time.monotonic()
+        self._cwd = os.getcwdb()
+
+    def add_items(self, items: _native.Bytes) -> None:
+        """Appends encoded items to the archive."""
+        self._stream.feed(items)
+
+    # -- checkpoints ---------------------------------------------------------------------------------------------------
+
+    def checkpoint_is_due(self) -> bool:
+        interval = self._options.checkpoint_interval_s
+        return self._stop_requested() or (interval > 0 and time.monotonic() - self._checkpoint_s > interval)
+
+    def checkpoint_if_due(self) -> None:
+        if self.checkpoint_is_due():
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Saves what there is under the checkpoint name, for a later run to find its chunks.
+
+        The next save replaces it: it is dropped from the manifest in memory at once. Error if the user asked to stop.
+        """
+        archives = self._session.manifest.archives
+        name = f"{self._options.name}.checkpoint"
+        number = 0
+        while name in archives:
+            number += 1
+            name = f"{self._options.name}.checkpoint.{number}"
+        saved = self._save_as(name, self._stream.checkpoint())
+        del archives[name]
+        self._chunks.release(saved.id)
+        self._checkpoint_s = time.monotonic()
+        if self._stop_requested():
+            raise Error("Got Ctrl-C / SIGINT.")
+
+    # -- saving --------------------------------------------------------------------------------------------------------
+
+    def save(self) -> SavedArchive:
+        """Makes the archive real."""
+        if self._options.name in self._session.manifest.archives:
+            raise ArchiveAlreadyExists(self._options.name)
+        return self._save_as(self._options.name, self._stream.finish())
+
+    def _save_as(self, name: str, item_ids: list[bytes]) -> SavedArchive:
+        store, key, codec, manifest, cache = self._session
+        metadata = self._describe(name, item_ids)
+        packed = pack_archive(key, metadata)
+        chunks = _native.ChunkBatch.of([packed], key.hasher)
+        archive_id = chunks.ids()
+        self._chunks.add(chunks, counted=False)
+        manifest.archives[name] = ArchiveEntry(name, archive_id, metadata.time)
+        manifest.write(store, codec)
+        store.commit()
+        cache.commit(manifest)
+        return SavedArchive(archive_id, metadata, (cache.chunks.get(archive_id) or (0, 0, 0))[2])
+
+    def _describe(self, name: str, item_ids: list[bytes]) -> ArchiveMetadata:
+        options, totals = self._options, self._chunks.statistics
+        duration = timedelta(seconds=time.monotonic() - self._start_s)
+        if options.timestamp is None:
+            end = datetime.now(timezone.utc)
+            start = end - duration
+        else:
+            start = options.timestamp
+            end = start + duration
+        return ArchiveMetadata(
+            name=name,
+            items=item_ids,
+            cmdline=list(options.cmdline),
+            hostname=options.hostname,
+            username=options.username,
+            time=start,
+            time_end=end,
+            comment=options.comment,
+            chunker_params=options.chunker_params,
+            cwd=self._cwd,
+            size=totals.original_size,
+            csize=totals.compressed_size,
+            nfiles=totals.nfiles,
+            size_parts=0,
+            csize_parts=0,
+            nfiles_parts=0,
+        )

@@ -1,0 +1,55 @@
+"""The keys that `list REPOSITORY --format` and `--json` know, and how to get each of an archive."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from vinculum.ui.templates import LAYOUT_KEYS, Moment, Template
+from vinculum.ui.text import display_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vinculum.archive.archive import ArchiveMetadata
+    from vinculum.archive.manifest import ArchiveEntry
+
+DEFAULT_FORMAT = "{archive:<36} {time} [{id}]{NL}"
+SHORT_FORMAT = "{archive}{NL}"
+_FROM_MANIFEST = ("archive", "barchive", "id", "name", "start", "time")
+_FROM_ARCHIVE = ("hostname", "username", "comment", "bcomment", "end", "command_line", "tam")
+ARCHIVE_KEYS = frozenset({*_FROM_MANIFEST, *_FROM_ARCHIVE})
+
+
+class ArchiveFormatter:
+    """Turns archives into lines or JSON objects; archive objects are only loaded for keys that need them."""
+
+    def __init__(self, format_text: str, load: Callable[[ArchiveEntry], ArchiveMetadata]) -> None:
+        self.template = Template(format_text, ARCHIVE_KEYS)
+        self._load = load
+        self._from_archive = [key for key in _FROM_ARCHIVE if key in self.template.keys]
+
+    def line(self, entry: ArchiveEntry) -> str:
+        return self.template.render({**LAYOUT_KEYS, **self._values(entry, for_json=False)})
+
+    def json_object(self, entry: ArchiveEntry) -> dict[str, object]:
+        values = self._values(entry, for_json=True)
+        return {key: value.iso() if isinstance(value, Moment) else value for key, value in values.items()}
+
+    def _values(self, entry: ArchiveEntry, *, for_json: bool) -> dict[str, object]:
+        name, start = display_text(entry.name), Moment(entry.time)
+        known = {"name": name, "archive": name, "barchive": entry.name, "id": entry.id.hex(), "time": start, "start": start}
+        if not self._from_archive:
+            return known
+        archive = self._load(entry)
+        command = [display_text(word) for word in archive.cmdline_text]
+        detailed: dict[str, object] = {
+            "hostname": display_text(archive.hostname),
+            "username": display_text(archive.username),
+            "comment": display_text(archive.comment),
+            "bcomment": archive.comment,
+            "end": Moment(archive.time_end),
+            "command_line": command if for_json else shlex.join(command),
+            "tam": "verified" if archive.tam_verified else "none",
+        }
+        return {**known, **{key: detailed[key] for key in self._from_archive}}

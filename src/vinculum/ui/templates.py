@@ -1,0 +1,66 @@
+"""`--format` templates: which keys they use, and their filling in.
+
+Values are looked up by key in a plain mapping; times carry their own format specifications.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from vinculum.errors import CommandError
+from vinculum.ui.formatting import format_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+LAYOUT_KEYS = {"LF": "\n", "SPACE": " ", "TAB": "\t", "CR": "\r", "NUL": "\0", "NEWLINE": "\n", "NL": "\n"}
+_MAX_TIME_S = 2**31 - 1 - 48 * 3600 + 2**31  # as far as every platform's C library can show
+
+
+class Moment:
+    """A time in templates: `{mtime}`, `{mtime:%Y}`; in JSON its ISO form."""
+
+    __slots__ = ("_moment",)
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+
+    @classmethod
+    def from_ns(cls, time_ns: int) -> Moment:
+        seconds, rest_ns = divmod(min(max(time_ns, 0), _MAX_TIME_S * 10**9), 10**9)
+        return cls(datetime.fromtimestamp(seconds, timezone.utc).replace(microsecond=rest_ns // 1000))
+
+    def __format__(self, spec: str) -> str:
+        return format_moment(self._moment, spec)
+
+    def __str__(self) -> str:
+        return format_moment(self._moment)
+
+    def iso(self) -> str:
+        """Local time without zone, with microseconds."""
+        return self._moment.astimezone().replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
+class Template:
+    """A format such as "{archive:<36} {time} [{id}]{NL}". CommandError for a malformed one or an unknown key."""
+
+    def __init__(self, text: str, known: Collection[str]) -> None:
+        from string import Formatter
+
+        try:
+            fields = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+        except ValueError as error:
+            raise CommandError(f"Invalid format {text!r}: {error}") from None
+        self.keys = frozenset(name.split(".")[0].split("[")[0] for name in fields)
+        unknown = sorted(self.keys - set(known) - LAYOUT_KEYS.keys())
+        if unknown:
+            raise CommandError(f"Invalid format {text!r}: unknown key {unknown[0]!r}")
+        self._text = text
+
+    def render(self, values: Mapping[str, object]) -> str:
+        """The text for these values, which must have every key of `keys` (layout keys included)."""
+        try:
+            return self._text.format_map(values)
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            raise CommandError(f"Invalid format {self._text!r}: {error}") from None
