@@ -117,7 +117,13 @@ def client_environment(home: Path) -> dict[str, str]:
 
 
 def vinculum_program(home: Path, cwd: Path) -> Program:
-    """Our program from this source tree: the installed script where there is one, else its main module."""
+    """Our program from this source tree: the installed script where there is one, else its main module.
+
+    VINCULUM_TEST_SUBJECT=1.4.5 puts real Borg in its place, which shows whether a test asks for what Borg really does.
+    """
+    subject = os.environ.get("VINCULUM_TEST_SUBJECT")
+    if subject:
+        return oracle_program(subject, home, cwd)
     script = Path(sys.executable).parent / "borg"
     call = [str(script)] if script.exists() else [sys.executable, "-c", WITHOUT_A_SCRIPT]
     return Program("vinculum", call, {**client_environment(home), "PYTHONPATH": str(PROJECT / "src")}, cwd)

@@ -63,7 +63,7 @@ def release(top: Path) -> None:
 
 
 def acl_value(*entries: tuple[int, int, int]) -> bytes:
-    """The value of a system.posix_acl_* attribute for (tag, permissions, id) entries, which have to be in the kernel's order."""
+    """The value of a system.posix_acl_* attribute for (tag, permissions, id) entries in the kernel's order."""
     return struct.pack("<I", ACL_VERSION) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 

@@ -12,7 +12,7 @@ _BINARY_UNITS = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
 
 
 def format_size(size_bytes: float, *, iec: bool = False, precision: int = 2, sign: bool = False) -> str:
-    """"1.23 kB", or "1.20 KiB" with `iec`; whole bytes below the first unit; `sign` puts a plus before positive values."""
+    """ "1.23 kB", or "1.20 KiB" with `iec`; whole bytes below the first unit; `sign` puts a plus before positive values."""
     power, units = (1024, _BINARY_UNITS) if iec else (1000, _DECIMAL_UNITS)
     plus = "+" if sign and size_bytes > 0 else ""
     value = size_bytes
@@ -25,7 +25,7 @@ def format_size(size_bytes: float, *, iec: bool = False, precision: int = 2, sig
 
 
 def format_duration(seconds: float) -> str:
-    """"1 hours 2 minutes 3.45 seconds", as Borg words it; parts that are zero are left out but for the seconds."""
+    """ "1 hours 2 minutes 3.45 seconds", as Borg words it; parts that are zero are left out but for the seconds."""
     whole = int(seconds)
     days, rest = divmod(whole, 86400)
     hours, rest = divmod(rest, 3600)
