@@ -52,7 +52,9 @@ class ChunkReader:
 
     def fetch(self, ids: bytes) -> list[Bytes]:
         """The plaintexts of n ids. ObjectNotFound or IntegrityError if one cannot be had."""
-        return self._key.opener.open_many(self._store.get_many(ids), ids) if ids else []
+        if not ids:
+            return []
+        return self._key.opener.open_many(list(self._store.get_many(ids)), ids)
 
     def read(self, contents: Iterable[ChunkList]) -> Iterator[Portion]:
         """The content of many files, at least one portion for each; consumes `contents` a window ahead at most."""

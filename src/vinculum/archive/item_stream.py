@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Protocol
 
-    from vinculum._native import Blob, Bytes, ChunkBatch, IdHasher, Item, Opener
+    from vinculum._native import Blob, BuzhashParams, Bytes, ChunkBatch, IdHasher, Item, Opener
     from vinculum.repository.store import Store
 
     class ItemKey(Protocol):
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         def opener(self) -> Opener: ...
 
 
-ITEM_CHUNKER = ("buzhash", 15, 19, 17, 4095)
+ITEM_CHUNKER: BuzhashParams = ("buzhash", 15, 19, 17, 4095)
 ID_BYTES = 32
 # The first window is small, so that a listing begins at once.
 _FIRST_WINDOW = 4

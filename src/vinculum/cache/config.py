@@ -1,7 +1,7 @@
 """The `config` file of a cache: which state of the repository the cache mirrors, what the last access looked like, digests.
 
-INI text, section `[cache]` for the facts and `[integrity]` for the digests of the other files. Invariant: the digests count only
-while both sections name the same manifest, because programs that do not know digests update the first section alone.
+INI text, section `[cache]` for the facts and `[integrity]` for the digests of the other files. Invariant: the digests count
+only while both sections name the same manifest, because programs that do not know digests update the first section alone.
 """
 
 from __future__ import annotations

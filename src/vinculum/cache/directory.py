@@ -1,8 +1,8 @@
 """The cache of one repository on this client: its directory, lock, chunk index and files cache.
 
 Layout and bytes are those of Borg 1.x, so both programs take turns on one cache. Everything here can be had again from the
-repository: what is missing or damaged is begun anew with a warning, never an error. Invariant: the directory changes in `commit`
-only, under an undo log; until then a session works in memory.
+repository: what is missing or damaged is begun anew with a warning, never an error. Invariant: the directory changes in
+`commit` only, under an undo log; until then a session works in memory.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The undo log of a cache directory: copies of its files that an interrupted commit leaves behind for the next opener.
 
-A transaction is a directory beside the files: `txn.tmp` while it is filled or emptied (ignored and removed by every opener) and
-`txn.active` while the originals may be in an inconsistent state (copied back by every opener, real Borg included). Invariant: it
-takes either name by rename only, so it is complete whenever it counts. The copies must be real ones: Borg cannot roll back a
-hard link to the file it restores.
+A transaction is a directory beside the files: `txn.tmp` while it is filled or emptied (removed by every opener), `txn.active`
+while the originals may be inconsistent (copied back by every opener, real Borg included). Invariant: it becomes active by
+rename only, so it is complete whenever it counts. The copies must be real ones: Borg cannot roll back a hard link to the file
+that it restores.
 """
 
 from __future__ import annotations
