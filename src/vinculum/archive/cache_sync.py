@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from vinculum._native import ChunkIndex, ItemStream
 from vinculum.archive.archive import load_archive
-from vinculum.archive.item_stream import read_item_chunks
+from vinculum.archive.item_stream import ItemChunkReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 OPERATION = "cache.sync"
 ID_BYTES = 32
 _SIZES_WINDOW = 64
+_KEEP_BYTES = 64 << 20
 
 
 def synchronise(
@@ -57,6 +58,7 @@ class _Counting:
 
     def __init__(self, store: Store, key: Key, workarounds: frozenset[str], indexes: ArchiveIndexes | None) -> None:
         self.chunks = ChunkIndex()
+        self._item_chunks = ItemChunkReader(store, key, _KEEP_BYTES)
         self._store = store
         self._key = key
         self._workarounds = workarounds
@@ -94,7 +96,7 @@ class _Counting:
         index.add(entry.id, 1, len(self._key.opener.open(stored, entry.id)), len(stored))
         archive = load_archive(self._store, self._key, entry, workarounds=self._workarounds)
         stream = ItemStream()
-        for window in read_item_chunks(self._store, self._key, archive.items):
+        for window in self._item_chunks.read(archive.items):
             for chunk in window:
                 index.add(chunk.id, 1, len(chunk.data), chunk.stored_size)
                 index.count_items(stream, chunk.data)

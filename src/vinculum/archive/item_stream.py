@@ -76,38 +76,66 @@ class ItemChunk:
         self.stored_size = stored_size
 
 
-def read_item_chunks(store: Store, key: ReadingKey, item_ids: list[bytes]) -> Iterator[list[ItemChunk]]:
-    """The chunks of an item stream, window by window, verified.
+class ItemChunkReader:
+    """Reads the chunks of item streams in windows, verified. Confined to the store's thread.
 
-    ObjectNotFound or IntegrityError say which chunk is lost; nothing behind it can be read then.
+    With `keep_bytes` it remembers so much of what it read: archives of one series share most of their item chunks.
     """
-    start, count = 0, _FIRST_WINDOW
-    while start < len(item_ids):
-        window = item_ids[start : start + count]
-        chunks = _read_window(store, key, window)
-        yield chunks
-        start += len(window)
-        average = sum(len(chunk.data) + chunk.stored_size for chunk in chunks) // len(chunks) + 1
-        count = max(1, min(2 * count, _LARGEST_WINDOW, _WINDOW_BYTES // average))
+
+    __slots__ = ("_keep_bytes", "_kept", "_kept_bytes", "_key", "_store")
+
+    def __init__(self, store: Store, key: ReadingKey, keep_bytes: int = 0) -> None:
+        self._store = store
+        self._key = key
+        self._keep_bytes = keep_bytes
+        self._kept: dict[bytes, ItemChunk] = {}  # the least recently used first
+        self._kept_bytes = 0
+
+    def read(self, item_ids: list[bytes]) -> Iterator[list[ItemChunk]]:
+        """The chunks of one item stream in order, window by window.
+
+        ObjectNotFound or IntegrityError say which chunk is lost; nothing behind it can be read then.
+        """
+        start, count = 0, _FIRST_WINDOW
+        while start < len(item_ids):
+            window = item_ids[start : start + count]
+            chunks = self._read_window(window)
+            yield chunks
+            start += len(window)
+            average = sum(len(chunk.data) + chunk.stored_size for chunk in chunks) // len(chunks) + 1
+            count = max(1, min(2 * count, _LARGEST_WINDOW, _WINDOW_BYTES // average))
+
+    def _read_window(self, ids: list[bytes]) -> list[ItemChunk]:
+        found = {id: self._kept.pop(id) for id in ids if id in self._kept}
+        wanted = list(dict.fromkeys(id for id in ids if id not in found))
+        joined = b"".join(wanted)
+        stored = self._store.get_many(joined)
+        plain = self._key.opener.open_many(list(stored), joined)
+        self._kept.update(found)
+        for id, data, blob in zip(wanted, plain, stored, strict=True):
+            found[id] = ItemChunk(id, data, len(blob))
+            self._keep(found[id])
+        return [found[id] for id in ids]
+
+    def _keep(self, chunk: ItemChunk) -> None:
+        if not self._keep_bytes:
+            return
+        self._kept[chunk.id] = chunk
+        self._kept_bytes += len(chunk.data)
+        while self._kept_bytes > self._keep_bytes:
+            self._kept_bytes -= len(self._kept.pop(next(iter(self._kept))).data)
 
 
 def read_items(store: Store, key: ReadingKey, item_ids: list[bytes]) -> Iterator[list[Item]]:
     """The items of an archive in order, a window's worth at a time (never an empty list).
 
-    Raises like `read_item_chunks`, and IntegrityError if the chunks do not hold items.
+    Raises like `ItemChunkReader.read`, and IntegrityError if the chunks do not hold items.
     """
     decoder = ItemDecoder()
-    for window in read_item_chunks(store, key, item_ids):
+    for window in ItemChunkReader(store, key).read(item_ids):
         items: list[Item] = []
         for chunk in window:
             items += decoder.feed(chunk.data)
         if items:
             yield items
     decoder.finish()
-
-
-def _read_window(store: Store, key: ReadingKey, ids: list[bytes]) -> list[ItemChunk]:
-    joined = b"".join(ids)
-    stored = store.get_many(joined)
-    plain = key.opener.open_many(list(stored), joined)
-    return [ItemChunk(id, data, len(blob)) for id, data, blob in zip(ids, plain, stored, strict=True)]

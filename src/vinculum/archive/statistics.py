@@ -6,44 +6,68 @@ Counted is the content of files only; neither item streams nor archive objects a
 from __future__ import annotations
 
 from vinculum._native import ChunkIndex, ItemStream
-from vinculum.archive.item_stream import read_item_chunks
+from vinculum.archive.item_stream import ItemChunkReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vinculum._native import ChunkList
     from vinculum.archive.item_stream import ReadingKey
     from vinculum.repository.store import Store
 
 
 class Statistics:
-    """Mutable counters in bytes and files. Sums and differences are new objects."""
+    """Mutable counters: bytes as read, as stored, as added to the repository; files. Part files are counted apart.
 
-    __slots__ = ("compressed_size", "deduplicated_size", "nfiles", "original_size")
+    Sums and differences are new objects.
+    """
+
+    __slots__ = (
+        "compressed_size",
+        "compressed_size_parts",
+        "deduplicated_size",
+        "nfiles",
+        "nfiles_parts",
+        "original_size",
+        "original_size_parts",
+    )
 
     def __init__(self, original_size: int = 0, compressed_size: int = 0, deduplicated_size: int = 0, nfiles: int = 0) -> None:
         self.original_size = original_size
         self.compressed_size = compressed_size
         self.deduplicated_size = deduplicated_size
         self.nfiles = nfiles
+        self.original_size_parts = 0
+        self.compressed_size_parts = 0
+        self.nfiles_parts = 0
 
     def add_files(self, nfiles: int, original_size: int, compressed_size: int) -> None:
-        """Counts files that went into the archive, whether their content was new or not."""
+        """Counts complete files."""
         self.nfiles += nfiles
         self.original_size += original_size
         self.compressed_size += compressed_size
 
+    def add_parts(self, parts: int, content: ChunkList) -> None:
+        """Counts the part files that one file with this content was also archived as; nothing if there are none."""
+        if parts:
+            self.nfiles_parts += parts
+            self.original_size_parts += content.size_bytes
+            self.compressed_size_parts += content.csize_bytes
+
     def __add__(self, other: Statistics) -> Statistics:
-        return Statistics(*(mine + theirs for mine, theirs in zip(self._counts(), other._counts(), strict=True)))
+        return self._combine(other, 1)
 
     def __sub__(self, other: Statistics) -> Statistics:
-        return Statistics(*(mine - theirs for mine, theirs in zip(self._counts(), other._counts(), strict=True)))
+        return self._combine(other, -1)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Statistics) and self._counts() == other._counts()
+        return isinstance(other, Statistics) and all(
+            getattr(self, name) == getattr(other, name) for name in Statistics.__slots__
+        )
 
     __hash__ = None  # type: ignore[assignment]  # counters change
 
     def __repr__(self) -> str:
-        return f"Statistics{self._counts()}"
+        return f"Statistics({', '.join(f'{name}={getattr(self, name)}' for name in Statistics.__slots__)})"
 
     def as_dict(self) -> dict[str, int]:
         """The object that `--json` shows."""
@@ -54,8 +78,22 @@ class Statistics:
             "nfiles": self.nfiles,
         }
 
-    def _counts(self) -> tuple[int, int, int, int]:
-        return self.original_size, self.compressed_size, self.deduplicated_size, self.nfiles
+    def as_metadata(self) -> dict[str, int]:
+        """The fields of an archive object that keep these numbers; without the deduplicated size, which changes later."""
+        return {
+            "size": self.original_size,
+            "csize": self.compressed_size,
+            "nfiles": self.nfiles,
+            "size_parts": self.original_size_parts,
+            "csize_parts": self.compressed_size_parts,
+            "nfiles_parts": self.nfiles_parts,
+        }
+
+    def _combine(self, other: Statistics, sign: int) -> Statistics:
+        combined = Statistics()
+        for name in Statistics.__slots__:
+            setattr(combined, name, getattr(self, name) + sign * getattr(other, name))
+        return combined
 
 
 def content_usage(chunks: ChunkIndex, store: Store, key: ReadingKey, item_ids: list[bytes]) -> Statistics:
@@ -64,7 +102,7 @@ def content_usage(chunks: ChunkIndex, store: Store, key: ReadingKey, item_ids: l
     `chunks` is the index of the whole repository. Part files count too, `nfiles` is left at 0.
     """
     content, stream = ChunkIndex(), ItemStream()
-    for window in read_item_chunks(store, key, item_ids):
+    for window in ItemChunkReader(store, key).read(item_ids):
         for chunk in window:
             content.count_items(stream, chunk.data)
     size, csize, _, unique_csize, _, _ = chunks.usage_of(content)
