@@ -5,7 +5,7 @@ Values are looked up by key in a plain mapping; times carry their own format spe
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vinculum.errors import CommandError
@@ -29,7 +29,7 @@ class Moment:
     @classmethod
     def from_ns(cls, time_ns: int) -> Moment:
         seconds, rest_ns = divmod(min(max(time_ns, 0), _MAX_TIME_S * 10**9), 10**9)
-        return cls(datetime.fromtimestamp(seconds, timezone.utc).replace(microsecond=rest_ns // 1000))
+        return cls(datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest_ns // 1000))
 
     def __format__(self, spec: str) -> str:
         return format_moment(self._moment, spec)

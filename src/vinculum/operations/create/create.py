@@ -16,7 +16,6 @@ from vinculum.operations.create.walk import Walker, WalkRules, split_root
 from vinculum.operations.create.writer import ArchiveWriter
 from vinculum.platform import owners
 
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -108,7 +107,7 @@ class Creation:
         return self._writer.save()
 
 
-def _pipe_fields(source: StandardInput) -> dict[str, int | bytes | bool | None | dict[bytes, bytes | None]]:
+def _pipe_fields(source: StandardInput) -> dict[str, int | bytes | bool | dict[bytes, bytes | None] | None]:
     uid, gid = os.getuid(), os.getgid()
     user, group = owners.user_name(uid), owners.group_name(gid)
     if source.user is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from vinculum import _native
@@ -62,7 +62,7 @@ class ArchiveWriter:
         self._sink = sink
         self._stop_requested = stop_requested
         self._stream = ItemStreamWriter(session.key, lambda pieces: chunks.add(pieces, counted=False))
-        self._start = datetime.now(timezone.utc)
+        self._start = datetime.now(UTC)
         self._start_s = self._checkpoint_s = time.monotonic()
         self._cwd = os.getcwdb()
 
@@ -123,7 +123,7 @@ class ArchiveWriter:
         options, totals = self._options, self._chunks.statistics
         duration = timedelta(seconds=time.monotonic() - self._start_s)
         if options.timestamp is None:
-            end = datetime.now(timezone.utc)
+            end = datetime.now(UTC)
             start = end - duration
         else:
             start = options.timestamp
