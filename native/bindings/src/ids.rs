@@ -36,7 +36,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Ids {
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         let bytes: PyBackedBytes = object.cast::<PyBytes>()?.to_owned().into();
-        if bytes.len() % 32 != 0 {
+        if !bytes.len().is_multiple_of(32) {
             return Err(PyValueError::new_err(format!(
                 "ids are 32 bytes each, {} bytes are no such list",
                 bytes.len()

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use vinculum_kernels::{Id, index, items};
 
+use crate::chunking::ChunkBatch;
 use crate::errors::IntoPython;
 use crate::ids::{Ids, OneId, joined, listed};
 use crate::items::ItemStream;
@@ -211,6 +212,10 @@ impl ChunkIndex {
     fn missing<'py>(&self, py: Python<'py>, ids: Ids) -> Bound<'py, PyBytes> {
         let missing = py.detach(|| self.0.lock().missing(ids.as_slice()));
         PyBytes::new(py, &missing)
+    }
+
+    fn claim(&self, py: Python<'_>, chunks: &ChunkBatch) -> PyResult<ChunkBatch> {
+        py.detach(|| self.0.claim(&chunks.0)).into_python().map(ChunkBatch)
     }
 
     fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<()> {

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::table::{MAX_VALUE, Slot, Table};
 use crate::Id;
+use crate::chunking::ChunkBatch;
 use crate::errors::{Error, Result};
 use crate::memory::Shared;
 
@@ -54,6 +55,19 @@ impl ChunkIndex {
 
     pub fn add(&self, id: &Id, refcount: u32, size: u32, csize: u32) -> Result<u32> {
         self.lock().add(id, refcount, size, csize)
+    }
+
+    /// Adds one reference per chunk and returns those that were new: exactly one caller gets each to store.
+    pub fn claim(&self, batch: &ChunkBatch) -> Result<ChunkBatch> {
+        let size = |length| u32::try_from(length).map_err(|_| Error::value(format!("a chunk of {length} bytes")));
+        let sizes = batch
+            .chunks
+            .iter()
+            .map(|chunk| size(chunk.data.len()).map(|size| (chunk.id, size)));
+        let sizes = sizes.collect::<Result<Vec<_>>>()?;
+        let new = self.lock().claim(sizes.iter().copied())?;
+        let chunks = new.into_iter().map(|position| batch.chunks[position].clone()).collect();
+        Ok(ChunkBatch { chunks })
     }
 }
 
