@@ -190,6 +190,10 @@ class KeyfileNotFound(Error):
     modern_code = 42
 
 
+class KeyfileExists(Error):
+    template = "There is already something at {}, which a new key must not overwrite."
+
+
 class RepoKeyNotFound(Error):
     template = "No key entry found in the config of repository {}."
     msgid = "RepoKeyNotFoundError"
@@ -200,6 +204,12 @@ class UnsupportedPayload(Error):
     template = "Unsupported payload type {}. A newer version is required to access this repository."
     msgid = "UnsupportedPayloadError"
     modern_code = 48
+
+
+class UnsupportedKeyFormat(Error):
+    template = "The repository's key is stored in an unsupported format. A newer version is required to use it."
+    msgid = "UnsupportedKeyFormatError"
+    modern_code = 49
 
 
 class NoPassphrase(Error):

@@ -6,7 +6,7 @@ not well formed raises ValueError, never anything else.
 
 from __future__ import annotations
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def unpack_first(data: Blob) -> object:
 def _unpack(data: Blob, *, whole: bool) -> object:
     view = memoryview(data)
     # A new unpacker each time: after an error the old one's state is not defined.
-    unpacker = msgpack.Unpacker(None, max_buffer_size=len(view), use_list=True, raw=True, strict_map_key=False, ext_hook=_refuse)
+    unpacker = msgpack.Unpacker(
+        None, max_buffer_size=len(view), use_list=True, raw=True, strict_map_key=False, ext_hook=_refuse
+    )
     try:
         unpacker.feed(view)
         value: object = unpacker.unpack()

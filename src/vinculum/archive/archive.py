@@ -1,0 +1,268 @@
+"""The archive object: everything about an archive but its items, and which chunks hold those.
+
+Texts are `str` here and raw on disk (bytes that are not UTF-8 survive as surrogate escapes). Fields that this program does not
+know are kept, so that rewriting an archive object loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vinculum.errors import IntegrityError
+from vinculum.formats.texts import to_raw, to_text
+from vinculum.formats.times import format_timestamp, parse_timestamp
+from vinculum.keys.tam import pack_with_tam, verify_archive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Protocol, Self, TypeAlias
+
+    from vinculum._native import Bytes, Opener
+    from vinculum.archive.manifest import ArchiveEntry
+    from vinculum.keys.tam import TamKey
+
+    ChunkerParams: TypeAlias = tuple[str | int, ...]
+
+    class ArchiveStore(Protocol):
+        def get(self, id: bytes) -> Bytes: ...
+
+    class ArchiveKey(TamKey, Protocol):
+        @property
+        def opener(self) -> Opener: ...
+        @property
+        def tam_required(self) -> bool: ...
+
+
+VERSION = 1
+IGNORE_INVALID_ARCHIVE_TAM = "ignore_invalid_archive_tam"
+_ID_BYTES = 32
+_TOTALS = ("size", "csize", "nfiles", "size_parts", "csize_parts", "nfiles_parts")
+_NEEDED = ("name", "items", "cmdline", "time")
+
+
+class ArchiveMetadata:
+    """The content of one archive object. Immutable.
+
+    Absent fields are None, but `comment` is then empty and `time_end` is `time`. `other` holds unknown fields as stored.
+    `tam_verified` is False unless it came from the repository and was found authentic.
+    """
+
+    __slots__ = (
+        "chunker_params",
+        "cmdline",
+        "comment",
+        "csize",
+        "csize_parts",
+        "cwd",
+        "hostname",
+        "items",
+        "name",
+        "nfiles",
+        "nfiles_parts",
+        "other",
+        "recreate_cmdline",
+        "size",
+        "size_parts",
+        "tam_verified",
+        "time",
+        "time_end",
+        "username",
+    )
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        items: list[bytes],
+        cmdline: Sequence[str | bytes],
+        time: datetime,
+        time_end: datetime | None = None,
+        hostname: str | None = None,
+        username: str | None = None,
+        comment: str = "",
+        chunker_params: ChunkerParams | None = None,
+        cwd: str | bytes | None = None,
+        size: int | None = None,
+        csize: int | None = None,
+        nfiles: int | None = None,
+        size_parts: int | None = None,
+        csize_parts: int | None = None,
+        nfiles_parts: int | None = None,
+        recreate_cmdline: Sequence[str | bytes] | None = None,
+        other: Mapping[bytes, object] | None = None,
+        tam_verified: bool = False,
+    ) -> None:
+        self.name = name
+        self.items = items
+        self.cmdline = [_text(word) for word in cmdline]
+        self.time = time
+        self.time_end = time if time_end is None else time_end
+        self.hostname = hostname
+        self.username = username
+        self.comment = comment
+        self.chunker_params = chunker_params
+        self.cwd = None if cwd is None else _text(cwd)
+        self.size = size
+        self.csize = csize
+        self.nfiles = nfiles
+        self.size_parts = size_parts
+        self.csize_parts = csize_parts
+        self.nfiles_parts = nfiles_parts
+        self.recreate_cmdline = None if recreate_cmdline is None else [_text(word) for word in recreate_cmdline]
+        self.other = dict(other or {})
+        self.tam_verified = tam_verified
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[bytes, object], *, tam_verified: bool = False) -> Self:
+        """From an unpacked archive object. ValueError names the field that is missing or not what it should be."""
+        reader = _Fields(fields)
+        version = reader.take("version")
+        if version != VERSION:
+            raise ValueError(f"unknown version {version!r}")
+        for needed in _NEEDED:
+            if needed not in reader:
+                raise ValueError(f"{needed} is missing")
+        return cls(
+            name=reader.text("name") or "",
+            items=reader.ids("items"),
+            cmdline=reader.texts("cmdline") or [],
+            time=parse_timestamp(reader.text("time") or ""),
+            time_end=parse_timestamp(reader.text("time_end") or "") if "time_end" in reader else None,
+            hostname=reader.text("hostname"),
+            username=reader.text("username"),
+            comment=reader.text("comment") or "",
+            chunker_params=reader.chunker_params("chunker_params"),
+            cwd=reader.text("cwd"),
+            size=reader.number("size"),
+            csize=reader.number("csize"),
+            nfiles=reader.number("nfiles"),
+            size_parts=reader.number("size_parts"),
+            csize_parts=reader.number("csize_parts"),
+            nfiles_parts=reader.number("nfiles_parts"),
+            recreate_cmdline=reader.texts("recreate_cmdline"),
+            other=reader.rest(),
+            tam_verified=tam_verified,
+        )
+
+    def to_fields(self) -> dict[bytes, object]:
+        """The map to be packed, without `tam`."""
+        fields: dict[bytes, object] = {
+            **self.other,
+            b"version": VERSION,
+            b"name": to_raw(self.name),
+            b"items": self.items,
+            b"cmdline": [to_raw(word) for word in self.cmdline],
+            b"time": to_raw(format_timestamp(self.time)),
+            b"time_end": to_raw(format_timestamp(self.time_end)),
+            b"comment": to_raw(self.comment),
+        }
+        for name, text in (("hostname", self.hostname), ("username", self.username), ("cwd", self.cwd)):
+            if text is not None:
+                fields[name.encode()] = to_raw(text)
+        for name in _TOTALS:
+            number = getattr(self, name)
+            if number is not None:
+                fields[name.encode()] = number
+        if self.chunker_params is not None:
+            fields[b"chunker_params"] = [to_raw(part) if isinstance(part, str) else part for part in self.chunker_params]
+        if self.recreate_cmdline is not None:
+            fields[b"recreate_cmdline"] = [to_raw(word) for word in self.recreate_cmdline]
+        return fields
+
+
+def load_archive(
+    store: ArchiveStore,
+    key: ArchiveKey,
+    entry: ArchiveEntry,
+    *,
+    workarounds: frozenset[str] = frozenset(),
+    tam_required: bool = False,
+) -> ArchiveMetadata:
+    """The archive that the manifest lists as `entry`.
+
+    A missing TAM is accepted unless `tam_required` (as `check` does, if the key requires them); a wrong one never is, unless
+    `workarounds` say so. ObjectNotFound, IntegrityError, ArchiveTamInvalid, ArchiveTamRequired.
+    """
+    plaintext = bytes(key.opener.open(store.get(entry.id), entry.id))
+    return parse_archive(key, plaintext, entry.name, workarounds=workarounds, tam_required=tam_required)
+
+
+def parse_archive(
+    key: TamKey, plaintext: bytes, name: str, *, workarounds: frozenset[str] = frozenset(), tam_required: bool = False
+) -> ArchiveMetadata:
+    """The archive that an opened archive object describes; `name` is for messages. Errors as `load_archive`."""
+    accept_invalid = IGNORE_INVALID_ARCHIVE_TAM in workarounds
+    fields, verified = verify_archive(key, plaintext, name, required=tam_required, accept_invalid=accept_invalid)
+    try:
+        return ArchiveMetadata.from_fields(fields, tam_verified=verified)
+    except ValueError as error:
+        raise IntegrityError(f"archive {name} is damaged: {error}") from error
+
+
+def pack_archive(key: TamKey, metadata: ArchiveMetadata) -> bytes:
+    """The plaintext of the archive object, with a new TAM."""
+    return pack_with_tam(key, metadata.to_fields(), b"archive")
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else to_text(value)
+
+
+class _Fields:
+    """Takes known fields out of an unpacked map and checks their types; ValueError names what is wrong."""
+
+    def __init__(self, fields: Mapping[bytes, object]) -> None:
+        self._fields = dict(fields)
+
+    def __contains__(self, name: str) -> bool:
+        return name.encode() in self._fields
+
+    def take(self, name: str) -> object:
+        return self._fields.pop(name.encode(), None)
+
+    def rest(self) -> dict[bytes, object]:
+        return self._fields
+
+    def text(self, name: str) -> str | None:
+        value = self.take(name)
+        if value is None:
+            return None
+        if not isinstance(value, bytes):
+            raise ValueError(f"{name} is not a text")
+        return to_text(value)
+
+    def texts(self, name: str) -> list[str] | None:
+        raw = self._raw_list(name)
+        return None if raw is None else [to_text(word) for word in raw]
+
+    def ids(self, name: str) -> list[bytes]:
+        ids = self._raw_list(name) or []
+        if any(len(one) != _ID_BYTES for one in ids):
+            raise ValueError(f"{name} are not ids")
+        return ids
+
+    def number(self, name: str) -> int | None:
+        value = self.take(name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise ValueError(f"{name} is not a number")
+        return value
+
+    def chunker_params(self, name: str) -> ChunkerParams | None:
+        value = self.take(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(part, int | bytes) for part in value):
+            raise ValueError(f"{name} are not well formed")
+        params = tuple(to_text(part) if isinstance(part, bytes) else part for part in value)
+        # Before there was a choice, the algorithm was not named.
+        return ("buzhash", *params) if params and isinstance(params[0], int) else params
+
+    def _raw_list(self, name: str) -> list[bytes] | None:
+        value = self.take(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(element, bytes) for element in value):
+            raise ValueError(f"{name} is not a list of texts")
+        return value

@@ -1,0 +1,11 @@
+"""Byte strings on disk and the texts people see: UTF-8 where every undecodable byte survives as a lone surrogate."""
+
+from __future__ import annotations
+
+
+def to_text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def to_raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,1 @@
+"""Keys of repositories: modes, secrets, passphrases, counters and the authentication of metadata."""

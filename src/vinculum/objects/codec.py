@@ -1,0 +1,73 @@
+"""Turns chunks into stored objects and back: one key, one compression, one source of counters.
+
+Knows neither what the objects mean nor where they are stored. Reading never touches the counters.
+"""
+
+from __future__ import annotations
+
+from vinculum._native import ChunkBatch
+from vinculum.errors import Error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from vinculum._native import Blob, Bytes, Compressor, IdHasher, Opener, SealedBatch, Sealer
+
+    class CodecKey(Protocol):
+        @property
+        def hasher(self) -> IdHasher: ...
+        @property
+        def opener(self) -> Opener: ...
+        def sealer(self, compressor: Compressor) -> Sealer: ...
+
+    class Counters(Protocol):
+        def allocate(self, count: int) -> int: ...
+
+
+MAX_DATA = 20_971_479  # the largest stored object that fits into a segment entry
+
+
+class ObjectCodec:
+    """Seals and opens the objects of one session. Thread-safe if its counters are.
+
+    `counters` may be None where nothing is sealed or the mode does not encrypt.
+    """
+
+    __slots__ = ("_compressor", "_counters", "_hasher", "_key", "_opener", "_sealer")
+
+    def __init__(self, key: CodecKey, counters: Counters | None, compressor: Compressor) -> None:
+        self._hasher = key.hasher
+        self._opener = key.opener
+        self._key = key
+        self._compressor = compressor
+        self._counters = counters
+        self._sealer: Sealer | None = None
+
+    def seal(self, chunks: ChunkBatch) -> SealedBatch:
+        """The stored objects of all chunks; their counters are durably reserved before anything is encrypted."""
+        if self._sealer is None:  # not before: a key without secrets can be read with, too
+            self._sealer = self._key.sealer(self._compressor)
+        needed = self._sealer.counters(chunks)
+        if needed == 0:
+            return self._sealer.seal(chunks, 0)
+        if self._counters is None:
+            raise Error("This session only reads, so it has no counters to encrypt with.")
+        return self._sealer.seal(chunks, self._counters.allocate(needed))
+
+    def seal_object(self, plaintext: Blob, what: str = "An object") -> tuple[bytes, SealedBatch]:
+        """One object's id and stored form. Error if it is too big to be stored; `what` then tells the user what it is."""
+        chunks = ChunkBatch.of([plaintext], self._hasher)
+        sealed = self.seal(chunks)
+        size = sealed.sizes()[0]
+        if size > MAX_DATA:
+            raise Error(f"{what} is too big for this repository format: {size} bytes as stored, the limit is {MAX_DATA}.")
+        return chunks.ids(), sealed
+
+    def open(self, stored: Blob, id: bytes | None) -> Bytes:
+        """The verified plaintext of one stored object; `id` is None for the manifest only."""
+        return self._opener.open(stored, id)
+
+    def open_many(self, stored: list[Blob], ids: bytes) -> list[Bytes]:
+        """The verified plaintexts of several stored objects."""
+        return self._opener.open_many(stored, ids)
