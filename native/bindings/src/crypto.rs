@@ -1,7 +1,113 @@
-//! (being written)
+//! `aes256_ctr`, `Sealer`, `SealedBatch`, `Opener`.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use vinculum_kernels::crypto::{self, Cipher};
 
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use crate::chunking::ChunkBatch;
+use crate::compression::Compressor;
+use crate::errors::IntoPython;
+use crate::hashing::IdHasher;
+use crate::ids::{Ids, OneId, joined};
+use crate::memory::{Blob, Bytes, detach_if_large};
+
+#[pyfunction]
+fn aes256_ctr<'py>(py: Python<'py>, key: &[u8], counter: &[u8], data: Blob) -> PyResult<Bound<'py, PyBytes>> {
+    detach_if_large(py, data.len(), || crypto::aes256_ctr(key, counter, &data))
+        .map(|output| PyBytes::new(py, &output))
+        .into_python()
+}
+
+#[pyclass(frozen, module = "vinculum._native")]
+struct Sealer(crypto::Sealer);
+
+#[pymethods]
+impl Sealer {
+    #[new]
+    fn new(type_byte: u8, cipher: &str, enc_key: &[u8], mac_key: &[u8], compressor: &Compressor) -> PyResult<Self> {
+        let cipher = Cipher::new(cipher, enc_key, mac_key).into_python()?;
+        Ok(Self(crypto::Sealer::new(type_byte, cipher, compressor.0.clone())))
+    }
+
+    fn counters(&self, chunks: &ChunkBatch) -> u64 {
+        self.0.counters(&chunks.0)
+    }
+
+    fn seal(&self, py: Python<'_>, chunks: &ChunkBatch, first_counter: u64) -> PyResult<SealedBatch> {
+        py.detach(|| self.0.seal(&chunks.0, first_counter))
+            .map(SealedBatch)
+            .into_python()
+    }
+}
+
+#[pyclass(frozen, module = "vinculum._native")]
+pub struct SealedBatch(pub crypto::SealedBatch);
+
+#[pymethods]
+impl SealedBatch {
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    fn ids<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        joined(py, self.0.ids())
+    }
+
+    fn sizes(&self) -> Vec<u32> {
+        self.0.sizes().collect()
+    }
+
+    fn object(&self, index: usize) -> PyResult<Bytes> {
+        self.0
+            .object(index)
+            .map(Bytes)
+            .ok_or_else(|| PyValueError::new_err(format!("no object {index} in a batch of {}", self.0.len())))
+    }
+
+    fn fit(&self, start: usize, offset: u64, limit: u64) -> usize {
+        self.0.fit(start, offset, limit)
+    }
+
+    fn entries(&self, start: usize, stop: usize) -> Bytes {
+        Bytes(self.0.entries(start, stop))
+    }
+
+    fn offsets(&self, start: usize, stop: usize, offset: u64) -> Vec<u64> {
+        self.0.offsets(start, stop, offset)
+    }
+}
+
+#[pyclass(frozen, module = "vinculum._native")]
+struct Opener(crypto::Opener);
+
+#[pymethods]
+impl Opener {
+    #[new]
+    fn new(type_bytes: &[u8], cipher: &str, enc_key: &[u8], mac_key: &[u8], hasher: Option<&IdHasher>) -> PyResult<Self> {
+        let cipher = Cipher::new(cipher, enc_key, mac_key).into_python()?;
+        let hasher = hasher.map(|hasher| hasher.0.clone());
+        Ok(Self(crypto::Opener::new(type_bytes, cipher, hasher)))
+    }
+
+    fn open(&self, py: Python<'_>, stored: Blob, id: Option<OneId>) -> PyResult<Bytes> {
+        py.detach(|| self.0.open(&stored, id.as_ref().map(|id| &id.0)))
+            .map(Bytes)
+            .into_python()
+    }
+
+    fn open_many(&self, py: Python<'_>, stored: Vec<Blob>, ids: Ids) -> PyResult<Vec<Bytes>> {
+        let plains = py.detach(|| {
+            let slices: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
+            self.0.open_many(&slices, ids.as_slice())
+        });
+        Ok(plains.into_python()?.into_iter().map(Bytes).collect())
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(aes256_ctr, module)?)?;
+    module.add_class::<Sealer>()?;
+    module.add_class::<SealedBatch>()?;
+    module.add_class::<Opener>()
 }

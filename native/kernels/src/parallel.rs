@@ -7,3 +7,8 @@ pub const PARALLEL_BYTES: usize = 256 * 1024;
 pub fn is_worthwhile(items: usize, bytes: usize) -> bool {
     items > 1 && bytes >= PARALLEL_BYTES && rayon::current_num_threads() > 1
 }
+
+/// How many of `items` go to a core at once, where one core works on up to `lanes` at the same time.
+pub fn group_size(items: usize, lanes: usize) -> usize {
+    items.div_ceil(rayon::current_num_threads()).clamp(1, lanes.max(1))
+}

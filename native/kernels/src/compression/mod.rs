@@ -1,1 +1,32 @@
-//! (being written)
+//! Compressed chunks as they lie inside an envelope: a header that says how, then the compressed bytes.
+//!
+//! | first bytes | method | rest |
+//! | --- | --- | --- |
+//! | 00 00 | none | plaintext |
+//! | 01 00 | lz4 | one raw block, no length |
+//! | 02 00 | lzma | xz container without check; lzma-alone is understood too |
+//! | 03 00 | zstd | one frame that tells its content size |
+//! | 04 00 | obfuscate | u32be n, n bytes of a compressed chunk with its own header, padding |
+//! | x8 yy | zlib | zlib stream including these two bytes, a multiple of 31 |
+//!
+//! What is unpacked is limited to `MAX_PLAINTEXT`, whatever the compressed bytes promise.
+
+mod compressor;
+mod methods;
+mod padding;
+mod spec;
+mod unpack;
+
+pub use compressor::{Compressed, Compressor};
+pub use unpack::{decompress, decompress_shared};
+
+const NONE: [u8; 2] = [0, 0];
+const LZ4: [u8; 2] = [1, 0];
+const LZMA: [u8; 2] = [2, 0];
+const ZSTD: [u8; 2] = [3, 0];
+const OBFUSCATE: [u8; 2] = [4, 0];
+
+/// The largest stored object.
+const MAX_DATA: usize = 20_971_479;
+/// The largest plaintext that is unpacked; real objects are far smaller.
+const MAX_PLAINTEXT: usize = 1 << 30;

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::parallel;
-pub(crate) use primed::PrimedBlake2b;
+pub(crate) use primed::{PrimedBlake2b, Running};
 
 /// The key length of BLAKE2b ids and MACs: exactly one block, so that priming leaves one compression done.
 pub const BLAKE2B_KEY_BYTES: usize = 128;
@@ -57,18 +57,15 @@ impl IdHasher {
         if !parallel::is_worthwhile(buffers.len(), bytes) {
             return self.digest_on_this_thread(buffers);
         }
-        // Groups, not single buffers: BLAKE2b fills its vector lanes with the members of a group.
-        let group = buffers
-            .len()
-            .div_ceil(rayon::current_num_threads() * 2)
-            .max(self.lanes().min(buffers.len() / 2));
+        let group = parallel::group_size(buffers.len(), self.lanes());
         buffers
             .par_chunks(group)
             .flat_map_iter(|group| self.digest_on_this_thread(group))
             .collect()
     }
 
-    fn digest_on_this_thread(&self, buffers: &[&[u8]]) -> Vec<Id> {
+    /// The same without other cores.
+    pub fn digest_on_this_thread(&self, buffers: &[&[u8]]) -> Vec<Id> {
         match self {
             Self::Blake2b(primed) => primed.digest_many(buffers),
             _ => buffers.iter().map(|buffer| self.digest(buffer)).collect(),
@@ -76,7 +73,7 @@ impl IdHasher {
     }
 
     /// How many buffers one core hashes at the same time.
-    fn lanes(&self) -> usize {
+    pub fn lanes(&self) -> usize {
         match self {
             Self::Blake2b(_) => blake2b_simd::many::degree(),
             _ => 1,

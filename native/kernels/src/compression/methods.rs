@@ -1,0 +1,92 @@
+//! The compressors themselves: plaintext to compressed bytes without our header.
+//!
+//! Contexts and work space that are expensive to make live as long as their thread.
+
+use std::cell::RefCell;
+
+use flate2::{Compress, Compression, FlushCompress, Status};
+use liblzma::stream::{Action, Check, Stream};
+
+use crate::errors::{Error, Result};
+
+/// Work space beyond this is given back after use.
+const KEPT_BYTES: usize = 32 * 1024 * 1024;
+
+thread_local! {
+    static LZ4_OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static ZSTD: RefCell<Option<(i32, zstd::bulk::Compressor<'static>)>> = const { RefCell::new(None) };
+}
+
+/// None if the result would not be shorter than the plaintext.
+pub(super) fn lz4(plain: &[u8]) -> Result<Option<Vec<u8>>> {
+    let failed = |error: std::io::Error| Error::value(format!("lz4 cannot compress this: {error}"));
+    let bound = lz4::block::compress_bound(plain.len()).map_err(failed)?;
+    LZ4_OUTPUT.with_borrow_mut(|output| {
+        if output.len() < bound {
+            output.resize(bound, 0);
+        }
+        let length = lz4::block::compress_to_buffer(plain, None, false, &mut output[..bound]).map_err(failed)?;
+        let packed = (length < plain.len()).then(|| output[..length].to_vec());
+        if output.len() > KEPT_BYTES {
+            *output = Vec::new();
+        }
+        Ok(packed)
+    })
+}
+
+pub(super) fn zstd(plain: &[u8], level: i32) -> Result<Vec<u8>> {
+    let failed = |error: std::io::Error| Error::value(format!("zstd cannot compress this: {error}"));
+    ZSTD.with_borrow_mut(|slot| {
+        let (used_level, compressor) = match slot {
+            Some(context) => context,
+            None => slot.insert((level, zstd::bulk::Compressor::new(level).map_err(failed)?)),
+        };
+        if *used_level != level {
+            compressor.set_compression_level(level).map_err(failed)?;
+            *used_level = level;
+        }
+        let mut packed = Vec::with_capacity(zstd::zstd_safe::compress_bound(plain.len()));
+        compressor.compress_to_buffer(plain, &mut packed).map_err(failed)?;
+        Ok(packed)
+    })
+}
+
+pub(super) fn zlib(plain: &[u8], level: u32) -> Result<Vec<u8>> {
+    let mut encoder = Compress::new(Compression::new(level), true);
+    let mut packed = Vec::with_capacity(plain.len() / 2 + 64);
+    loop {
+        let rest = rest_of(plain, encoder.total_in());
+        let status = encoder
+            .compress_vec(rest, &mut packed, FlushCompress::Finish)
+            .map_err(|error| Error::value(format!("zlib cannot compress this: {error}")))?;
+        if status == Status::StreamEnd {
+            return Ok(packed);
+        }
+        packed.reserve(plain.len() / 4 + 64);
+    }
+}
+
+/// No zlib stream for `size` bytes is longer, whatever the level: static Huffman codes cost up to 9 bits for a byte, stored
+/// blocks less.
+pub(super) fn zlib_bound(size: usize) -> usize {
+    size + size / 8 + size / 64 + 64
+}
+
+pub(super) fn lzma(plain: &[u8], level: u32) -> Result<Vec<u8>> {
+    let failed = |error: liblzma::stream::Error| Error::value(format!("lzma cannot compress this: {error}"));
+    let mut encoder = Stream::new_easy_encoder(level, Check::None).map_err(failed)?;
+    let mut packed = Vec::with_capacity(plain.len() / 2 + 128);
+    loop {
+        let rest = rest_of(plain, encoder.total_in());
+        match encoder.process_vec(rest, &mut packed, Action::Finish).map_err(failed)? {
+            liblzma::stream::Status::StreamEnd => return Ok(packed),
+            _ => packed.reserve(plain.len() / 4 + 128),
+        }
+    }
+}
+
+/// What a stream has not consumed yet.
+pub(super) fn rest_of(bytes: &[u8], consumed: u64) -> &[u8] {
+    let consumed = usize::try_from(consumed).unwrap_or(bytes.len());
+    &bytes[consumed.min(bytes.len())..]
+}

@@ -1,0 +1,243 @@
+//! `Sealer`: compresses, encrypts and authenticates a batch of chunks into segment entries.
+//!
+//! Chunks are compressed first, on all cores; then every entry has its place in one buffer and is written there, again on all
+//! cores. The result does not depend on the number of cores.
+
+use rayon::prelude::*;
+
+use super::cipher::{Cipher, KeyStream, Keys};
+use super::sealed::{ENTRY_HEAD, PUT, SealedBatch};
+use super::{BLOCK, ENCRYPTED_HEAD, IV, MAC, MAX_DATA};
+use crate::chunking::{Chunk, ChunkBatch};
+use crate::compression::{Compressed, Compressor};
+use crate::errors::{Error, Result};
+use crate::parallel;
+
+/// Bytes that go through cipher, MAC and CRC together, while they are in the nearest cache.
+const STRIP: usize = 16 * 1024;
+
+/// Makes stored objects. Immutable.
+pub struct Sealer {
+    type_byte: u8,
+    cipher: Cipher,
+    compressor: Compressor,
+}
+
+/// One entry on its way.
+struct Entry<'a> {
+    chunk: &'a Chunk,
+    compressed: Compressed<'a>,
+    iv: u64,
+    place: &'a mut [u8],
+}
+
+impl Sealer {
+    pub fn new(type_byte: u8, cipher: Cipher, compressor: Compressor) -> Self {
+        Self {
+            type_byte,
+            cipher,
+            compressor,
+        }
+    }
+
+    /// How many counters `seal` may use for these chunks at most; 0 without encryption.
+    pub fn counters(&self, chunks: &ChunkBatch) -> u64 {
+        chunks.chunks.iter().map(|chunk| self.counters_of(chunk)).sum()
+    }
+
+    /// Seals all chunks. Each uses counters from its own part of the range that begins with `first_counter`; the parts depend on
+    /// plaintext sizes only.
+    pub fn seal(&self, chunks: &ChunkBatch, first_counter: u64) -> Result<SealedBatch> {
+        let chunks = &chunks.chunks;
+        let mut ivs = Vec::with_capacity(chunks.len());
+        let mut counter = first_counter;
+        for chunk in chunks {
+            ivs.push(counter);
+            counter = counter
+                .checked_add(self.counters_of(chunk))
+                .ok_or_else(|| Error::value("the counters of this key are used up"))?;
+        }
+        let plain_bytes: usize = chunks.iter().map(|chunk| chunk.data.len()).sum();
+        let is_parallel = parallel::is_worthwhile(chunks.len(), plain_bytes);
+
+        let compress = |chunk| self.compress(chunk);
+        let compressed: Vec<Compressed> = if is_parallel {
+            chunks.par_iter().map(compress).collect::<Result<_>>()?
+        } else {
+            chunks.iter().map(compress).collect::<Result<_>>()?
+        };
+
+        let mut starts = Vec::with_capacity(chunks.len() + 1);
+        let mut end = 0;
+        starts.push(end);
+        for one in &compressed {
+            end += ENTRY_HEAD + self.overhead() + one.len();
+            starts.push(end);
+        }
+        let mut memory = vec![0; end];
+        let mut rest = memory.as_mut_slice();
+        let mut entries = Vec::with_capacity(chunks.len());
+        for ((chunk, compressed), iv) in chunks.iter().zip(compressed).zip(ivs) {
+            let (place, behind) = rest.split_at_mut(ENTRY_HEAD + self.overhead() + compressed.len());
+            rest = behind;
+            entries.push(Entry {
+                chunk,
+                compressed,
+                iv,
+                place,
+            });
+        }
+        if is_parallel {
+            let group = parallel::group_size(entries.len(), self.lanes());
+            entries.par_chunks_mut(group).try_for_each(|group| self.write(group))?;
+        } else {
+            self.write(&mut entries)?;
+        }
+        drop(entries);
+        let ids = chunks.iter().map(|chunk| chunk.id).collect();
+        Ok(SealedBatch::new(ids, starts, memory))
+    }
+
+    fn counters_of(&self, chunk: &Chunk) -> u64 {
+        match self.cipher {
+            Cipher::None => 0,
+            Cipher::AesCtr(_) => blocks(self.compressor.bound(chunk.data.len())),
+        }
+    }
+
+    fn compress<'a>(&self, chunk: &'a Chunk) -> Result<Compressed<'a>> {
+        let compressed = self.compressor.compress(&chunk.data)?;
+        if self.overhead() + compressed.len() > MAX_DATA {
+            let size = self.overhead() + compressed.len();
+            return Err(Error::value(format!("an object of {size} bytes is too large to be stored")));
+        }
+        // A counter used twice would reveal plaintext, so this is checked and not believed.
+        if !matches!(self.cipher, Cipher::None) && blocks(compressed.len()) > self.counters_of(chunk) {
+            return Err(Error::value("a compressed chunk got longer than it ever should"));
+        }
+        Ok(compressed)
+    }
+
+    fn write(&self, entries: &mut [Entry]) -> Result<()> {
+        match &self.cipher {
+            Cipher::None => entries.iter_mut().for_each(|entry| self.write_plain(entry)),
+            // One strip after the other is best for one lane, all of one step at a time for several.
+            Cipher::AesCtr(keys) if keys.lanes() == 1 || entries.len() == 1 => {
+                for entry in entries {
+                    self.write_in_strips(keys, entry)?;
+                }
+            }
+            Cipher::AesCtr(keys) => self.write_in_lanes(keys, entries)?,
+        }
+        Ok(())
+    }
+
+    fn write_plain(&self, entry: &mut Entry) {
+        let Entry { compressed, place, .. } = entry;
+        let (head, object) = place.split_at_mut(ENTRY_HEAD);
+        object[0] = self.type_byte;
+        let (first, rest) = object[1..].split_at_mut(compressed.head.len());
+        first.copy_from_slice(&compressed.head);
+        // The padding is zero already.
+        rest[..compressed.body.len()].copy_from_slice(&compressed.body);
+        let crc = crc_of(object);
+        write_head(head, entry.chunk, object.len(), &crc);
+    }
+
+    fn write_in_strips(&self, keys: &Keys, entry: &mut Entry) -> Result<()> {
+        let Entry { compressed, place, .. } = entry;
+        let (head, object) = place.split_at_mut(ENTRY_HEAD);
+        let (object_head, payload) = object.split_at_mut(ENCRYPTED_HEAD);
+        let iv = entry.iv.to_be_bytes();
+        let mut mac = keys.start_mac();
+        mac.update(&iv);
+        let mut payload_crc = crc32fast::Hasher::new();
+        encrypt(&mut keys.key_stream(entry.iv), compressed, payload, |strip| {
+            mac.update(strip);
+            payload_crc.update(strip);
+        })?;
+        self.write_object_head(object_head, &mac.finish(), &iv);
+        let mut crc = crc_of(object_head);
+        crc.combine(&payload_crc);
+        write_head(head, entry.chunk, object.len(), &crc);
+        Ok(())
+    }
+
+    fn write_in_lanes(&self, keys: &Keys, entries: &mut [Entry]) -> Result<()> {
+        for Entry {
+            compressed, iv, place, ..
+        } in entries.iter_mut()
+        {
+            let (head, payload) = place.split_at_mut(ENTRY_HEAD + ENCRYPTED_HEAD);
+            head[ENTRY_HEAD + 1 + MAC..].copy_from_slice(&iv.to_be_bytes());
+            encrypt(&mut keys.key_stream(*iv), compressed, payload, |_| {})?;
+        }
+        let messages: Vec<&[u8]> = entries.iter().map(|entry| &entry.place[ENTRY_HEAD + 1 + MAC..]).collect();
+        let macs = keys.macs(&messages);
+        for (entry, mac) in entries.iter_mut().zip(macs) {
+            let (head, object) = entry.place.split_at_mut(ENTRY_HEAD);
+            self.write_object_head(object, &mac, &entry.iv.to_be_bytes());
+            write_head(head, entry.chunk, object.len(), &crc_of(object));
+        }
+        Ok(())
+    }
+
+    fn write_object_head(&self, object: &mut [u8], mac: &[u8; MAC], iv: &[u8; IV]) {
+        object[0] = self.type_byte;
+        object[1..=MAC].copy_from_slice(mac);
+        object[1 + MAC..ENCRYPTED_HEAD].copy_from_slice(iv);
+    }
+
+    /// Bytes of an object that are not payload.
+    fn overhead(&self) -> usize {
+        match self.cipher {
+            Cipher::None => 1,
+            Cipher::AesCtr(_) => ENCRYPTED_HEAD,
+        }
+    }
+
+    fn lanes(&self) -> usize {
+        match &self.cipher {
+            Cipher::None => 1,
+            Cipher::AesCtr(keys) => keys.lanes(),
+        }
+    }
+}
+
+/// Encrypts a payload to its place, strip by strip; `each` sees every strip once it is ciphertext.
+fn encrypt(stream: &mut KeyStream, compressed: &Compressed, payload: &mut [u8], mut each: impl FnMut(&[u8])) -> Result<()> {
+    let (head, rest) = payload.split_at_mut(compressed.head.len());
+    stream.apply(&compressed.head, head)?;
+    each(head);
+    let (body, padding) = rest.split_at_mut(compressed.body.len());
+    for (plain, strip) in compressed.body.chunks(STRIP).zip(body.chunks_mut(STRIP)) {
+        stream.apply(plain, strip)?;
+        each(strip);
+    }
+    for strip in padding.chunks_mut(STRIP) {
+        stream.apply_in_place(strip);
+        each(strip);
+    }
+    Ok(())
+}
+
+fn crc_of(bytes: &[u8]) -> crc32fast::Hasher {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(bytes);
+    crc
+}
+
+/// Writes the head of a PUT entry; `object_crc` is the CRC of the object alone.
+fn write_head(head: &mut [u8], chunk: &Chunk, object_bytes: usize, object_crc: &crc32fast::Hasher) {
+    let size = (ENTRY_HEAD + object_bytes) as u32; // at most 20 MiB
+    head[4..8].copy_from_slice(&size.to_le_bytes());
+    head[8] = PUT;
+    head[9..ENTRY_HEAD].copy_from_slice(&chunk.id);
+    let mut crc = crc_of(&head[4..]);
+    crc.combine(object_crc);
+    head[..4].copy_from_slice(&crc.finalize().to_le_bytes());
+}
+
+fn blocks(bytes: usize) -> u64 {
+    bytes.div_ceil(BLOCK) as u64
+}
