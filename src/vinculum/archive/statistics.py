@@ -5,6 +5,8 @@ Counted is the content of files only; neither item streams nor archive objects a
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from vinculum._native import ChunkIndex, ItemStream
 from vinculum.archive.item_stream import ItemChunkReader
 
@@ -94,6 +96,17 @@ class Statistics:
         for name in Statistics.__slots__:
             setattr(combined, name, getattr(self, name) + sign * getattr(other, name))
         return combined
+
+
+class RepositoryUsage(NamedTuple):
+    """Sums over the whole repository; field names are the keys of Borg's JSON."""
+
+    total_chunks: int
+    total_csize: int
+    total_size: int
+    total_unique_chunks: int
+    unique_csize: int
+    unique_size: int
 
 
 def content_usage(chunks: ChunkIndex, store: Store, key: ReadingKey, item_ids: list[bytes]) -> Statistics:

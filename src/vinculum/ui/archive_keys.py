@@ -37,7 +37,7 @@ class ArchiveFormatter:
         return {key: value.iso() if isinstance(value, Moment) else value for key, value in values.items()}
 
     def _values(self, entry: ArchiveEntry, *, for_json: bool) -> dict[str, object]:
-        name, start = display_text(entry.name), Moment(entry.time)
+        name, start = display_text(entry.name), Moment.whole_second(entry.time)
         known = {"name": name, "archive": name, "barchive": entry.name, "id": entry.id.hex(), "time": start, "start": start}
         if not self._from_archive:
             return known
@@ -48,7 +48,7 @@ class ArchiveFormatter:
             "username": display_text(archive.username),
             "comment": display_text(archive.comment),
             "bcomment": archive.comment,
-            "end": Moment(archive.time_end),
+            "end": Moment.whole_second(archive.time_end),
             "command_line": command if for_json else shlex.join(command),
             "tam": "verified" if archive.tam_verified else "none",
         }

@@ -40,5 +40,5 @@ def format_moment(moment: datetime, spec: str = "") -> str:
 
 
 def format_moment_iso(moment: datetime) -> str:
-    """A time for JSON: local, without zone, with microseconds, as Borg writes it."""
-    return moment.astimezone().replace(tzinfo=None).isoformat(timespec="microseconds")
+    """An archive's time for JSON: local, without zone; Borg writes microseconds, but always zero."""
+    return moment.astimezone().replace(tzinfo=None, microsecond=0).isoformat(timespec="microseconds")

@@ -5,7 +5,7 @@ Values are looked up by key in a plain mapping; times carry their own format spe
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from vinculum.errors import CommandError
@@ -28,8 +28,13 @@ class Moment:
 
     @classmethod
     def from_ns(cls, time_ns: int) -> Moment:
-        seconds, rest_ns = divmod(min(max(time_ns, 0), _MAX_TIME_S * 10**9), 10**9)
-        return cls(datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest_ns // 1000))
+        # By way of a float, as Borg does it: the last microsecond is rounded alike.
+        return cls(datetime.fromtimestamp(min(max(time_ns, 0), _MAX_TIME_S * 10**9) / 1e9, timezone.utc))
+
+    @classmethod
+    def whole_second(cls, moment: datetime) -> Moment:
+        """Times of archives are shown without their fraction."""
+        return cls(moment.replace(microsecond=0))
 
     def __format__(self, spec: str) -> str:
         return format_moment(self._moment, spec)

@@ -1,0 +1,66 @@
+"""The JSON documents that commands print with `--json`: Borg's keys, sorted."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from vinculum.ui.formatting import format_moment_iso
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from vinculum.archive.statistics import RepositoryUsage, Statistics
+
+
+def dump(document: object, indent: int | str | None = 4) -> str:
+    return json.dumps(document, sort_keys=True, indent=indent)
+
+
+def repository_document(
+    *,
+    repository_id: bytes,
+    location: str,
+    last_modified: datetime,
+    mode: str,
+    keyfile: str | None,
+    cache: dict[str, object] | None = None,
+) -> dict[str, object]:
+    """What every document says about the repository."""
+    encryption = {"mode": mode} if keyfile is None else {"mode": mode, "keyfile": keyfile}
+    document: dict[str, object] = {
+        "repository": {"id": repository_id.hex(), "location": location, "last_modified": format_moment_iso(last_modified)},
+        "encryption": encryption,
+    }
+    if cache is not None:
+        document["cache"] = cache
+    return document
+
+
+def cache_document(path: str, usage: RepositoryUsage) -> dict[str, object]:
+    return {"path": path, "stats": usage._asdict()}
+
+
+def archive_document(
+    *,
+    name: str,
+    archive_id: bytes,
+    start: datetime,
+    end: datetime,
+    command_line: list[str],
+    statistics: Statistics,
+    utilization: float,
+    details: dict[str, object] | None = None,
+) -> dict[str, object]:
+    """One archive; `utilization` is the part of the largest possible archive object that it uses."""
+    return {
+        "name": name,
+        "id": archive_id.hex(),
+        "start": format_moment_iso(start),
+        "end": format_moment_iso(end),
+        "duration": (end - start).total_seconds(),
+        "command_line": command_line,
+        "stats": statistics.as_dict(),
+        "limits": {"max_archive_size": utilization},
+        **(details or {}),
+    }
