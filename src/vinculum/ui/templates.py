@@ -5,7 +5,7 @@ Values are looked up by key in a plain mapping; times carry their own format spe
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vinculum.errors import CommandError
@@ -29,7 +29,7 @@ class Moment:
     @classmethod
     def from_ns(cls, time_ns: int) -> Moment:
         # By way of a float, as Borg does it: the last microsecond is rounded alike.
-        return cls(datetime.fromtimestamp(min(max(time_ns, 0), _MAX_TIME_S * 10**9) / 1e9, timezone.utc))
+        return cls(datetime.fromtimestamp(min(max(time_ns, 0), _MAX_TIME_S * 10**9) / 1e9, UTC))
 
     @classmethod
     def whole_second(cls, moment: datetime) -> Moment:
