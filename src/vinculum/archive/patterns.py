@@ -28,7 +28,7 @@ def _class_end(glob: str, start: int) -> int:
 
 
 def _translate_class(content: str) -> str:
-    body = content.replace("\\", "\\\\")
+    body = content.replace("\\", "\\\\").replace("[", "\\[")
     if body.startswith("!"):
         body = "^" + body[1:]
     elif body.startswith("^"):

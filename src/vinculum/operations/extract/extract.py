@@ -158,8 +158,8 @@ class Extractor:
     def _announce(self, _: _native.Item, path: bytes, __: list[_native.Bytes]) -> None:
         self._sink.status("", path)
 
-    def _make_directory(self, item: _native.Item, path: bytes, _: list[_native.Bytes]) -> None:
-        self._target.make_directory(item, path)
+    def _make_directory(self, _: _native.Item, path: bytes, __: list[_native.Bytes]) -> None:
+        self._target.make_directory(path)
 
     def _read_only(self, item: _native.Item, path: bytes, chunks: list[_native.Bytes]) -> None:
         if self._output is not None:

@@ -81,7 +81,7 @@ class Target:
             os.unlink(full)
         return full
 
-    def make_directory(self, item: _native.Item, path: bytes) -> None:
+    def make_directory(self, path: bytes) -> None:
         """Creates the directory if it is not there; its attributes come later, with `finish_directory`."""
         full = self._prepare(path, keep_directory=True)
         try:
