@@ -50,7 +50,7 @@ def agree(data: bytes) -> None:
     try:
         expected = load_and_save(data, 20)
     except Malformed:
-        with pytest.raises(IntegrityError, match="files cache: .* at byte"):
+        with pytest.raises(IntegrityError, match=r"files cache: .* at byte"):
             kernel_load_and_save(data)
     else:
         assert kernel_load_and_save(data) == expected
@@ -113,7 +113,9 @@ def test_a_claimed_length_beyond_the_file_is_refused_at_once() -> None:
 
 def test_many_records_are_all_kept_in_order() -> None:
     data = b"".join(
-        pack_record(Record(number.to_bytes(32, "little"), 0, number, number, number, [number.to_bytes(32, "big")] * (number % 4)))
+        pack_record(
+            Record(number.to_bytes(32, "little"), 0, number, number, number, [number.to_bytes(32, "big")] * (number % 4))
+        )
         for number in range(20_000)
     )
     assert kernel_load_and_save(data) == load_and_save(data, 20)

@@ -122,7 +122,7 @@ def test_tombstones_are_cleared_before_probing_gets_long() -> None:
 
 
 def matches(index: _native.RepositoryIndex | _native.ChunkIndex, recorded: dict[str, Any]) -> bool:
-    return sha256(saved(index)).hexdigest() == recorded["sha256"]
+    return bool(sha256(saved(index)).hexdigest() == recorded["sha256"])
 
 
 def test_the_recorded_history_gives_the_recorded_files() -> None:
@@ -228,7 +228,10 @@ def file_with(
         (file_with(key_size=33), "keys of 33"),
         (file_with(value_size=12), "values of 12 bytes instead of 32 and 8"),
         (file_with(more=b"x"), "59 bytes instead of 58 for 1 buckets"),
-        (foreign_file(8, 9, [(key_of(1), struct.pack("<II", MAX_VALUE + 1, 0))]), "bucket 1 holds the reserved value 4294966272"),
+        (
+            foreign_file(8, 9, [(key_of(1), struct.pack("<II", MAX_VALUE + 1, 0))]),
+            "bucket 1 holds the reserved value 4294966272",
+        ),
         (foreign_file(8, 9, [(key_of(1), bytes(8))]).replace(key_of(1), key_of(3)), "entry in bucket 1 cannot be found"),
     ],
 )
@@ -371,8 +374,9 @@ def test_merging_adds_counts_and_usage_sums_them(first: dict[int, int], second: 
     merged = {number: min(first.get(number, 0) + second.get(number, 0), MAX_VALUE) for number in first | second}
     twin = Table(12)
     for counts in (first, second):
-        for number in [number for key, _ in Table.from_bytes(saved(chunk_index(counts))).items() for number in [key[31]]]:
-            twin.set(key_of(number), struct.pack("<III", merged[number], number + 10, number + 5))
+        for key in Table.from_bytes(saved(chunk_index(counts))).keys():
+            number = key[31]
+            twin.set(key, struct.pack("<III", merged[number], number + 10, number + 5))
     assert saved(total) == twin.to_bytes()
     assert total.usage() == expected_usage(merged, set(merged))
     assert total.usage_of(part) == expected_usage(second, {number for number in second if second[number] == merged[number]})

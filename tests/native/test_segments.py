@@ -45,7 +45,7 @@ def scan(data: bytes) -> _native.SegmentEntries:
 def read(data: bytes, wanted: list[twin.Entry]) -> list[bytes]:
     with open_segment(data) as fd:
         objects = _native.read_objects(fd, b"".join(entry.key for entry in wanted), [entry.offset for entry in wanted])
-    return [bytes(memoryview(object)) for object in objects]
+    return [bytes(memoryview(content)) for content in objects]
 
 
 def columns(found: _native.SegmentEntries) -> list[tuple[int, int, bytes, int]]:
@@ -112,7 +112,10 @@ def test_every_truncation_and_every_flipped_bit_is_found() -> None:
         (twin.pack_segment(twin.pack_entry(twin.PUT, b"k" * 32, bytes(20 << 20))), "impossible size 20971561"),
         (twin.pack_segment(twin.pack_entry(twin.PUT, b"k" * 32)[:40]), "offset 8: the file ends inside its key"),
         (twin.pack_segment(twin.pack_entry(twin.PUT, b"k" * 32, b"abc")[:-1]), "offset 8: 1 of its 44 bytes are missing"),
-        (twin.pack_segment(twin.pack_entry(twin.COMMIT), b"0000" + twin.pack_entry(twin.COMMIT)[4:]), "offset 17: wrong checksum"),
+        (
+            twin.pack_segment(twin.pack_entry(twin.COMMIT), b"0000" + twin.pack_entry(twin.COMMIT)[4:]),
+            "offset 17: wrong checksum",
+        ),
     ],
 )
 def test_the_message_says_what_is_wrong(data: bytes, reason: str) -> None:
@@ -221,9 +224,9 @@ def test_recovery_finds_entries_across_many_remembered_checksums() -> None:
 
 
 def test_recovery_of_bytes_that_all_look_like_entries_is_quick() -> None:
-    # Every 9th byte begins what may be a PUT of 10 MiB; hashing each to its end would take minutes.
-    head = b"\x01\x01\x01\x01" + (10 << 20).to_bytes(4, "little") + b"\0"
-    assert recover(head * (20 * 2**20 // len(head))) == twin.MAGIC
+    # Every 9th byte begins what may be a PUT of 1 MiB; hashing each to its end would be 120 GB.
+    head = b"\x01\x01\x01\x01" + (1 << 20).to_bytes(4, "little") + b"\0"
+    assert recover(head * ((2 << 20) // len(head))) == twin.MAGIC
 
 
 # -- the recorded repository -------------------------------------------------------------------------------------------

@@ -37,20 +37,22 @@ def load_and_save(data: bytes, ttl: int) -> bytes:
     """What remains of the file after a run that read no file and found none unchanged."""
     records: dict[bytes, Record] = {}
     reader = _Reader(data)
-    while reader.data:
+    while reader.at < len(data):
         record = reader.record()
         records[record.path_hash] = record._replace(age=record.age + 1)
     return b"".join(pack_record(record) for record in records.values() if record.age < ttl)
 
 
 class _Reader:
-    """Takes values off the front of `data`."""
+    """Takes one value after the other."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
+        self.at = 0
 
     def take(self, count: int) -> bytes:
-        taken, self.data = self.data[:count], self.data[count:]
+        taken = self.data[self.at : self.at + count]
+        self.at += count
         if len(taken) < count:
             raise Malformed("end")
         return taken
