@@ -31,6 +31,11 @@ def raw(shown: str) -> bytes:
     return bytes.fromhex(shown[4:]) if shown.startswith("hex:") else shown.encode()
 
 
+def shown(path: str) -> str:
+    """How listings show that path: they are text, and what is not UTF-8 can only be hinted at."""
+    return re.sub("[\udc80-\udcff]", "?", os.fsdecode(raw(path)))
+
+
 def expected_items(archive: dict[str, Any]) -> list[dict[str, Any]]:
     """The items that are shown: part files are hidden."""
     return [item for item in archive["items"] if "part" not in item]
@@ -66,18 +71,47 @@ def test_items_are_listed(repository: GoldenRepository, program: Program) -> Non
     for archive in repository.listing["archives"]:
         name = f"{repository.path}::{archive['name']}"
         items = expected_items(archive)
-        names = program.run("list", "--format", "{bpath}{NUL}", name).stdout.split(b"\0")[:-1]
-        assert names == [raw(item["path"]) for item in items]
+        names = program.run("list", "--format", "{path}{NUL}", name).out.split("\0")[:-1]
+        assert names == [shown(item["path"]) for item in items]
         listed = program.run("list", "--json-lines", "--format", "{mtime}{size}", name)
         for line, item in zip(map(json.loads, listed.out.splitlines()), items, strict=True):
-            # JSON is text: what is not UTF-8 can only be hinted at.
-            assert line["path"] == re.sub("[\udc80-\udcff]", "?", os.fsdecode(raw(item["path"])))
+            assert line["path"] == shown(item["path"])
             assert line["mode"][1:] == stat.filemode(item["mode"])[1:]
             assert (line["uid"], line["gid"]) == (item["uid"], item["gid"])
             assert line["user"] == (item["user"] or str(item["uid"]))
             assert datetime.fromisoformat(line["mtime"] + "+00:00") == datetime.fromtimestamp(item["mtime"] / 1e9, UTC)
             if "chunks" in item:
                 assert line["size"] == item["size"]
+
+
+LISTINGS = {
+    "archives": ["list", "REPO"],
+    "archive names": ["list", "--short", "REPO"],
+    "archives as json": ["list", "--json", "REPO"],
+    "items": ["list", "REPO::ARCHIVE"],
+    "item names": ["list", "--short", "REPO::ARCHIVE"],
+    "items as json": ["list", "--json-lines", "REPO::ARCHIVE"],
+    "repository": ["info", "REPO"],
+    "repository as json": ["info", "--json", "REPO"],
+    "archive": ["info", "REPO::ARCHIVE"],
+    "archive as json": ["info", "--json", "REPO::ARCHIVE"],
+}
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+@pytest.mark.parametrize("name", ["b145-repokey", "b145-none", "b124-keyfile-blake2", "b145-repaired"])
+def test_listings_are_what_borg_prints(
+    listing: str, name: str, golden: Callable[[str], GoldenRepository], vinculum: Program, borg145: Program
+) -> None:
+    repository = golden(name)
+    archive = repository.listing["archives"][0]["name"]
+    command = [word.replace("REPO", str(repository.path)).replace("ARCHIVE", archive) for word in LISTINGS[listing]]
+    theirs = borg145.run(*command, **repository.environment)
+    ours = vinculum.run(*command, **repository.environment)
+    if "--json-lines" in command:  # in which Borg orders the keys by chance
+        assert [*map(json.loads, ours.out.splitlines())] == [*map(json.loads, theirs.out.splitlines())]
+    else:
+        assert ours.out == theirs.out
 
 
 def test_everything_is_extracted(repository: GoldenRepository, program: Program, workplace: Path) -> None:

@@ -1,0 +1,150 @@
+"""kill -9 in the middle of a create: the repository is as after the last commit, and the next run goes on by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.archives import extract, list_archives
+from support.compare import assert_restored
+from support.programs import Program
+from support.repositories import latest_transaction, locks
+from support.trees import build_plain, random_content
+
+BIG_BYTES = 40 << 20
+
+
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
+    """Waits, and fails if it takes too long."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain until {what}"
+        time.sleep(0.02)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """kill -9 for it and all of its children; it must still have been running."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "it was over before it could be killed"
+
+
+def stored_bytes(repository: Path) -> int:
+    return sum(path.stat().st_size for path in (repository / "data").rglob("*") if path.is_file())
+
+
+class Stalled:
+    """A create that has read `tree` and now waits for a fifo that only the test can feed."""
+
+    def __init__(self, program: Program, repository: Path, name: str, *options: str) -> None:
+        self.fifo = program.cwd / "fifo"
+        os.mkfifo(self.fifo)
+        self.process = program.start("create", "--read-special", *options, f"{repository}::{name}", "tree", "fifo")
+        self.pipe = open(self.fifo, "wb", buffering=0)  # noqa: SIM115  open until the end of the test
+
+    def feed(self, content: bytes) -> None:
+        self.pipe.write(content)
+
+    def kill(self) -> None:
+        kill(self.process)
+        self.pipe.close()
+        self.fifo.unlink()
+
+
+@pytest.fixture
+def repository(vinculum: Program, workplace: Path) -> Path:
+    """A repository with one archive of a tree, to which a big new file has been added since."""
+    tree = workplace / "tree"
+    build_plain(tree, files=50)
+    repository = workplace / "repository"
+    vinculum.run("init", "--encryption", "repokey", repository)
+    vinculum.run("create", f"{repository}::before", "tree")
+    (tree / "big").write_bytes(random_content("big", BIG_BYTES))
+    return repository
+
+
+def test_nothing_uncommitted_survives(vinculum: Program, borg145: Program, repository: Path, workplace: Path) -> None:
+    committed = latest_transaction(repository)
+    size = stored_bytes(repository)
+    stalled = Stalled(vinculum, repository, "killed")
+    wait_until(lambda: stored_bytes(repository) > size + BIG_BYTES // 4, "data are on their way")
+    stalled.kill()
+    assert "lock.exclusive" in locks(repository)
+    assert latest_transaction(repository) == committed
+
+    assert list_archives(vinculum, repository) == ["before"]  # past the stale lock
+    assert locks(repository) == []
+    restored = extract(vinculum, repository, "before", workplace / "restored")
+    (workplace / "tree" / "big").rename(workplace / "big")
+    assert_restored(workplace / "tree", restored / "tree", ignoring=("mtime_ns",))
+    (workplace / "big").rename(workplace / "tree" / "big")
+    borg145.run("check", "--verify-data", repository)
+
+    vinculum.run("create", f"{repository}::after", "tree")
+    assert list_archives(borg145, repository) == ["before", "after"]
+    assert_restored(workplace / "tree", extract(borg145, repository, "after", workplace / "again") / "tree")
+    borg145.run("check", "--verify-data", repository)
+
+
+def test_work_is_resumed_from_the_last_checkpoint(
+    vinculum: Program, borg145: Program, repository: Path, workplace: Path
+) -> None:
+    committed = latest_transaction(repository)
+    stalled = Stalled(vinculum, repository, "killed", "--checkpoint-interval", "1")
+    number = 0
+    while latest_transaction(repository) == committed:
+        assert number < 40, "no checkpoint in all that time"
+        stalled.feed(random_content(number, 9 << 20))  # at least one chunk, after which the clock is looked at
+        number += 1
+        time.sleep(0.3)
+    wait_until(lambda: latest_transaction(repository) > committed, "the checkpoint is committed")
+    stalled.kill()
+
+    assert list_archives(vinculum, repository) == ["before"]  # checkpoints are not shown unless asked for
+    shown = json.loads(vinculum.run("list", "--json", "--consider-checkpoints", repository).out)
+    assert [archive["name"] for archive in shown["archives"]] == ["before", "killed.checkpoint"]
+    borg145.run("check", "--verify-data", repository)
+
+    size = stored_bytes(repository)
+    created = json.loads(vinculum.run("create", "--json", f"{repository}::after", "tree").out)
+    assert created["archive"]["stats"]["original_size"] > BIG_BYTES
+    assert created["archive"]["stats"]["deduplicated_size"] < BIG_BYTES // 10
+    assert stored_bytes(repository) < size + BIG_BYTES // 10
+    assert_restored(workplace / "tree", extract(borg145, repository, "after", workplace / "again") / "tree")
+    borg145.run("check", "--verify-data", repository)
+
+
+@pytest.mark.parametrize("next_program", ["vinculum", "borg145"])
+def test_killed_at_any_moment(
+    next_program: str, vinculum: Program, borg145: Program, repository: Path, workplace: Path
+) -> None:
+    """Many kills, spread over the length of a run; whoever comes next carries on."""
+    successor = vinculum if next_program == "vinculum" else borg145
+    started = time.monotonic()
+    vinculum.run("create", f"{repository}::whole", "tree")
+    whole_run_s = time.monotonic() - started
+    killed = 0
+    for number in range(8):
+        (workplace / "tree" / "big").write_bytes(random_content(number, BIG_BYTES))
+        process = vinculum.start("create", f"{repository}::killed-{number}", "tree")
+        time.sleep(whole_run_s * (number + 1) / 9)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            killed += 1
+        process.communicate()
+        names = list_archives(successor, repository)
+        assert names[:2] == ["before", "whole"]
+        assert set(names[2:]) <= {f"killed-{earlier}" for earlier in range(number + 1)}
+        assert locks(repository) == []
+    assert killed >= 4
+    borg145.run("check", "--verify-data", repository)
+    successor.run("create", f"{repository}::last", "tree")
+    assert_restored(workplace / "tree", extract(successor, repository, "last", workplace / "restored") / "tree")
+    borg145.run("check", "--verify-data", repository)
