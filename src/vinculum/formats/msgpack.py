@@ -1,7 +1,7 @@
 """Borg's dialect of msgpack: texts and byte strings are one raw type, the newer binary and extension types do not occur.
 
-Knows the encoding only, not what any map means. Everything read comes back as bytes, int, bool, None, list or dict; whatever is
-not well formed raises ValueError, never anything else.
+Knows the encoding only, not what any map means. What is read comes back as bytes, int, bool, None, list or dict (or a type that
+Borg never writes: callers check what they get); whatever is not well formed raises ValueError, never anything else.
 """
 
 from __future__ import annotations

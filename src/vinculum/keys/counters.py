@@ -73,7 +73,7 @@ class CounterAllocator:
         if self._read_security() != in_security:
             raise Error(f"{self._path} changed while it was being updated; is another process using this repository?")
         make_private(os.path.dirname(self._path))
-        write_atomically(self._path, f"{end:0{_HEX_DIGITS}x}".encode("ascii"))
+        write_atomically(self._path, f"{end:0{_HEX_DIGITS}x}".encode("ascii"), 0o600)
         self._next, self._end = start, end
 
     def _read_security(self) -> int | None:

@@ -81,8 +81,7 @@ def default_name(path: str, host: str | None) -> str:
 def create_key_file(repository_id: bytes, text: str, path: str, host: str | None) -> str:
     """Writes the key file of a new repository and returns its path. KeyfileExists if the user named one that exists."""
     target = _reserve(path, host)
-    write_atomically(target, format_key_file(repository_id, text).encode("ascii"))
-    os.chmod(target, 0o600)
+    write_atomically(target, format_key_file(repository_id, text).encode("ascii"), 0o600)
     return target
 
 

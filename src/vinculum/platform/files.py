@@ -1,6 +1,6 @@
 """Durable small files: atomic replacement, directory syncs, erasure of secrets.
 
-Every new file gets its mode from the process' umask. Paths may be `str` or `bytes`.
+Every new file gets its mode from the process' umask, unless less is asked for. Paths may be `str` or `bytes`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 _ERASE_BLOCK = 1 << 20
 
 
-def write_atomically(path: str | bytes, content: Blob) -> None:
+def write_atomically(path: str | bytes, content: Blob, mode: int = 0o666) -> None:
     """Replaces the file at `path` as a whole; durable on return. Its temporary name is `<path>-XXXXXXXX.tmp`."""
     target = os.fsencode(path)
     temporary = b"%s-%s.tmp" % (target, os.urandom(4).hex().encode())
     try:
-        write_durably(temporary, content)
+        write_durably(temporary, content, mode)
         os.rename(temporary, target)
     except BaseException:
         remove_if_present(temporary)
@@ -28,9 +28,9 @@ def write_atomically(path: str | bytes, content: Blob) -> None:
     sync_directory(os.path.dirname(target) or b".")
 
 
-def write_durably(path: str | bytes, content: Blob) -> None:
+def write_durably(path: str | bytes, content: Blob, mode: int = 0o666) -> None:
     """Writes a file (truncating what was there) and waits until its content is on disk. Its directory is not synced."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         write_all(fd, content)
         os.fsync(fd)

@@ -1,0 +1,99 @@
+"""A complete repository in memory, with transactions and nonce, that remembers what was done to it in which order."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vinculum._native import Blob, Bytes, ChunkBatch, Compressor, IdHasher, SealedBatch, Sealer
+from vinculum.errors import Error, ObjectNotFound
+
+ID_BYTES = 32
+
+
+class Reservation(NamedTuple):
+    """One successful reservation of counters."""
+
+    start: int | None
+    end: int
+
+
+class MemoryStore:
+    """Implements `repository.store.Store`. Key and nonce are, as in real repositories, outside of transactions."""
+
+    def __init__(self, id: bytes = bytes(range(32)), path: str = "/memory/repo") -> None:
+        self.id = id
+        self.path = path
+        self.append_only = False
+        self.key_text = b""
+        self.nonce: int | None = None
+        self.reservations: list[Reservation] = []
+        self.fail_next_reservation = False
+        self.commits = 0
+        self._objects: dict[bytes, Bytes] = {}
+        self._committed: dict[bytes, Bytes] = {}
+
+    def get(self, id: bytes) -> Bytes:
+        try:
+            return self._objects[id]
+        except KeyError:
+            raise ObjectNotFound(id.hex(), self.path) from None
+
+    def get_many(self, ids: bytes) -> list[Bytes]:
+        return [self.get(ids[start : start + ID_BYTES]) for start in range(0, len(ids), ID_BYTES)]
+
+    def put(self, id: bytes, data: Blob) -> None:
+        self._objects[id] = frozen(bytes(data)) if isinstance(data, bytes) else data
+
+    def put_many(self, sealed: SealedBatch) -> None:
+        ids = sealed.ids()
+        for index in range(len(sealed)):
+            self.put(ids[index * ID_BYTES : (index + 1) * ID_BYTES], sealed.object(index))
+
+    def delete(self, id: bytes) -> None:
+        self.get(id)
+        del self._objects[id]
+
+    def commit(self) -> None:
+        self.commits += 1
+        self._committed = dict(self._objects)
+
+    def rollback(self) -> None:
+        self._objects = dict(self._committed)
+
+    def list(self, limit: int | None = None, marker: bytes | None = None) -> list[bytes]:
+        ids = [*self._objects]
+        start = 0 if marker is None else ids.index(marker) + 1
+        return ids[start:] if limit is None else ids[start : start + limit]
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __contains__(self, id: bytes, /) -> bool:
+        return id in self._objects
+
+    def load_key(self) -> bytes:
+        return self.key_text
+
+    def save_key(self, data: bytes) -> None:
+        self.key_text = data
+
+    def get_free_nonce(self) -> int | None:
+        return self.nonce
+
+    def commit_nonce_reservation(self, next_unreserved: int, start_nonce: int | None) -> None:
+        if self.fail_next_reservation:
+            self.fail_next_reservation = False
+            raise OSError(28, "No space left on device")
+        if self.nonce != start_nonce:
+            raise Error("the nonce changed meanwhile")
+        self.nonce = next_unreserved
+        self.reservations.append(Reservation(start_nonce, next_unreserved))
+
+
+def frozen(data: bytes) -> Bytes:
+    """The same bytes as a native handle."""
+    hasher = IdHasher("sha256")
+    sealed = Sealer(0, "none", b"", b"", Compressor("none")).seal(ChunkBatch.of([data], hasher), 0).object(0)
+    handle = sealed.slice(3, len(sealed))  # behind type byte and compression header
+    assert bytes(handle) == data
+    return handle
