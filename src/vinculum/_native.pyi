@@ -313,8 +313,9 @@ class DirectoryListing:
     def __len__(self) -> int: ...
     @property
     def path(self) -> bytes:
-        """The directory as it was walked to."""
-    def names(self) -> list[bytes]: ...
+        """The directory as it was walked to; empty for the listing of a root."""
+    def names(self) -> list[bytes]:
+        """The names in the directory; for the listing of a root its whole path."""
     def paths(self) -> list[bytes]:
         """The entries as walked to: `path` joined with the names."""
     def kinds(self) -> bytes:
@@ -421,10 +422,10 @@ class FileBatch:
     def finish_large(self, index: int, fd: int, chunks: ChunkList) -> None:
         """Sets the content of a large entry, and notes whether the file changed while it was read."""
     def fail_large(self, index: int, errno: int) -> None:
-        """Leaves a large entry out because reading it failed."""
+        """Leaves a large entry out because reading it failed. A hard link of it later in this batch becomes large instead."""
     def failures(self) -> list[tuple[int, bytes, int, str]]:
         """(entry, path, errno, operation) of each entry that could not be read; errno 0 with operation "race" for a file that
-        was replaced meanwhile."""
+        was replaced meanwhile. Operations: open, dir_open, fstat, read, readlink, listxattr, getxattr, race."""
     def claim(self, chunks: ChunkIndex) -> ChunkBatch:
         """References the chunks that `read` produced; returns the ones to store. Content of the others is freed."""
     def encode(self, start: int, stop: int, owners: OwnerNames, chunks: ChunkIndex) -> Bytes:

@@ -1,1 +1,115 @@
-//! (being written)
+//! `FileBatch`: a run of files on its way into an archive, from what a listing says to item stream bytes.
+//!
+//! The stages are methods, one file each: link, match, read, claim, encode, memorize. The invariant: whatever happens to a file
+//! stays in its entry; an entry that failed is left out of the archive and holds no chunk references.
+
+mod attributes;
+mod claiming;
+mod encoding;
+mod entry;
+mod large;
+mod links;
+mod matching;
+mod options;
+mod owners;
+mod reading;
+
+pub use entry::Failure;
+pub use large::LargeFile;
+pub use links::HardLinks;
+pub use options::{FilesChanged, ItemOptions};
+pub use owners::OwnerNames;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::errors::{Error, Result};
+use crate::scanning::Listing;
+use entry::{BatchEntry, Content};
+
+pub struct FileBatch {
+    options: ItemOptions,
+    entries: Vec<BatchEntry>,
+    links: Option<Arc<HardLinks>>,
+}
+
+impl FileBatch {
+    pub fn new(options: ItemOptions) -> Self {
+        Self {
+            options,
+            entries: Vec::new(),
+            links: None,
+        }
+    }
+
+    /// Appends entries of a listing; sockets and unknown kinds are left out.
+    pub fn add(&mut self, listing: &Arc<Listing>, range: Range<usize>) {
+        let stop = range.end.min(listing.entries.len());
+        for index in range.start..stop {
+            self.entries
+                .extend(BatchEntry::new(listing, index, self.options.read_special));
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub fn size_bytes(&self) -> u64 {
+        let regular = self.entries.iter().filter(|entry| entry.kind == b'f');
+        regular.map(|entry| entry.stat.size).fold(0, u64::saturating_add)
+    }
+
+    /// How many listings the batch keeps open.
+    pub fn listings(&self) -> usize {
+        let mut count = 0;
+        let mut last: Option<&Arc<Listing>> = None;
+        for entry in &self.entries {
+            // Entries of one listing are added together, so counting changes is exact enough to bound descriptors.
+            count += usize::from(!last.is_some_and(|last| Arc::ptr_eq(last, &entry.listing)));
+            last = Some(&entry.listing);
+        }
+        count
+    }
+
+    pub fn paths(&self) -> Vec<Vec<u8>> {
+        self.entries.iter().map(BatchEntry::walked).collect()
+    }
+
+    /// One letter per entry, as users see it; ? before `read`.
+    pub fn statuses(&self) -> Vec<u8> {
+        self.entries.iter().map(BatchEntry::status).collect()
+    }
+
+    /// (entry, walked path, failure) of every entry that failed.
+    pub fn failures(&self) -> Vec<(usize, Vec<u8>, Failure)> {
+        let numbered = self.entries.iter().enumerate();
+        numbered
+            .filter_map(|(index, entry)| Some((index, entry.walked(), entry.failure()?)))
+            .collect()
+    }
+
+    fn entry(&self, index: usize) -> Result<&BatchEntry> {
+        self.entries.get(index).ok_or_else(|| no_entry(index))
+    }
+
+    fn entry_mut(&mut self, index: usize) -> Result<&mut BatchEntry> {
+        self.entries.get_mut(index).ok_or_else(|| no_entry(index))
+    }
+
+    fn large_entry(&self, index: usize) -> Result<&BatchEntry> {
+        let entry = self.entry(index)?;
+        match entry.content {
+            Content::Large => Ok(entry),
+            _ => Err(Error::value(format!("entry {index} is not waiting for its content"))),
+        }
+    }
+}
+
+fn no_entry(index: usize) -> Error {
+    Error::value(format!("the batch has no entry {index}"))
+}

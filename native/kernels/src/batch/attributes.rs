@@ -1,0 +1,150 @@
+//! Extended attributes, ACLs, flags and symlink targets of a file, as its item will hold them.
+
+use std::ffi::{CStr, CString};
+use std::sync::OnceLock;
+
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
+use rustix::fs::{fgetxattr, flistxattr, getxattr, lgetxattr, listxattr, llistxattr};
+use rustix::io::Errno;
+
+use super::entry::{BatchEntry, Failure};
+use super::options::ItemOptions;
+use crate::items::Xattrs;
+use crate::items::acl::Acl;
+
+const ACL_ACCESS: &CStr = c"system.posix_acl_access";
+const ACL_DEFAULT: &CStr = c"system.posix_acl_default";
+const ACL_PREFIX: &[u8] = b"system.posix_acl_";
+/// The kernel's limit for a value and for a list of names.
+const LARGEST_BYTES: usize = 64 << 10;
+const FIRST_BYTES: usize = 4 << 10;
+
+#[derive(Default)]
+pub struct Attributes {
+    pub xattrs: Xattrs,
+    pub acl_access: Option<Acl>,
+    /// Of directories; empty if there is an access ACL only.
+    pub acl_default: Option<Acl>,
+    pub flags: u32,
+    pub target: Option<Vec<u8>>,
+}
+
+/// How attributes are reached: by descriptor where the file is open, else by path.
+pub enum Access<'a> {
+    Open(BorrowedFd<'a>),
+    /// The file itself, even if it is a symlink.
+    Path(CString),
+    /// What the path leads to.
+    Target(CString),
+}
+
+impl Access<'_> {
+    /// A path that needs no open file and yet begins at the listed directory, wherever that has been moved to.
+    pub fn by_path(entry: &BatchEntry) -> Self {
+        let name = entry.listed().name.as_c_str();
+        let path = if entry.listing.is_root() {
+            name.to_owned()
+        } else if proc_is_mounted() {
+            let prefix = format!("/proc/self/fd/{}/", entry.listing.dirfd().as_fd().as_raw_fd());
+            CString::new([prefix.as_bytes(), name.to_bytes()].concat()).unwrap_or_default()
+        } else {
+            // A path consists of names, none of which has a zero byte.
+            CString::new(entry.walked()).unwrap_or_default()
+        };
+        if entry.followed {
+            Self::Target(path)
+        } else {
+            Self::Path(path)
+        }
+    }
+
+    fn list(&self, buffer: &mut [u8]) -> rustix::io::Result<usize> {
+        match self {
+            Self::Open(fd) => flistxattr(fd, buffer),
+            Self::Path(path) => llistxattr(path.as_c_str(), buffer),
+            Self::Target(path) => listxattr(path.as_c_str(), buffer),
+        }
+    }
+
+    fn get(&self, name: &CStr, buffer: &mut [u8]) -> rustix::io::Result<usize> {
+        match self {
+            Self::Open(fd) => fgetxattr(fd, name, buffer),
+            Self::Path(path) => lgetxattr(path.as_c_str(), name, buffer),
+            Self::Target(path) => getxattr(path.as_c_str(), name, buffer),
+        }
+    }
+
+    /// The names of all attributes, each ended by a zero byte.
+    pub fn names(&self) -> Result<Vec<u8>, Failure> {
+        match growing(|buffer| self.list(buffer)) {
+            Ok(names) => Ok(names),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Vec::new()),
+            Err(error) => Err(Failure::during("listxattr")(error)),
+        }
+    }
+
+    /// The value of an attribute; None if it is gone or not for us to see.
+    fn value(&self, name: &CStr) -> Result<Option<Vec<u8>>, Failure> {
+        match growing(|buffer| self.get(name, buffer)) {
+            Ok(value) => Ok(Some(value)),
+            Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS | Errno::INVAL | Errno::NOSYS) => Ok(None),
+            Err(error) => Err(Failure::during("getxattr")(error)),
+        }
+    }
+}
+
+/// Without /proc, as in bare chroots, paths are all there is: then a renamed directory is an error.
+fn proc_is_mounted() -> bool {
+    static MOUNTED: OnceLock<bool> = OnceLock::new();
+    *MOUNTED.get_or_init(|| std::fs::symlink_metadata("/proc/self/fd").is_ok())
+}
+
+/// Calls with a larger buffer until the answer fits; it may grow from call to call.
+fn growing(call: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<u8>> {
+    let mut small = [0; FIRST_BYTES];
+    match call(&mut small) {
+        Ok(length) => return Ok(small[..length].to_vec()),
+        Err(Errno::RANGE) => {}
+        Err(error) => return Err(error),
+    }
+    let mut buffer = vec![0; LARGEST_BYTES];
+    let length = call(&mut buffer)?;
+    buffer.truncate(length);
+    Ok(buffer)
+}
+
+impl Attributes {
+    /// Fills in xattrs and ACLs. `names` is what `Access::names` gave.
+    pub fn read(
+        &mut self,
+        access: &Access,
+        names: &[u8],
+        is_directory: bool,
+        mode: u32,
+        options: &ItemOptions,
+    ) -> Result<(), Failure> {
+        let (mut access_acl, mut default_acl) = (None, None);
+        for name in names.split_inclusive(|&byte| byte == 0) {
+            let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
+            if name.to_bytes().starts_with(ACL_PREFIX) {
+                if options.acls && name == ACL_ACCESS {
+                    access_acl = access.value(name)?.as_deref().and_then(Acl::from_xattr);
+                } else if options.acls && name == ACL_DEFAULT && is_directory {
+                    default_acl = access.value(name)?.as_deref().and_then(Acl::from_xattr);
+                }
+            } else if options.xattrs
+                && let Some(value) = access.value(name)?
+            {
+                self.xattrs
+                    .insert(name.to_bytes().to_vec(), Some(value).filter(|value| !value.is_empty()));
+            }
+        }
+        default_acl = default_acl.filter(|acl| !acl.is_empty());
+        if default_acl.is_some() || access_acl.as_ref().is_some_and(Acl::is_extended) {
+            // Borg stores both as soon as there is one: the other is then what the mode bits say, or empty.
+            self.acl_access = Some(access_acl.unwrap_or_else(|| Acl::from_mode(mode)));
+            self.acl_default = is_directory.then(|| default_acl.unwrap_or_default());
+        }
+        Ok(())
+    }
+}

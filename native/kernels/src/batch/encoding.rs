@@ -1,0 +1,185 @@
+//! Items as bytes of the item stream, and sums over what went into the archive.
+
+use super::FileBatch;
+use super::entry::{BatchEntry, Content, Link};
+use super::options::ItemOptions;
+use super::owners::{Known, OwnerNames};
+use crate::chunking::ChunkList;
+use crate::errors::{Error, Result};
+use crate::index::{ChunkIndex, ChunkTable};
+use crate::items::acl::{Acl, Holder};
+use crate::items::{Field, Value, write_map};
+
+/// Borg's largest time: two days before 32 bits of seconds end.
+const LAST_TIME: i64 = ((1 << 31) - 1 - 48 * 3600) * 1_000_000_000;
+const REGULAR: u32 = 0o100_000;
+const PERMISSIONS: u32 = 0o7777;
+
+/// A few items take this much.
+const ITEM_BYTES: usize = 256;
+
+impl FileBatch {
+    /// The items of a range of entries; those that failed are left out.
+    pub fn encode(&self, start: usize, stop: usize, owners: &OwnerNames, chunks: &ChunkIndex) -> Result<Vec<u8>> {
+        let stop = stop.min(self.entries.len());
+        let entries = &self.entries[start.min(stop)..stop];
+        let contents = {
+            let mut index = chunks.lock();
+            entries
+                .iter()
+                .map(|entry| entry.stored_content(&mut index))
+                .collect::<Result<Vec<_>>>()?
+        };
+        let owners = owners.lock();
+        let mut out = Vec::with_capacity(entries.len() * ITEM_BYTES);
+        for (entry, content) in entries.iter().zip(&contents) {
+            if entry.failure().is_none() {
+                entry.encode(&self.options, &owners, content.as_ref(), None, &mut out);
+            }
+        }
+        Ok(out)
+    }
+
+    /// A part item of a large entry, with just these chunks.
+    pub fn part(
+        &self,
+        index: usize,
+        number: u64,
+        list: &ChunkList,
+        owners: &OwnerNames,
+        chunks: &ChunkIndex,
+    ) -> Result<Vec<u8>> {
+        let entry = self.entry(index)?;
+        if !entry.has_content() {
+            return Err(Error::value(format!("entry {index} has no content")));
+        }
+        let list = completed(list, &mut chunks.lock());
+        let mut out = Vec::new();
+        entry.encode(&self.options, &owners.lock(), Some(&list), Some(number), &mut out);
+        Ok(out)
+    }
+
+    /// (files, size, csize) of the content that went in.
+    pub fn totals(&self, chunks: &ChunkIndex) -> Result<(u64, u64, u64)> {
+        let mut index = chunks.lock();
+        let mut totals = (0, 0, 0);
+        for entry in &self.entries {
+            if let Some(list) = entry.stored_content(&mut index)? {
+                totals.0 += 1;
+                totals.1 += list.size_bytes();
+                totals.2 += list.csize_bytes();
+            }
+        }
+        Ok(totals)
+    }
+
+    /// Calls `found` with every owner whose name the items need.
+    pub(super) fn each_holder(&self, mut found: impl FnMut(Holder)) {
+        if self.options.numeric_ids {
+            return;
+        }
+        for entry in self.entries.iter().filter(|entry| entry.failure().is_none()) {
+            found(Holder::User(entry.stat.uid));
+            found(Holder::Group(entry.stat.gid));
+            let acls = [&entry.attributes.acl_access, &entry.attributes.acl_default];
+            acls.into_iter().flatten().flat_map(Acl::holders).for_each(&mut found);
+        }
+    }
+}
+
+impl BatchEntry {
+    /// The chunks with their sizes; None for entries without content and those that failed.
+    fn stored_content(&self, index: &mut ChunkTable) -> Result<Option<ChunkList>> {
+        match &self.content {
+            Content::Stored(list) => Ok(Some(completed(list, index))),
+            Content::Unchanged(ids) => {
+                let mut list = ChunkList::default();
+                for id in ids {
+                    let (_, size, csize) = index
+                        .get(id)
+                        .ok_or_else(|| Error::integrity("a chunk of an unchanged file has left the index"))?;
+                    list.push(*id, size, csize);
+                }
+                Ok(Some(list))
+            }
+            Content::Nothing | Content::Failed { .. } => Ok(None),
+            Content::Listed | Content::Pieces(_) | Content::Chunks(_) | Content::Large => Err(Error::value(
+                "an entry has not been read, or its chunks have not been claimed",
+            )),
+        }
+    }
+
+    fn encode(&self, options: &ItemOptions, owners: &Known, content: Option<&ChunkList>, part: Option<u64>, out: &mut Vec<u8>) {
+        let mut path = self.archived();
+        if let Some(number) = part {
+            path.extend_from_slice(format!(".borg_part_{number}").as_bytes());
+        }
+        let acl = |acl: &Option<Acl>| {
+            let name = |holder| owners.name(holder).filter(|_| !options.numeric_ids).cloned();
+            acl.as_ref().map(|acl| acl.to_text(name))
+        };
+        let (acl_access, acl_default) = (acl(&self.attributes.acl_access), acl(&self.attributes.acl_default));
+        let time = |nanoseconds: i64| Some(Value::Int(nanoseconds.clamp(0, LAST_TIME)));
+        let name = |holder| {
+            let name = owners.name(holder).filter(|_| !options.numeric_ids);
+            Some(name.map_or(Value::Nil, |name| Value::Raw(name)))
+        };
+        let mode = if self.special {
+            REGULAR | self.stat.mode & PERMISSIONS
+        } else {
+            self.stat.mode
+        };
+        let source = match &self.link {
+            Link::Slave { source } => Some(source),
+            _ => self.attributes.target.as_ref(),
+        };
+        let flags = self.attributes.flags;
+        let is_device = matches!(self.kind, b'c' | b'b') && !self.special;
+        let fields: [(&[u8], Option<Value>); 18] = [
+            (b"acl_access", acl_access.as_deref().map(Value::Raw)),
+            (b"acl_default", acl_default.as_deref().map(Value::Raw)),
+            (b"atime", time(self.stat.atime).filter(|_| options.atime)),
+            (b"bsdflags", (flags != 0).then_some(Value::Uint(flags.into()))),
+            (
+                b"chunks",
+                content.map(|list| Value::Chunks {
+                    ids: &list.ids,
+                    sizes: &list.sizes,
+                    csizes: &list.csizes,
+                }),
+            ),
+            (b"ctime", time(self.stat.ctime).filter(|_| options.ctime)),
+            (b"gid", Some(Value::Uint(self.stat.gid.into()))),
+            (b"group", name(Holder::Group(self.stat.gid))),
+            (
+                b"hardlink_master",
+                (self.may_be_linked() && !self.is_slave()).then_some(Value::Bool(self.stat.nlink > 1)),
+            ),
+            (b"mode", Some(Value::Uint(mode.into()))),
+            (b"mtime", time(self.stat.mtime)),
+            (b"part", part.map(Value::Uint)),
+            (b"path", Some(Value::Raw(&path))),
+            (b"rdev", is_device.then_some(Value::Uint(self.stat.rdev))),
+            (b"size", content.map(|list| Value::Uint(list.size_bytes()))),
+            (b"source", source.map(|source| Value::Raw(source))),
+            (b"uid", Some(Value::Uint(self.stat.uid.into()))),
+            (b"user", name(Holder::User(self.stat.uid))),
+        ];
+        let mut fields: Vec<Field> = fields.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        if !self.attributes.xattrs.is_empty() {
+            fields.push((b"xattrs", Value::Xattrs(&self.attributes.xattrs)));
+        }
+        write_map(out, &mut fields);
+    }
+}
+
+/// The list with the stored sizes that the index knows.
+fn completed(list: &ChunkList, index: &mut ChunkTable) -> ChunkList {
+    let mut list = list.clone();
+    for (id, csize) in list.ids.iter().zip(&mut list.csizes) {
+        if let Some((_, _, known)) = index.get(id) {
+            *csize = known;
+        }
+    }
+    list
+}

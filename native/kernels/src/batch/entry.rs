@@ -1,0 +1,186 @@
+//! One file of a batch: what is known of it so far.
+
+use std::sync::Arc;
+
+use rustix::io::Errno;
+
+use super::attributes::Attributes;
+use crate::Id;
+use crate::chunking::{Chunk, ChunkList};
+use crate::memory::Shared;
+use crate::scanning::{Entry, Listing, Stat};
+
+/// Why an entry could not be read: errno (0 for a file that was replaced meanwhile) and what was being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub errno: i32,
+    pub operation: &'static str,
+}
+
+impl Failure {
+    pub const RACE: Self = Self {
+        errno: 0,
+        operation: "race",
+    };
+
+    pub fn during(operation: &'static str) -> impl Fn(Errno) -> Self {
+        move |error| Self {
+            errno: error.raw_os_error(),
+            operation,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Link {
+    #[default]
+    None,
+    Master,
+    Slave {
+        source: Vec<u8>,
+    },
+}
+
+/// Where the content of a file stands.
+pub enum Content {
+    /// Not looked at yet.
+    Listed,
+    /// Kinds without content, and hard link slaves, once their attributes are read.
+    Nothing,
+    /// The files cache vouches for these chunks; each is referenced once for this entry.
+    Unchanged(Vec<Id>),
+    /// Read, cut, not hashed yet. Never outlives the read stage.
+    Pieces(Vec<Shared>),
+    /// Read, not referenced yet.
+    Chunks(Vec<Chunk>),
+    /// To be read by the caller.
+    Large,
+    /// In the index, for read files.
+    Stored(ChunkList),
+    /// Left out; if chunks had been referenced on behalf of the entry, they are to be released.
+    Failed { failure: Failure, referenced: Vec<Id> },
+}
+
+pub struct BatchEntry {
+    pub listing: Arc<Listing>,
+    index: usize,
+    /// As listed; refreshed when the file is opened.
+    pub stat: Stat,
+    /// The letter of `Stat::kind`; for special files to be read as if regular that of the special file.
+    pub kind: u8,
+    /// Read like a regular file although it is none.
+    pub special: bool,
+    /// A symlink that is replaced by the special file it leads to.
+    pub followed: bool,
+    pub link: Link,
+    /// Where the files cache keeps the file, if it is asked.
+    pub path_hash: Option<Id>,
+    /// The files cache has a record of the path.
+    pub known: bool,
+    /// The file changed while it was read.
+    pub changed: bool,
+    pub content: Content,
+    pub attributes: Attributes,
+}
+
+impl BatchEntry {
+    /// None for kinds that are not archived.
+    pub fn new(listing: &Arc<Listing>, index: usize, read_special: bool) -> Option<Self> {
+        let listed = listing.entries.get(index)?;
+        let mut stat = listed.stat;
+        let mut followed = false;
+        if read_special && stat.kind() == b'l' {
+            let target = Stat::of_target(listing.dirfd(), listed.name.as_c_str());
+            if let Some(target) = target.ok().filter(|target| matches!(target.kind(), b'p' | b'c' | b'b')) {
+                stat = target;
+                followed = true;
+            }
+        }
+        let kind = stat.kind();
+        if matches!(kind, b's' | b'?') {
+            return None;
+        }
+        Some(Self {
+            listing: Arc::clone(listing),
+            index,
+            stat,
+            kind,
+            special: read_special && matches!(kind, b'p' | b'c' | b'b'),
+            followed,
+            link: Link::None,
+            path_hash: None,
+            known: false,
+            changed: false,
+            content: Content::Listed,
+            attributes: Attributes::default(),
+        })
+    }
+
+    pub fn listed(&self) -> &Entry {
+        // The index was checked when the entry was made, and listings never change.
+        &self.listing.entries[self.index]
+    }
+
+    pub fn walked(&self) -> Vec<u8> {
+        self.listing.walked(self.listed())
+    }
+
+    pub fn archived(&self) -> Vec<u8> {
+        self.listing.archived(self.listed())
+    }
+
+    pub fn may_be_linked(&self) -> bool {
+        matches!(self.kind, b'f' | b'p' | b'c' | b'b')
+    }
+
+    pub fn is_slave(&self) -> bool {
+        matches!(self.link, Link::Slave { .. })
+    }
+
+    /// True if archives hold content of it: regular files, and special files that are read, but not further links.
+    pub fn has_content(&self) -> bool {
+        (self.kind == b'f' || self.special) && !self.is_slave()
+    }
+
+    /// True if the files cache knows and keeps such entries.
+    pub fn is_cacheable(&self) -> bool {
+        self.kind == b'f' && !self.is_slave()
+    }
+
+    pub fn failure(&self) -> Option<Failure> {
+        match self.content {
+            Content::Failed { failure, .. } => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// Leaves the entry out. Its content is freed, references are remembered until they can be released.
+    pub fn fail(&mut self, failure: Failure) {
+        let referenced = match std::mem::replace(&mut self.content, Content::Nothing) {
+            Content::Unchanged(ids) => ids,
+            Content::Failed { referenced, .. } => referenced,
+            _ => Vec::new(),
+        };
+        self.content = Content::Failed { failure, referenced };
+    }
+
+    pub fn status(&self) -> u8 {
+        match self.content {
+            Content::Failed { .. } => return b'E',
+            Content::Listed => return b'?',
+            _ => {}
+        }
+        match self.kind {
+            _ if self.is_slave() => b'h',
+            _ if self.special || self.kind == b'f' => match self.content {
+                Content::Unchanged(_) => b'U',
+                _ if self.changed => b'C',
+                _ if self.known => b'M',
+                _ => b'A',
+            },
+            b'l' => b's',
+            b'p' => b'f',
+            kind => kind,
+        }
+    }
+}

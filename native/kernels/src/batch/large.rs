@@ -1,0 +1,107 @@
+//! Entries whose content the caller reads: large files, and special files that are read as if they were regular.
+
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use super::FileBatch;
+use super::entry::{Content, Failure, Link};
+use crate::chunking::ChunkList;
+use crate::errors::{Error, Result};
+use crate::scanning::open::{open_file, open_quietly};
+use crate::scanning::{Listing, Stat};
+
+impl FileBatch {
+    /// The entries whose content is still to be read.
+    pub fn large(&self) -> Vec<usize> {
+        let numbered = self.entries.iter().enumerate();
+        numbered
+            .filter(|(_, entry)| matches!(entry.content, Content::Large))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// What it takes to open such an entry, which may block: so it is not done while the batch is in use.
+    pub fn large_file(&self, index: usize) -> Result<LargeFile> {
+        let entry = self.large_entry(index)?;
+        Ok(LargeFile {
+            listing: Arc::clone(&entry.listing),
+            name: entry.listed().name.clone(),
+            walked: entry.walked(),
+            stat: entry.stat,
+            special: entry.special,
+            followed: entry.followed,
+        })
+    }
+
+    /// Sets the content of such an entry, read from `fd`, and notes whether the file changed meanwhile.
+    pub fn finish_large(&mut self, index: usize, fd: BorrowedFd<'_>, chunks: ChunkList) -> Result<()> {
+        self.large_entry(index)?;
+        let after = Stat::of_open(fd).map_err(|error| Error::os(error, None))?;
+        let options = self.options;
+        let entry = self.entry_mut(index)?;
+        entry.changed = !entry.special && options.has_changed(&entry.stat, &after);
+        entry.content = Content::Stored(chunks);
+        Ok(())
+    }
+
+    /// Leaves such an entry out. A further link of it in this batch may become large in its place.
+    pub fn fail_large(&mut self, index: usize, errno: i32) -> Result<()> {
+        self.large_entry(index)?;
+        self.entry_mut(index)?.fail(Failure {
+            errno,
+            operation: "read",
+        });
+        if let Some(heir) = self.replace_master(index) {
+            let entry = self.entry_mut(heir)?;
+            if entry.has_content() {
+                entry.content = Content::Large;
+            }
+        }
+        debug_assert!(
+            self.entries
+                .iter()
+                .all(|entry| entry.failure().is_none() || entry.link != Link::Master)
+        );
+        Ok(())
+    }
+}
+
+pub struct LargeFile {
+    listing: Arc<Listing>,
+    name: CString,
+    walked: Vec<u8>,
+    stat: Stat,
+    special: bool,
+    followed: bool,
+}
+
+impl LargeFile {
+    /// A descriptor of the file, checked to be the one that was listed.
+    pub fn open(&self) -> Result<OwnedFd> {
+        let failed = |error: Errno| Error::os(error, Some(os_path(&self.walked)));
+        let (dirfd, name) = (self.listing.dirfd(), self.name.as_c_str());
+        let fd = if self.special {
+            // Blocking is meant here: whoever asks for a fifo to be read waits for its writer.
+            let follow = if self.followed { OFlags::empty() } else { OFlags::NOFOLLOW };
+            open_quietly(dirfd, name, follow)
+        } else {
+            open_file(dirfd, name)
+        };
+        let fd = fd.map_err(failed)?;
+        let stat = Stat::of_open(&fd).map_err(failed)?;
+        if !stat.is_same_file(&self.stat) {
+            return Err(failed(Errno::STALE));
+        }
+        Ok(fd)
+    }
+}
+
+fn os_path(path: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(path))
+}
