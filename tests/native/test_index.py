@@ -417,6 +417,21 @@ def test_a_claim_that_fails_claims_nothing() -> None:
     assert index.get(sha256(b"known").digest()) == (1, 4, 3)
 
 
+def test_sealed_chunks_get_their_stored_size() -> None:
+    index = _native.ChunkIndex()
+    sealer = _native.Sealer(2, "none", b"", b"", _native.Compressor("none"))
+    claimed = index.claim(_native.ChunkBatch.of([b"some data", b""], HASHER))
+    sealed = sealer.seal(claimed, 0)
+    index.settle(sealed)
+    assert [index.get(sealed.ids()[start : start + 32]) for start in (0, 32)] == [
+        (1, 9, sealed.sizes()[0]),
+        (1, 0, sealed.sizes()[1]),
+    ]
+    assert min(sealed.sizes()) > 0
+    with pytest.raises(KeyError):
+        _native.ChunkIndex().settle(sealed)
+
+
 def test_each_chunk_is_won_by_exactly_one_thread() -> None:
     index = _native.ChunkIndex()
     batches = [_native.ChunkBatch.of([b"%d" % number for number in range(k, k + 300)], HASHER) for k in range(0, 3000, 100)]

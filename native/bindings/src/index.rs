@@ -5,6 +5,7 @@ use pyo3::types::PyBytes;
 use vinculum_kernels::{Id, index, items};
 
 use crate::chunking::ChunkBatch;
+use crate::crypto::SealedBatch;
 use crate::errors::IntoPython;
 use crate::ids::{Ids, OneId, joined, listed};
 use crate::items::ItemStream;
@@ -216,6 +217,10 @@ impl ChunkIndex {
 
     fn claim(&self, py: Python<'_>, chunks: &ChunkBatch) -> PyResult<ChunkBatch> {
         py.detach(|| self.0.claim(&chunks.0)).into_python().map(ChunkBatch)
+    }
+
+    fn settle(&self, py: Python<'_>, sealed: &SealedBatch) -> PyResult<()> {
+        py.detach(|| self.0.settle(&sealed.0)).into_python()
     }
 
     fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<()> {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use super::table::{MAX_VALUE, Slot, Table};
 use crate::Id;
 use crate::chunking::ChunkBatch;
+use crate::crypto::SealedBatch;
 use crate::errors::{Error, Result};
 use crate::memory::Shared;
 
@@ -68,6 +69,11 @@ impl ChunkIndex {
         let new = self.lock().claim(sizes.iter().copied())?;
         let chunks = new.into_iter().map(|position| batch.chunks[position].clone()).collect();
         Ok(ChunkBatch { chunks })
+    }
+
+    /// Records the stored sizes of claimed chunks once they are sealed.
+    pub fn settle(&self, batch: &SealedBatch) -> Result<()> {
+        self.lock().settle(batch.ids().iter().copied().zip(batch.sizes()))
     }
 }
 
