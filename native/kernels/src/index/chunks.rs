@@ -170,7 +170,9 @@ impl ChunkTable {
 
     /// The stored size of every id.
     pub fn csizes(&mut self, ids: &[Id]) -> Result<Vec<u32>> {
-        ids.iter().map(|id| self.get(id).map(|(_, _, csize)| csize).ok_or_else(|| absent(id))).collect()
+        ids.iter()
+            .map(|id| self.get(id).map(|(_, _, csize)| csize).ok_or_else(|| absent(id)))
+            .collect()
     }
 
     /// One byte per id: 1 if it is not in the index, else 0.
