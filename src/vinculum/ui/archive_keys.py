@@ -42,10 +42,10 @@ class ArchiveFormatter:
         if not self._from_archive:
             return known
         archive = self._load(entry)
-        command = [display_text(word) for word in archive.cmdline_text]
+        command = [display_text(word) for word in archive.cmdline]
         detailed: dict[str, object] = {
-            "hostname": display_text(archive.hostname),
-            "username": display_text(archive.username),
+            "hostname": display_text(archive.hostname or ""),
+            "username": display_text(archive.username or ""),
             "comment": display_text(archive.comment),
             "bcomment": archive.comment,
             "end": Moment.whole_second(archive.time_end),

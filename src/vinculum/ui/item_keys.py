@@ -148,7 +148,7 @@ class ItemFormatter:
         ids = item.chunks.ids()
         for start in range(0, len(ids), 32 * _HASH_WINDOW):
             for chunk in self._fetch(ids[start : start + 32 * _HASH_WINDOW]):
-                state.update(chunk)  # type: ignore[arg-type]
+                state.update(chunk)
         return state.hexdigest()
 
 

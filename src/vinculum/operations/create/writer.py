@@ -110,14 +110,14 @@ class ArchiveWriter:
         store, key, codec, manifest, cache = self._session
         metadata = self._describe(name, item_ids)
         packed = pack_archive(key, metadata)
-        chunks = _native.ChunkBatch.of([packed], key.hasher)
-        archive_id = chunks.ids()
-        self._chunks.add(chunks, counted=False)
+        archive_id, sealed = codec.seal_object(packed, f"Archive {name}")
+        store.put_many(sealed)
+        cache.chunks.add(archive_id, 1, len(packed), sealed.sizes()[0])
         manifest.archives[name] = ArchiveEntry(name, archive_id, metadata.time)
         manifest.write(store, codec)
         store.commit()
         cache.commit(manifest)
-        return SavedArchive(archive_id, metadata, (cache.chunks.get(archive_id) or (0, 0, 0))[2])
+        return SavedArchive(archive_id, metadata, sealed.sizes()[0])
 
     def _describe(self, name: str, item_ids: list[bytes]) -> ArchiveMetadata:
         options, totals = self._options, self._chunks.statistics
