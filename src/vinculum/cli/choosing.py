@@ -1,0 +1,60 @@
+"""From the options that choose files and archives to the objects that do the choosing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vinculum.archive.archive_filter import ArchiveFilter
+from vinculum.archive.pattern_files import PatternCollector
+from vinculum.archive.patterns import INCLUDE, PatternMatcher, parse_pattern
+from vinculum.errors import CommandError
+
+if TYPE_CHECKING:
+    import argparse
+
+_NEVER_MATCHED_CODE = 101
+
+
+def collect_patterns(args: argparse.Namespace) -> PatternCollector:
+    """The patterns and roots of the include and exclude options, in their order. CommandError if one is malformed."""
+    collector = PatternCollector()
+    takers = {"exclude": collector.add_exclude, "pattern": collector.add_command}
+    file_takers = {"exclude-from": collector.add_excludes, "patterns-from": collector.add_commands}
+    for option, text in args.pattern_sources:
+        try:
+            if option in takers:
+                takers[option](text)
+            else:
+                # Paths are bytes; what is not UTF-8 in a pattern file must survive.
+                with open(text, encoding="utf-8", errors="surrogateescape") as lines:
+                    file_takers[option](lines)
+        except (OSError, ValueError) as error:
+            raise CommandError(f"--{option}: {error}") from None
+    return collector
+
+
+def wanted_files(args: argparse.Namespace) -> PatternMatcher:
+    """What the patterns and PATH operands of `list` and `extract` choose."""
+    matcher = PatternMatcher()
+    matcher.add(collect_patterns(args).patterns)
+    try:
+        matcher.add_wanted_paths([parse_pattern(path, "pp", INCLUDE) for path in args.paths])
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    return matcher
+
+
+def never_matched_warnings(matcher: PatternMatcher) -> list[tuple[str, int]]:
+    """Texts and codes of the warnings about operands that matched nothing."""
+    return [(f"Include pattern '{text}' never matched.", _NEVER_MATCHED_CODE) for text in matcher.never_matched()]
+
+
+def wanted_archives(args: argparse.Namespace, *, consider_checkpoints: bool = True) -> ArchiveFilter:
+    """What the archive filter options choose."""
+    glob = f"{args.prefix}*" if args.prefix is not None else args.glob_archives
+    return ArchiveFilter(glob, args.sort_by, args.first, args.last, consider_checkpoints)
+
+
+def filters_archives(args: argparse.Namespace) -> bool:
+    """True if an archive filter option was used."""
+    return bool(args.first or args.last or args.prefix is not None or args.glob_archives)
