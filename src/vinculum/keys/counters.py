@@ -65,7 +65,7 @@ class CounterAllocator:
         in_repository = self._store.get_free_nonce()
         in_security = self._read_security()
         known = (in_repository, in_security, self._end)
-        start = max(self._next, *(counter for counter in known if counter is not None))
+        start = max([self._next, *(counter for counter in known if counter is not None)])
         end = start + count + RESERVATION
         if end >= LIMIT:
             raise Error("This repository's key has no unused counters left; continue in a new repository.")
