@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
 from vinculum.archive.placeholders import Surroundings, replace_placeholders
 from vinculum.errors import InvalidPlaceholder, PlaceholderError
 
-HERE = Surroundings("tower.example.org", "anna", datetime(2026, 11, 23, 4, 5, 6, tzinfo=timezone.utc))
+HERE = Surroundings("tower.example.org", "anna", datetime(2026, 11, 23, 4, 5, 6, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
