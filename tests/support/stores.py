@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from vinculum._native import Blob, Bytes, ChunkBatch, Compressor, IdHasher, Opener, SealedBatch, Sealer
+from vinculum._native import Bytes, ChunkBatch, Compressor, IdHasher, Opener, SealedBatch, Sealer
 from vinculum.errors import ObjectNotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vinculum._native import Blob
 
 ID_BYTES = 32
 

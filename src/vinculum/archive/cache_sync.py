@@ -8,7 +8,7 @@ counted; a failure leaves it as it was.
 from __future__ import annotations
 
 from vinculum._native import ChunkIndex, ItemStream
-from vinculum.archive.archive import load_archive
+from vinculum.archive.archive import parse_archive
 from vinculum.archive.item_stream import ItemChunkReader
 
 TYPE_CHECKING = False
@@ -93,8 +93,9 @@ class _Counting:
 
     def _count(self, entry: ArchiveEntry, index: ChunkIndex) -> None:
         stored = self._store.get(entry.id)
-        index.add(entry.id, 1, len(self._key.opener.open(stored, entry.id)), len(stored))
-        archive = load_archive(self._store, self._key, entry, workarounds=self._workarounds)
+        plain = bytes(self._key.opener.open(stored, entry.id))
+        archive = parse_archive(self._key, plain, entry.name, workarounds=self._workarounds)
+        index.add(entry.id, 1, len(plain), len(stored))
         stream = ItemStream()
         for window in self._item_chunks.read(archive.items):
             for chunk in window:

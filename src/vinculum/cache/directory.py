@@ -128,6 +128,7 @@ class Cache:
         """Writes the cache as the mirror of `manifest`, which the repository must have committed, and notes the access."""
         if not self._trusted:
             raise RuntimeError("the cache was not synchronised")
+        features = manifest.mandatory_features
         self.record.save(self.location, self._key.type_byte, manifest.timestamp)
         contents: dict[str, Blob] = {}
         digests = {}
@@ -147,7 +148,7 @@ class Cache:
             manifest.timestamp,
             location=self.location,
             key_type=self._key.type_byte,
-            ignored_features=manifest.mandatory_features,
+            ignored_features=features,
             digests=digests,
         )
         self._config.save()

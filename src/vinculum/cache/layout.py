@@ -11,33 +11,22 @@ import os
 from vinculum._native import ChunkIndex
 from vinculum.cache.config import CacheConfig
 from vinculum.platform.files import write_all
+from vinculum.platform.paths import make_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import Blob
 
 README_TEXT = b"This is a Borg Backup cache.\nSee https://borgbackup.readthedocs.io/\n"
-TAG_NAME = "CACHEDIR.TAG"
-TAG_TEXT = b"""\
-Signature: 8a477f597d28d172789f06886806bc55
-# This file is a cache directory tag created by Borg.
-# For information about cache directory tags, see:
-#       http://www.bford.info/cachedir/spec.html
-"""
 ARCHIVE_INDEXES = "chunks.archive.d"
 
 
 def create_cache(directory: str, repository_id: bytes) -> None:
-    """Makes an empty cache unless the directory exists; tags the directory that all caches are in."""
-    parent = os.path.dirname(directory)
-    tag = os.path.join(parent, TAG_NAME)
-    if not os.path.exists(tag):
-        os.makedirs(parent, mode=0o700, exist_ok=True)
-        replace_content(tag, TAG_TEXT)
+    """Makes an empty cache unless the directory exists."""
     if os.path.isdir(directory):
         return
     unfinished = f"{directory}.{os.getpid()}.tmp"
-    os.makedirs(unfinished, mode=0o700, exist_ok=True)
+    make_private(unfinished)
     fill_cache(unfinished, repository_id)
     try:
         os.rename(unfinished, directory)

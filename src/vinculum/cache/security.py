@@ -1,8 +1,8 @@
 """What this client remembers of a repository, and whether an access agrees with it.
 
-The record is three small text files (plus `nonce` and `tam_required`) in the security directory of one repository. It guards
-against a repository that was exchanged for another one, for an older copy, or for one with another key. Invariant: a record is
-only ever replaced by facts that the user, or an authenticated manifest, stands for.
+The record is three small text files in the repository's security directory (beside what `keys` keeps there). It guards against
+a repository that was exchanged for another one, for an older copy, or for one with another key. Invariant: a record is only
+ever replaced by facts that the user, or an authenticated manifest, stands for.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from vinculum.errors import (
     RepositoryReplay,
 )
 from vinculum.platform.files import write_atomically
+from vinculum.platform.paths import make_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,10 +67,6 @@ class SecurityRecord:
         self.directory = directory
 
     @property
-    def nonce_path(self) -> str:
-        return os.path.join(self.directory, "nonce")
-
-    @property
     def location(self) -> str | None:
         return self._read("location")
 
@@ -95,22 +92,6 @@ class SecurityRecord:
             os.path.exists(os.path.join(self.directory, name)) for name in ("location", "key-type", "manifest-timestamp")
         )
 
-    @property
-    def tam_required(self) -> bool:
-        return os.path.exists(os.path.join(self.directory, "tam_required"))
-
-    @tam_required.setter
-    def tam_required(self, required: bool) -> None:
-        path = os.path.join(self.directory, "tam_required")
-        if required == os.path.exists(path):
-            return
-        if required:
-            self._make_directory()
-            with open(path, "wb"):
-                pass
-        else:
-            os.unlink(path)
-
     def save(self, location: str, key_type: int, timestamp: str) -> None:
         """Notes the facts of one access, all three of them."""
         self._write("location", location)
@@ -130,11 +111,8 @@ class SecurityRecord:
     def _write(self, name: str, text: str) -> None:
         # Unchanged facts are not written again: each write costs two fsyncs, and every command gets here.
         if self._read(name) != text:
-            self._make_directory()
+            make_private(self.directory)
             write_atomically(os.path.join(self.directory, name), text.encode("utf-8", "surrogateescape"))
-
-    def _make_directory(self) -> None:
-        os.makedirs(self.directory, mode=0o700, exist_ok=True)
 
 
 def check_access(

@@ -107,7 +107,6 @@ def test_new_cache_has_everything_that_borg_wants(tmp_path: Path) -> None:
     assert contents["pre12-meta"] == golden["pre12-meta"]
     assert (contents["files"], len(contents["chunks"])) == (b"", len(golden["chunks"]))
     assert (state.cache_path / "chunks.archive.d").is_dir()
-    assert (state.cache_path.parent / "CACHEDIR.TAG").read_bytes().startswith(b"Signature: 8a477f597d28d172789f06886806bc55\n")
     assert state.cache_path.stat().st_mode & 0o777 == 0o700
 
 
@@ -127,7 +126,7 @@ def test_directory_made_by_another_process_meanwhile_is_used(tmp_path: Path, mon
     with state.cache():
         pass
     assert (state.cache_path / "files").read_bytes() == b"theirs"
-    assert sorted(path.name for path in state.cache_path.parent.iterdir()) == ["CACHEDIR.TAG", "cache"]
+    assert sorted(path.name for path in state.cache_path.parent.iterdir()) == ["cache"]
 
 
 def test_commit_of_what_was_never_counted_is_a_mistake(tmp_path: Path) -> None:

@@ -62,23 +62,12 @@ def test_record_that_borg_wrote_is_read(tmp_path: Path) -> None:
     record = golden_state(tmp_path).record
     assert record.is_known
     assert saved(record) == ("/mnt/out/b145-repokey", 3, "2026-11-23T02:19:59.658925")
-    assert record.tam_required
 
 
 def test_location_that_is_not_utf8_survives(record: SecurityRecord) -> None:
     location = b"/srv/\xff\xfe".decode("utf-8", "surrogateescape")
     record.save(location, 3, NOW)
     assert record.location == location
-
-
-def test_tam_required_is_a_file(record: SecurityRecord) -> None:
-    assert not record.tam_required
-    record.tam_required = True
-    record.tam_required = True
-    assert (Path(record.directory) / "tam_required").read_bytes() == b""
-    record.tam_required = False
-    record.tam_required = False
-    assert not record.tam_required
 
 
 def test_unknown_encrypted_repository_is_noted_without_question(record: SecurityRecord) -> None:
