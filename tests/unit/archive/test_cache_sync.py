@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,9 +74,7 @@ class Synchronising:
     def run(self, *, use_archive_indexes: bool = True, workarounds: frozenset[str] = ANY_TAM) -> Counts:
         """The counts that the cache holds when it is opened again."""
         with self.cache() as cache:
-            synchronise(
-                cache, *self.sources, self.sink, use_archive_indexes=use_archive_indexes, workarounds=workarounds
-            )
+            synchronise(cache, *self.sources, self.sink, use_archive_indexes=use_archive_indexes, workarounds=workarounds)
         with self.cache() as cache:
             assert cache.is_synchronised(self.sources.manifest)
             return counts(cache.chunks)
