@@ -1,0 +1,1 @@
+"""One module per command: `SUMMARY`, `OPERANDS`, `add_arguments(parser)` and `run(args, session)`."""

@@ -1,0 +1,131 @@
+"""`borg create`: back up files into a new archive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vinculum.cli import option_groups, option_types
+
+if TYPE_CHECKING:
+    from vinculum.cli.parser import CommandParser
+
+SUMMARY = "Back up files into a new archive."
+OPERANDS = "ARCHIVE [PATH ...]"
+
+
+def add_arguments(parser: CommandParser) -> None:
+    _add_output(parser)
+    _add_input(parser)
+    _add_exclusion(parser)
+    _add_file_system(parser)
+    _add_archive(parser)
+    parser.add_location(option_types.ARCHIVE, "the archive to make")
+    parser.add_argument("paths", metavar="PATH", nargs="*", type=option_types.path, help="what to back up")
+
+
+def _add_output(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add("-n", "--dry-run", action="store_true", help="walk and choose files, but store nothing")
+    add("-s", "--stats", action="store_true", help="show statistics of the new archive")
+    add("--quick-stats", action="store_true", help="show statistics of the archive alone, not of the whole repository")
+    add("--list", dest="output_list", action="store_true", help="list files with their status")
+    add(
+        "--filter",
+        metavar="STATUSCHARS",
+        dest="output_filter",
+        action=option_types.OnlyOnce,
+        help="list only files whose status is one of these letters",
+    )
+    add("--json", action="store_true", help="statistics as JSON on stdout (implies --stats)")
+    add("--no-cache-sync", action="store_true", help="experimental: leave a stale cache as it is, and use no files cache")
+
+
+def _add_input(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add("--stdin-name", metavar="NAME", default="stdin", help="path in the archive for data from stdin (default: stdin)")
+    add("--stdin-user", metavar="USER", default="root", help="owner of data from stdin (default: root)")
+    add("--stdin-group", metavar="GROUP", default="root", help="group of data from stdin (default: root)")
+    add("--stdin-mode", metavar="M", type=option_types.octal, default=0o660, help="mode of data from stdin (default: 0660)")
+    add("--content-from-command", action="store_true", help="run PATH as a command and back up what it prints")
+    add("--paths-from-stdin", action="store_true", help="back up exactly the paths listed on stdin")
+    add("--paths-from-command", action="store_true", help="run PATH as a command and back up exactly the paths it prints")
+    add("--paths-delimiter", metavar="DELIM", help="what separates such paths (default: \\n)")
+
+
+def _add_exclusion(parser: CommandParser) -> None:
+    add = option_groups.add_exclusion(parser).add_argument
+    add("--exclude-caches", action="store_true", help="leave out directories with a CACHEDIR.TAG file")
+    add("--exclude-if-present", metavar="NAME", action="append", help="leave out directories that contain NAME")
+    add("--keep-exclude-tags", action="store_true", help="keep the NAME or CACHEDIR.TAG of directories left out")
+    add("--exclude-nodump", action="store_true", help="leave out files flagged NODUMP")
+    add("--exclude-dataless", action="store_true", help="leave out files flagged DATALESS (macOS)")
+
+
+def _add_file_system(parser: CommandParser) -> None:
+    group = parser.add_argument_group("File system options")
+    add = group.add_argument
+    add("-x", "--one-file-system", action="store_true", help="do not go into other file systems")
+    option_groups.add_old_flag(group, "--numeric-owner", "numeric_ids", "--numeric-ids")
+    add("--numeric-ids", action="store_true", help="store user and group ids without names")
+    option_groups.add_old_flag(group, "--noatime", "noatime", "")
+    add("--atime", action="store_true", help="store access times")
+    add("--noctime", action="store_true", help="do not store change times")
+    add("--nobirthtime", action="store_true", help="do not store creation times")
+    option_groups.add_old_flag(group, "--nobsdflags", "noflags", "--noflags")
+    add("--noflags", action="store_true", help="do not store file flags such as NODUMP and IMMUTABLE")
+    add("--noacls", action="store_true", help="do not store ACLs")
+    add("--noxattrs", action="store_true", help="do not store extended attributes")
+    add("--sparse", action="store_true", help="look for holes in files (fixed chunker only)")
+    add(
+        "--files-cache",
+        metavar="MODE",
+        dest="files_cache_mode",
+        type=option_types.files_cache_mode,
+        action=option_types.OnlyOnce,
+        default="cis",
+        help="how to recognise unchanged files (default: ctime,size,inode)",
+    )
+    add(
+        "--files-changed",
+        metavar="MODE",
+        choices=("ctime", "mtime", "disabled"),
+        action=option_types.OnlyOnce,
+        default="ctime",
+        help="how to notice that a file changes while it is read: ctime, mtime or disabled (default: ctime)",
+    )
+    add("--read-special", action="store_true", help="read devices and FIFOs as if they were regular files")
+
+
+def _add_archive(parser: CommandParser) -> None:
+    add = parser.add_argument_group("Archive options").add_argument
+    add("--comment", metavar="COMMENT", type=option_types.placeholders, default="", help="a comment to keep with the archive")
+    add(
+        "--timestamp",
+        metavar="TIMESTAMP",
+        type=option_types.timestamp,
+        help="time of the archive: UTC as yyyy-mm-ddThh:mm:ss, or a file whose time to take",
+    )
+    add(
+        "-c",
+        "--checkpoint-interval",
+        metavar="SECONDS",
+        type=int,
+        default=1800,
+        help="how often to save what has been done so far (default: %(default)d)",
+    )
+    add(
+        "--chunker-params",
+        metavar="PARAMS",
+        type=option_types.chunker_params,
+        action=option_types.OnlyOnce,
+        default=option_types.DEFAULT_CHUNKER_PARAMS,
+        help="how to cut files into chunks (default: buzhash,19,23,21,4095)",
+    )
+    add(
+        "-C",
+        "--compression",
+        metavar="COMPRESSION",
+        type=option_types.compression,
+        default="lz4",
+        help='how to compress (default: lz4), see "borg help compression"',
+    )

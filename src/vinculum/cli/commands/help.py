@@ -1,0 +1,42 @@
+"""`borg help`: long texts about commands and topics."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from vinculum.cli import registry
+from vinculum.cli.parser import build_parser, load_command, print_program_help, read_help
+
+if TYPE_CHECKING:
+    import argparse
+
+    from vinculum.cli.parser import CommandParser
+    from vinculum.cli.session import Session
+
+SUMMARY = "Explain a command or a topic."
+OPERANDS = "[TOPIC]"
+
+
+def add_arguments(parser: CommandParser) -> None:
+    parser.add_argument("--epilog-only", action="store_true", help="only the long text")
+    parser.add_argument("--usage-only", action="store_true", help="only the usage line and the options")
+    parser.add_argument("topic", metavar="TOPIC", nargs="?", help="a command or topic; without it, all of them are listed")
+    parser.set_defaults(fail=parser.error)
+
+
+def run(args: argparse.Namespace, session: Session) -> None:  # noqa: ARG001 (every command gets one)
+    if not args.topic:
+        print_program_help(args.program, sys.stdout)
+        sys.stdout.write("\nTopics:\n" + "".join(f"  {name:<13} {text}\n" for name, text in registry.TOPICS.items()))
+    elif args.topic in registry.TOPICS:
+        sys.stdout.write(read_help(args.topic))
+    elif args.topic in registry.COMMANDS:
+        if args.epilog_only:
+            sys.stdout.write(read_help(args.topic))
+            return
+        parser = build_parser(args.program, args.topic, load_command(args.topic))
+        sys.stdout.write(parser.format_options() if args.usage_only else parser.format_help())
+    else:
+        commands, topics = ", ".join(sorted(registry.COMMANDS)), ", ".join(sorted(registry.TOPICS))
+        args.fail(f"No help available on {args.topic}.\nCommands: {commands}\nTopics: {topics}")

@@ -1,0 +1,88 @@
+"""Options that several commands share: choosing files by patterns, choosing archives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vinculum.cli import option_types
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_exclusion(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Include/exclude options; they become `args.pattern_sources`, a list of (option, text) in command line order.
+
+    Options are "exclude", "exclude-from", "pattern" and "patterns-from"; files are read later.
+    """
+    group = parser.add_argument_group("Include/Exclude options")
+    parser.set_defaults(pattern_sources=[])
+
+    def add(*flags: str, metavar: str, help_text: str) -> None:
+        group.add_argument(
+            *flags,
+            metavar=metavar,
+            dest="pattern_sources",
+            action=option_types.PatternSource,
+            const=flags[-1].removeprefix("--"),
+            default=[],
+            help=help_text,
+        )
+
+    add("-e", "--exclude", metavar="PATTERN", help_text="leave out what matches PATTERN")
+    add("--exclude-from", metavar="EXCLUDEFILE", help_text="leave out what matches a line of EXCLUDEFILE")
+    add("--pattern", metavar="PATTERN", help_text="take or leave what matches PATTERN (begins with + - or !)")
+    add("--patterns-from", metavar="PATTERNFILE", help_text="roots and patterns from PATTERNFILE, one per line")
+    return group
+
+
+def add_archive_filters(parser: argparse.ArgumentParser, *, sort: bool = True, first_last: bool = True) -> None:
+    """Options that choose archives of a repository."""
+    group = parser.add_argument_group("Archive filters", "These choose archives where a whole repository is given.")
+    names = group.add_mutually_exclusive_group()
+    names.add_argument(
+        "-P",
+        "--prefix",
+        metavar="PREFIX",
+        type=option_types.placeholders,
+        action=option_types.OnlyOnce,
+        help="archives whose names begin with PREFIX (deprecated, use -a 'PREFIX*')",
+    )
+    names.add_argument(
+        "-a",
+        "--glob-archives",
+        metavar="GLOB",
+        type=option_types.placeholders,
+        action=option_types.OnlyOnce,
+        help="archives whose names match the shell pattern GLOB",
+    )
+    if sort:
+        group.add_argument(
+            "--sort-by",
+            metavar="KEYS",
+            type=option_types.sort_keys,
+            default=("timestamp",),
+            help="order of the archives, a list out of timestamp, archive, name, id (default: timestamp)",
+        )
+    if first_last:
+        ends = group.add_mutually_exclusive_group()
+        ends.add_argument(
+            "--first", metavar="N", type=option_types.positive_int, default=0, help="the first N of the chosen archives"
+        )
+        ends.add_argument(
+            "--last", metavar="N", type=option_types.positive_int, default=0, help="the last N of the chosen archives"
+        )
+
+
+def add_old_flag(group: argparse._ActionsContainer, flag: str, dest: str, replacement: str) -> None:
+    """A flag under its old name; without a replacement, a flag that has no effect any more."""
+    group.add_argument(
+        flag,
+        dest=dest,
+        nargs=0,
+        const=True,
+        default=False,
+        action=option_types.Renamed,
+        replacement=replacement,
+        help=f"old name of {replacement}" if replacement else "does nothing any more, as it is the default",
+    )

@@ -1,0 +1,293 @@
+"""What may stand behind an option: each function turns one argument into a value or explains in a line why it cannot.
+
+No file is opened here, except that a timestamp may be taken from one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from vinculum.repository.location import Location
+
+    ChunkerParams = tuple[str, int, int, int, int] | tuple[str, int, int]
+
+MAX_DATA = 20971479
+MIN_QUOTA = 10_000_000
+DEFAULT_CHUNKER_PARAMS = ("buzhash", 19, 23, 21, 4095)
+FILES_CACHE_MODES = ("cis", "ims", "cs", "ms", "cr", "mr", "d", "s")
+_FILES_CACHE_WORDS = ("ctime", "disabled", "inode", "mtime", "rechunk", "size")
+SORT_KEYS = {"timestamp": "timestamp", "archive": "name", "name": "name", "id": "id"}
+_LEVELS = {"none": None, "lz4": None, "zlib": (0, 9), "lzma": (0, 9), "zstd": (1, 22)}
+_TIME_FORMATS = (
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%dT%H:%M:%S+00:00",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d",
+    "%Y-%m",
+    "%Y-%j",
+)
+
+
+# -- actions -----------------------------------------------------------------------------------------------------------
+
+
+class Renamed(argparse.Action):
+    """An option under its old name: works, and is noted in `args.renamed` so that a warning can follow."""
+
+    def __init__(self, *, replacement: str, const: object = None, nargs: int | None = None, **settings: object) -> None:
+        super().__init__(nargs=nargs, const=const, **settings)  # type: ignore[arg-type]
+        self.replacement = replacement
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option_string: str | None = None
+    ) -> None:
+        setattr(namespace, self.dest, self.const if self.nargs == 0 else values)
+        namespace.renamed = [*getattr(namespace, "renamed", []), (option_string or self.option_strings[0], self.replacement)]
+
+
+class OnlyOnce(argparse.Action):
+    """An option that must not be repeated."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option_string: str | None = None
+    ) -> None:
+        seen: set[str] = getattr(namespace, "_seen", set())
+        if self.dest in seen:
+            raise argparse.ArgumentError(self, "There can be only one.")
+        namespace._seen = {*seen, self.dest}
+        setattr(namespace, self.dest, values)
+
+
+class PatternSource(argparse.Action):
+    """Collects (`const`, text) in `args.pattern_sources`, where the order of differently named options is kept."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option_string: str | None = None
+    ) -> None:
+        namespace.pattern_sources = [*namespace.pattern_sources, (self.const, values)]
+
+
+# -- locations and names -----------------------------------------------------------------------------------------------
+
+
+class LocationRule:
+    """What a location operand is called, whether it may be left out, and whether it names an archive (None: either way)."""
+
+    __slots__ = ("archive", "metavar", "required")
+
+    def __init__(self, metavar: str, *, archive: bool | None, required: bool) -> None:
+        self.metavar = metavar
+        self.archive = archive
+        self.required = required
+
+
+REPOSITORY = LocationRule("REPOSITORY", archive=False, required=False)
+ARCHIVE = LocationRule("ARCHIVE", archive=True, required=True)
+REPOSITORY_OR_ARCHIVE = LocationRule("REPOSITORY_OR_ARCHIVE", archive=None, required=False)
+
+
+def placeholders(text: str, now: datetime | None = None) -> str:
+    """`text` with its placeholders filled in; PlaceholderError ends the program with one line."""
+    if "{" not in text and "}" not in text:
+        return text
+    from vinculum.archive.placeholders import Surroundings, replace_placeholders  # rarely needed
+
+    return replace_placeholders(text, Surroundings(os.environ.get("BORG_HOSTNAME"), os.environ.get("BORG_USERNAME"), now))
+
+
+def parse_location(text: str, rule: LocationRule, now: datetime | None = None) -> Location:
+    """The location meant by `text` and `BORG_REPO`; `now` is the time for placeholders, if not the current one."""
+    from vinculum.repository.location import Location  # not needed by the parsers of commands without a repository
+
+    filled = placeholders(text, now)
+    default = os.environ.get("BORG_REPO")
+    try:
+        location = Location.parse(filled, placeholders(default, now) if default else None)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    if rule.archive is True and not location.archive:
+        raise ArgumentTypeError(f'"{text}": No archive specified')
+    if rule.archive is False and location.archive:
+        raise ArgumentTypeError(f'"{location.archive}": No archive can be specified')
+    return location
+
+
+def archive_name(text: str) -> str:
+    """A new name for an archive."""
+    name = placeholders(text)
+    if not name or "/" in name or "::" in name:
+        raise ArgumentTypeError(f'"{name}" is not a valid name for an archive')
+    return name
+
+
+def path(text: str) -> str:
+    if not text:
+        raise ArgumentTypeError("empty paths mean nothing")
+    return text
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+def octal(text: str) -> int:
+    try:
+        return int(text, 8)
+    except ValueError:
+        raise ArgumentTypeError(f"not an octal number: {text!r}") from None
+
+
+def positive_int(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number <= 0:
+        raise ArgumentTypeError(f"A positive integer is required: {text}")
+    return number
+
+
+def storage_quota(text: str) -> int:
+    from vinculum.formats.sizes import parse_size
+
+    try:
+        quota = parse_size(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    if quota < MIN_QUOTA:
+        raise ArgumentTypeError(f"quota is too small ({text}). At least 10M are required.")
+    return quota
+
+
+def timestamp(text: str) -> datetime:
+    """A time in UTC, or the modification time of the file of that name."""
+    from datetime import datetime, timezone
+
+    try:
+        return datetime.fromtimestamp(os.stat(text).st_mtime_ns // 1000 / 1e6, timezone.utc)
+    except (OSError, ValueError):
+        pass
+    for time_format in _TIME_FORMATS:
+        try:
+            return datetime.strptime(text, time_format).replace(tzinfo=timezone.utc)
+        except ValueError:
+            continue
+    raise ArgumentTypeError(f"neither a UTC time (yyyy-mm-ddThh:mm:ss) nor an existing file: {text!r}")
+
+
+# -- how to store ------------------------------------------------------------------------------------------------------
+
+
+def chunker_params(text: str) -> ChunkerParams:
+    """`default`, `[buzhash,]MIN_EXP,MAX_EXP,MASK_BITS,WINDOW` or `fixed,BLOCK[,HEADER]`."""
+    words = [word.strip() for word in text.lower().split(",")]
+    if words == ["default"]:
+        return DEFAULT_CHUNKER_PARAMS
+    if words[0] in ("buzhash", "fixed"):
+        algorithm, numbers = words[0], words[1:]
+    else:
+        algorithm, numbers = "buzhash", words
+    try:
+        values = [int(number) for number in numbers]
+    except ValueError:
+        raise ArgumentTypeError("invalid chunker params") from None
+    if algorithm == "fixed" and len(values) in (1, 2):
+        return _fixed_params(values)
+    if algorithm == "buzhash" and len(values) == 4:
+        return _buzhash_params(values)
+    raise ArgumentTypeError("invalid chunker params")
+
+
+def _fixed_params(values: list[int]) -> ChunkerParams:
+    block, header = values[0], values[1] if len(values) > 1 else 0
+    if block < 64:
+        raise ArgumentTypeError("block_size must not be less than 64 Bytes")
+    if header < 0:
+        raise ArgumentTypeError("header_size must not be negative")
+    if max(block, header) > MAX_DATA:
+        raise ArgumentTypeError(f"block_size and header_size must not exceed MAX_DATA_SIZE [{MAX_DATA}]")
+    return "fixed", block, header
+
+
+def _buzhash_params(values: list[int]) -> ChunkerParams:
+    low, high, mask, window = values
+    if not low <= mask <= high:
+        raise ArgumentTypeError("required: chunk_min <= chunk_mask <= chunk_max")
+    if low < 6:
+        raise ArgumentTypeError("min. chunk size exponent must not be less than 6 (2^6 = 64B min. chunk size)")
+    if high > 23:
+        raise ArgumentTypeError("max. chunk size exponent must not be more than 23 (2^23 = 8MiB max. chunk size)")
+    if window < 1 or window % 2 == 0:
+        raise ArgumentTypeError("window_size must be an uneven (odd) number")
+    return "buzhash", low, high, mask, window
+
+
+def compression(text: str) -> str:
+    """A compression specification, checked but left as text: `METHOD[,LEVEL]`, `auto,SPEC` or `obfuscate,LEVEL,SPEC`."""
+    _check_compression(text.split(","))
+    return text
+
+
+def _check_compression(words: Sequence[str]) -> None:
+    method, rest = words[0], words[1:]
+    if method in _LEVELS:
+        limits = _LEVELS[method]
+        if limits and len(rest) > 1:
+            raise ArgumentTypeError("bad arguments")
+        if limits and rest:
+            low, high = limits
+            if not low <= _level(rest[0]) <= high:
+                raise ArgumentTypeError(f"level must be >= {low} and <= {high}")
+    elif method == "auto":
+        if not rest:
+            raise ArgumentTypeError("bad arguments")
+        _check_compression(rest)
+    elif method == "obfuscate":
+        if len(rest) < 2:
+            raise ArgumentTypeError("bad arguments")
+        level = _level(rest[0])
+        if not (1 <= level <= 6 or 110 <= level <= 123 or level == 250):
+            raise ArgumentTypeError("level must be (inclusively) within 1...6, 110...123 or equal to 250")
+        _check_compression(rest[1:])
+    else:
+        raise ArgumentTypeError("unsupported compression type")
+
+
+def _level(word: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise ArgumentTypeError(f"level must be a number: {word!r}") from None
+
+
+def files_cache_mode(text: str) -> str:
+    """Borg's one-letter form of the mode: the sorted first letters of its words."""
+    words = {word.strip() for word in text.split(",")}
+    if not words <= set(_FILES_CACHE_WORDS):
+        raise ArgumentTypeError(f"cache mode must be a comma-separated list of: {','.join(_FILES_CACHE_WORDS)}")
+    mode = "".join(sorted(word[0] for word in words))
+    if mode not in FILES_CACHE_MODES:
+        raise ArgumentTypeError(f"cache mode short must be one of: {','.join(FILES_CACHE_MODES)}")
+    return mode
+
+
+# -- choosing archives -------------------------------------------------------------------------------------------------
+
+
+def sort_keys(text: str) -> tuple[str, ...]:
+    """The keys to sort archives by, out of timestamp, name, id."""
+    keys = text.split(",")
+    for key in keys:
+        if key not in SORT_KEYS:
+            raise ArgumentTypeError(f"Invalid sort key: {key}")
+    return tuple(SORT_KEYS[key] for key in keys)
+

@@ -1,0 +1,146 @@
+"""From argument strings to a command and its options.
+
+Options before the command word belong to every command, so they are parsed first; then the parser of the one command that was
+called is built, with their values as its defaults.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+from typing import TYPE_CHECKING
+
+from vinculum.cli import common_options, option_types, registry
+from vinculum.cli.main import version_line
+
+if TYPE_CHECKING:
+    from typing import IO, NoReturn, Protocol
+
+    from vinculum.cli.session import Session
+
+    class Command(Protocol):
+        """What a module in `cli.commands` has to offer."""
+
+        SUMMARY: str
+        OPERANDS: str
+
+        def add_arguments(self, parser: CommandParser) -> None: ...
+        def run(self, args: argparse.Namespace, session: Session) -> int | None:
+            """Does the work; an exit code of its own, or None if warnings decide."""
+
+
+HELP_DIRECTORY = os.path.join(os.path.dirname(__file__), "help")
+
+
+def read_help(name: str) -> str:
+    """The long text about a command or topic."""
+    with open(os.path.join(HELP_DIRECTORY, f"{name}.txt"), encoding="utf-8") as file:
+        return file.read()
+
+
+class CommandParser(argparse.ArgumentParser):
+    """An argparse parser with Borg's habits: abbreviated options, errors in two lines, help from a text file."""
+
+    def __init__(self, program: str, name: str, operands: str, summary: str) -> None:
+        super().__init__(
+            prog=f"{program} {name}",
+            usage=f"{program} {name} [options] {operands}".rstrip(),
+            description=summary,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            add_help=False,
+        )
+        self._name = name
+        self._locations: list[tuple[str, str, option_types.LocationRule]] = []
+
+    def add_location(self, rule: option_types.LocationRule, help_text: str) -> None:
+        """The operand that says which repository (and archive); it becomes `args.location`, a `Location`."""
+        action = self.add_argument(
+            "location", metavar=rule.metavar, nargs=None if rule.required else "?", default="", help=help_text
+        )
+        self._locations.append((action.dest, rule.metavar, rule))
+
+    def parse(self, arguments: list[str]) -> argparse.Namespace:
+        """The options with locations parsed; ends the program on wrong use, as argparse does."""
+        args = self.parse_args(arguments)
+        for dest, metavar, rule in self._locations:
+            try:
+                location = option_types.parse_location(getattr(args, dest), rule, getattr(args, "timestamp", None))
+            except argparse.ArgumentTypeError as error:
+                self.error(f"argument {metavar}: {error}")
+            setattr(args, dest, location)
+        return args
+
+    def format_help(self) -> str:
+        return f"{super().format_help()}\n{read_help(self._name)}"
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.format_usage()}{self.prog}: error: {message}\n")
+
+
+class _ProgramParser(argparse.ArgumentParser):
+    """The parser for what stands before the command word."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__(
+            prog=program,
+            usage=f"{program} [common options] <command> ...",
+            description="Deduplicating backups: Borg's repositories and commands, on all cores.",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            add_help=False,
+        )
+        self.add_argument("-V", "--version", action="version", version=version_line(program), help="show the version and exit")
+        common_options.add_to(self)
+        self.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+    def format_help(self) -> str:
+        lines = [f"  {name:<13} {summary}\n" for name, (_, summary) in registry.COMMANDS.items()]
+        return f"{super().format_help()}\nCommands:\n{''.join(lines)}"
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.format_usage()}{self.prog}: error: {message}\n")
+
+
+def load_command(name: str) -> Command:
+    """The module of a command that exists."""
+    module: Command = importlib.import_module(registry.COMMANDS[name][0])  # type: ignore[assignment]
+    return module
+
+
+def build_parser(program: str, name: str, command: Command) -> CommandParser:
+    """The parser of one command."""
+    parser = CommandParser(program, name, command.OPERANDS, command.SUMMARY)
+    common_options.add_to(parser)
+    command.add_arguments(parser)
+    return parser
+
+
+def print_program_help(program: str, file: IO[str] | None = None) -> None:
+    _ProgramParser(program).print_help(file)
+
+
+def parse_command_line(program: str, arguments: list[str]) -> tuple[Command, argparse.Namespace]:
+    """The command that is called for, and its options.
+
+    SystemExit if the arguments are wrong (2) or ask for help (0), after the text has been printed.
+    """
+    before: argparse.Namespace | None = None
+    if not arguments or arguments[0].startswith("-"):
+        top = _ProgramParser(program)
+        before = top.parse_args(arguments)
+        arguments = before.command
+        del before.command
+        if not arguments:
+            top.print_help()
+            top.exit(0)
+    name = arguments[0]
+    if name not in registry.COMMANDS:
+        known = ", ".join(sorted(registry.COMMANDS))
+        _ProgramParser(program).error(f"argument <command>: invalid choice: {name!r} (choose from {known})")
+    command = load_command(name)
+    parser = build_parser(program, name, command)
+    if before is not None:
+        parser.set_defaults(**vars(before))
+    args = parser.parse(arguments[1:])
+    args.program = program
+    return command, args

@@ -1,0 +1,22 @@
+"""Which commands there are: the module of each, and one line about it.
+
+This module imports nothing, so that finding a command costs nothing. Order is the order of `borg --help`.
+"""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "create": ("vinculum.cli.commands.create", "back up files into a new archive"),
+    "extract": ("vinculum.cli.commands.extract", "restore files from an archive"),
+    "help": ("vinculum.cli.commands.help", "explain a command or a topic"),
+    "info": ("vinculum.cli.commands.info", "show facts about a repository or archives"),
+    "init": ("vinculum.cli.commands.init", "make a new repository"),
+    "list": ("vinculum.cli.commands.list", "list archives, or the files in one"),
+    "version": ("vinculum.cli.commands.version", "show the versions of client and server"),
+}
+
+TOPICS = {
+    "compression": "methods and levels of compression",
+    "patterns": "choosing files by patterns",
+    "placeholders": "names that are filled in, such as {hostname}",
+}
