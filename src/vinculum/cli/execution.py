@@ -1,0 +1,176 @@
+"""Runs one command from its arguments to its exit code.
+
+This is the only place that catches everything: expected trouble becomes one line, a bug a traceback with the facts to report it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vinculum import BORG_VERSION, __version__
+from vinculum.cli import exit_codes, signals
+from vinculum.cli.parser import parse_command_line
+from vinculum.cli.session import Session
+from vinculum.errors import Error
+from vinculum.ui.logging_setup import open_reporter
+from vinculum.ui.prompts import Prompter
+from vinculum.ui.reporter import DEBUG, LEVELS
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from vinculum.cli.parser import Command
+    from vinculum.ui.reporter import Reporter
+
+
+def execute(program: str, arguments: list[str]) -> int:
+    """Runs the command that `arguments` call for; whatever happens, the result is an exit code."""
+    modern = exit_codes.is_modern(os.environ)
+    try:
+        command, args = parse_command_line(program, arguments)
+    except SystemExit as end:
+        return _flush_stdout(end.code if isinstance(end.code, int) else exit_codes.ERROR)
+    except Error as error:
+        sys.stderr.write(f"{error}\n")
+        return exit_codes.of_error(error, modern=modern)
+    except KeyboardInterrupt:
+        return exit_codes.SIGNAL_BASE + 2
+    try:
+        reporter = _open_reporter(args)
+    except (OSError, KeyError, ValueError) as error:
+        sys.stderr.write(f"{program}: error: cannot set up logging as {os.environ.get('BORG_LOGGING_CONF')} says: {error}\n")
+        return exit_codes.ERROR
+    os.umask(args.umask)
+    if args.show_version:
+        reporter.log(LEVELS["info"], f"borgbackup version {BORG_VERSION} (vinculum {__version__})", "show-version")
+    for old, new in getattr(args, "renamed", ()):
+        hint = f" Use {new} instead." if new else " because it is the default now."
+        reporter.warning(f'"{old}" has been deprecated.{hint}' if new else f'"{old}" has been deprecated{hint}', 0)
+    code = _flush_stdout(_run(command, args, reporter, modern=modern))
+    if args.show_rc:
+        level, text = exit_codes.describe(code)
+        reporter.log(LEVELS[level], text, "show-rc")
+    reporter.close()
+    return code
+
+
+def _open_reporter(args: argparse.Namespace) -> Reporter:
+    topics = []
+    if getattr(args, "output_list", False):
+        topics.append("list")
+    if getattr(args, "stats", False) or getattr(args, "quick_stats", False):
+        topics.append("stats")
+    if args.show_rc:
+        topics.append("show-rc")
+    if args.show_version:
+        topics.append("show-version")
+    return open_reporter(
+        level=args.log_level,
+        topics=topics,
+        debug_topics=args.debug_topics,
+        status_filter=getattr(args, "output_filter", None),
+        progress=args.progress,
+        iec=args.iec,
+        as_json=args.log_json,
+        logging_config=os.environ.get("BORG_LOGGING_CONF"),
+    )
+
+
+def _run(command: Command, args: argparse.Namespace, reporter: Reporter, *, modern: bool) -> int:
+    prompter = Prompter(os.environ, write_record=getattr(reporter, "write_record", None))
+    try:
+        signals.install()
+        with _profiled(args.debug_profile), Session(args, reporter, prompter, os.environ) as session:
+            code = command.run(args, session)
+        return exit_codes.of_warnings(reporter.warning_codes, modern=modern) if code is None else code
+    except Error as error:
+        reporter.error(str(error), error.msgid)
+        if reporter.level <= DEBUG:
+            reporter.debug(_traceback())
+        return exit_codes.of_error(error, modern=modern)
+    except KeyboardInterrupt:
+        reporter.error("Keyboard interrupt", "KeyboardInterrupt")
+        return exit_codes.SIGNAL_BASE + 2
+    except signals.Terminated as end:
+        reporter.error(end.text, end.msgid)
+        return exit_codes.SIGNAL_BASE + end.number
+    except SystemExit as end:
+        # A command found fault with its arguments.
+        return end.code if isinstance(end.code, int) else exit_codes.ERROR
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        _discard_stdout()
+        return exit_codes.of_warnings(reporter.warning_codes, modern=modern)
+    except OSError as error:
+        reporter.error(f"Error: {error}", type(error).__qualname__)
+        if reporter.level <= DEBUG:
+            reporter.debug(_traceback())
+        return exit_codes.ERROR
+    except Exception as error:  # noqa: BLE001
+        reporter.error(f"Internal error, please report it: {error!r}\n{_traceback()}{_facts()}", type(error).__qualname__)
+        return exit_codes.ERROR
+
+
+def _flush_stdout(code: int) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_stdout()
+    return code
+
+
+def _discard_stdout() -> None:
+    # Python flushes stdout once more when it ends, and would complain then.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _traceback() -> str:
+    import traceback  # only when something went wrong
+
+    return traceback.format_exc()
+
+
+def _facts() -> str:
+    """What a bug report should say about this system; BORG_SHOW_SYSINFO=no leaves it out."""
+    if os.environ.get("BORG_SHOW_SYSINFO", "yes").lower() == "no":
+        return ""
+    system = os.uname()
+    return (
+        f"\nPlatform: {system.sysname} {system.release} {system.machine}\n"
+        f"vinculum {__version__} (borg {BORG_VERSION}), Python {sys.version.split()[0]}\n"
+        f"PID: {os.getpid()}  CWD: {os.getcwd()}\n"
+        f"sys.argv: {sys.argv!r}"
+    )
+
+
+@contextmanager
+def _profiled(path: str | None) -> Iterator[None]:
+    """Writes an execution profile of the block: for Python's pstats, or as msgpack for Borg's `debug convert-profile`."""
+    if not path:
+        yield
+        return
+    import cProfile
+
+    profiler = cProfile.Profile()
+    profiler.enable()
+    try:
+        yield
+    finally:
+        profiler.disable()
+        if path.endswith(".pyprof"):
+            profiler.dump_stats(path)
+        else:
+            _write_profile(profiler, path)
+
+
+def _write_profile(profiler: object, path: str) -> None:
+    import pstats
+
+    import msgpack
+
+    with open(path, "wb") as file:
+        msgpack.pack(pstats.Stats(profiler).stats, file, use_bin_type=True)  # type: ignore[attr-defined]

@@ -1,0 +1,140 @@
+"""What the two ways of reporting, text and JSON, have in common: which events are shown, and what they add up to.
+
+A reporter is the `Sink` of a command. It decides by level and topic, thins out progress, and remembers the codes of warnings;
+how a message looks is up to the subclass.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+DEBUG, INFO, WARNING, ERROR = (LEVELS[name] for name in ("debug", "info", "warning", "error"))
+PROGRESS_INTERVAL_S = 0.2
+LOGGER = "borg.archiver"  # the name that messages without a topic carry
+# Messages with these topics are asked for by an option of their own, whatever the level.
+OUTPUT_TOPICS = frozenset(("list", "stats", "show-rc", "show-version"))
+
+_PERCENT_FORMS = {"extract": "{percent:5.1f}% Extracting: {text}", "cache.sync": "{percent:3.0f}% {text}"}
+
+
+def percent_message(operation: str, current: int, total: int, text: str) -> str:
+    """The line that tells how far a step is."""
+    percent = 100.0 * current / total if total else 0.0
+    return _PERCENT_FORMS.get(operation, "{text} {percent:.1f}%").format(percent=percent, text=text)
+
+
+class Reporter:
+    """Base of the sinks that show something. Confined to the thread that runs the command."""
+
+    def __init__(
+        self,
+        *,
+        level: int = WARNING,
+        topics: Iterable[str] = (),
+        debug_topics: Iterable[str] = (),
+        status_filter: str | None = None,
+        progress: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.level = level
+        self.topics = frozenset(topics)
+        self.debug_topics = frozenset(topic.removeprefix("borg.debug.") for topic in debug_topics)
+        self.status_filter = status_filter
+        self.wants_files = "list" in self.topics
+        self.wants_progress = progress
+        self.warning_codes: set[int] = set()
+        self._clock = clock
+        self._next_progress = float("-inf")
+        self._last_percent: tuple[str, int] | None = None
+        self._archive_shown = False
+
+    # -- messages ------------------------------------------------------------------------------------------------------
+
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "") -> None:
+        if modern_code:
+            self.warning_codes.add(modern_code)
+        self.log(WARNING, text, msgid=msgid)
+
+    def info(self, text: str, topic: str = "") -> None:
+        self.log(INFO, text, topic)
+
+    def debug(self, text: str, topic: str = "") -> None:
+        if self.level <= DEBUG or topic in self.debug_topics:
+            self.write_message(DEBUG, f"borg.debug.{topic}" if topic else LOGGER, text, "")
+
+    def error(self, text: str, msgid: str = "") -> None:
+        """Why the command fails, or what it found to be broken."""
+        self.log(ERROR, text, msgid=msgid)
+
+    def log(self, level: int, text: str, topic: str = "", msgid: str = "") -> None:
+        """Shows a message if its topic was asked for or, without one, if its level is high enough."""
+        if topic in self.topics if topic in OUTPUT_TOPICS else level >= self.level:
+            self.write_message(level, f"borg.output.{topic}" if topic in OUTPUT_TOPICS else LOGGER, text, msgid)
+
+    # -- files and progress --------------------------------------------------------------------------------------------
+
+    def status(self, letter: str, path: bytes) -> None:
+        if self.wants_files and (not letter or not self.status_filter or letter in self.status_filter):
+            self.write_status(letter, path)
+
+    def archive_progress(self, original: int, compressed: int, deduplicated: int, files: int, path: bytes) -> None:
+        if self.wants_progress and self._is_due():
+            self._archive_shown = True
+            self.write_archive_progress(original, compressed, deduplicated, files, path)
+
+    def archive_finished(self) -> None:
+        if self._archive_shown:
+            self._archive_shown = False
+            self.write_archive_finished()
+
+    def progress(self, operation: str, current: int, total: int | None, text: str) -> None:
+        if not self.wants_progress:
+            return
+        if total is not None:
+            # One line per tenth of a percent at most, and not more lines than eyes can follow.
+            step = (operation, 1000 * current // total if total else 0)
+            if step == self._last_percent or (current < total and not self._is_due()):
+                return
+            self._last_percent = step
+        self.write_progress(operation, current, total, text)
+
+    def finished(self, operation: str) -> None:
+        if self.wants_progress:
+            self._last_percent = None
+            self._next_progress = float("-inf")
+            self.write_finished(operation)
+
+    def _is_due(self) -> bool:
+        now = self._clock()
+        if now < self._next_progress:
+            return False
+        self._next_progress = now + PROGRESS_INTERVAL_S
+        return True
+
+    # -- for subclasses ------------------------------------------------------------------------------------------------
+
+    def write_message(self, level: int, logger: str, text: str, msgid: str) -> None:
+        raise NotImplementedError
+
+    def write_status(self, letter: str, path: bytes) -> None:
+        raise NotImplementedError
+
+    def write_archive_progress(self, original: int, compressed: int, deduplicated: int, files: int, path: bytes) -> None:
+        raise NotImplementedError
+
+    def write_archive_finished(self) -> None:
+        raise NotImplementedError
+
+    def write_progress(self, operation: str, current: int, total: int | None, text: str) -> None:
+        raise NotImplementedError
+
+    def write_finished(self, operation: str) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Everything has been reported."""

@@ -1,0 +1,86 @@
+"""Reports for people: plain lines on stderr, and one line of progress that is written over and over.
+
+A message never mixes with the progress line: that is wiped first. Output that fails is not worth failing for.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from vinculum.ui.formatting import format_size
+from vinculum.ui.reporter import Reporter, percent_message
+from vinculum.ui.text import display, display_text
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+
+class TerminalReporter(Reporter):
+    """Writes to a text stream, normally stderr."""
+
+    def __init__(self, stream: TextIO, *, iec: bool = False, **settings: object) -> None:
+        super().__init__(**settings)  # type: ignore[arg-type]
+        self._stream = stream
+        self._iec = iec
+        self._line = ""
+
+    def write_message(self, level: int, logger: str, text: str, msgid: str) -> None:  # noqa: ARG002
+        self._wipe()
+        self._write(display_text(text) + "\n")
+
+    def write_status(self, letter: str, path: bytes) -> None:
+        self._wipe()
+        self._write(f"{letter} {display(path)}\n" if letter else f"{display(path)}\n")
+
+    def write_archive_progress(self, original: int, compressed: int, deduplicated: int, files: int, path: bytes) -> None:
+        sizes = [format_size(size, iec=self._iec) for size in (original, compressed, deduplicated)]
+        start = f"{sizes[0]} O {sizes[1]} C {sizes[2]} D {files} N "
+        self._show(start + shorten(display(path), max(self._columns() - 1 - len(start), 10)))
+
+    def write_archive_finished(self) -> None:
+        self._wipe()
+
+    def write_progress(self, operation: str, current: int, total: int | None, text: str) -> None:
+        line = text if total is None else percent_message(operation, current, total, text)
+        self._show(shorten(display_text(line), self._columns() - 1))
+
+    def write_finished(self, operation: str) -> None:  # noqa: ARG002
+        self._wipe()
+
+    def close(self) -> None:
+        self._wipe()
+
+    def _show(self, line: str) -> None:
+        padding = max(len(self._line) - len(line), 0)
+        self._write(f"{line}{' ' * padding}\r")
+        self._line = line
+
+    def _wipe(self) -> None:
+        if self._line:
+            self._write(f"{' ' * len(self._line)}\r")
+            self._line = ""
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass  # nobody listens
+
+
+def shorten(text: str, columns: int) -> str:
+    """`text` on one line of at most so many columns: what is too long loses its middle."""
+    text = text.replace("\n", "?")
+    if len(text) <= columns:
+        return text
+    if columns < 5:
+        return text[:columns]
+    head = (columns - 3) // 2
+    return f"{text[:head]}...{text[len(text) - (columns - 3 - head) :]}"
