@@ -1,6 +1,6 @@
 """Runs one command from its arguments to its exit code.
 
-This is the only place that catches everything: expected trouble becomes one line, a bug a traceback with the facts to report it.
+This is the only place that catches everything: expected trouble becomes one line, a bug a traceback with the facts to report.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from vinculum.ui.reporter import DEBUG, LEVELS
 
 if TYPE_CHECKING:
     import argparse
+    import cProfile
     from collections.abc import Iterator
 
     from vinculum.cli.parser import Command
@@ -48,8 +49,7 @@ def execute(program: str, arguments: list[str]) -> int:
     if args.show_version:
         reporter.log(LEVELS["info"], f"borgbackup version {BORG_VERSION} (vinculum {__version__})", "show-version")
     for old, new in getattr(args, "renamed", ()):
-        hint = f" Use {new} instead." if new else " because it is the default now."
-        reporter.warning(f'"{old}" has been deprecated.{hint}' if new else f'"{old}" has been deprecated{hint}', 0)
+        reporter.warning(f"{old} is an old option, {f'use {new} instead' if new else 'its effect is the default now'}.", 0)
     code = _flush_stdout(_run(command, args, reporter, modern=modern))
     if args.show_rc:
         level, text = exit_codes.describe(code)
@@ -110,7 +110,7 @@ def _run(command: Command, args: argparse.Namespace, reporter: Reporter, *, mode
         if reporter.level <= DEBUG:
             reporter.debug(_traceback())
         return exit_codes.ERROR
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         reporter.error(f"Internal error, please report it: {error!r}\n{_traceback()}{_facts()}", type(error).__qualname__)
         return exit_codes.ERROR
 
@@ -167,10 +167,10 @@ def _profiled(path: str | None) -> Iterator[None]:
             _write_profile(profiler, path)
 
 
-def _write_profile(profiler: object, path: str) -> None:
+def _write_profile(profiler: cProfile.Profile, path: str) -> None:
     import pstats
 
-    import msgpack
+    import msgpack  # type: ignore[import-untyped]
 
     with open(path, "wb") as file:
         msgpack.pack(pstats.Stats(profiler).stats, file, use_bin_type=True)  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 from argparse import ArgumentTypeError
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,7 +50,11 @@ class Renamed(argparse.Action):
         self.replacement = replacement
 
     def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option_string: str | None = None
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
     ) -> None:
         setattr(namespace, self.dest, self.const if self.nargs == 0 else values)
         namespace.renamed = [*getattr(namespace, "renamed", []), (option_string or self.option_strings[0], self.replacement)]
@@ -59,7 +64,11 @@ class OnlyOnce(argparse.Action):
     """An option that must not be repeated."""
 
     def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option_string: str | None = None
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,  # noqa: ARG002
     ) -> None:
         seen: set[str] = getattr(namespace, "_seen", set())
         if self.dest in seen:
@@ -72,7 +81,11 @@ class PatternSource(argparse.Action):
     """Collects (`const`, text) in `args.pattern_sources`, where the order of differently named options is kept."""
 
     def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option_string: str | None = None
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,  # noqa: ARG002
     ) -> None:
         namespace.pattern_sources = [*namespace.pattern_sources, (self.const, values)]
 
@@ -170,15 +183,15 @@ def storage_quota(text: str) -> int:
 
 def timestamp(text: str) -> datetime:
     """A time in UTC, or the modification time of the file of that name."""
-    from datetime import datetime, timezone
+    from datetime import datetime
 
     try:
-        return datetime.fromtimestamp(os.stat(text).st_mtime_ns // 1000 / 1e6, timezone.utc)
+        return datetime.fromtimestamp(os.stat(text).st_mtime_ns // 1000 / 1e6, UTC)
     except (OSError, ValueError):
         pass
     for time_format in _TIME_FORMATS:
         try:
-            return datetime.strptime(text, time_format).replace(tzinfo=timezone.utc)
+            return datetime.strptime(text, time_format).replace(tzinfo=UTC)
         except ValueError:
             continue
     raise ArgumentTypeError(f"neither a UTC time (yyyy-mm-ddThh:mm:ss) nor an existing file: {text!r}")
@@ -290,4 +303,3 @@ def sort_keys(text: str) -> tuple[str, ...]:
         if key not in SORT_KEYS:
             raise ArgumentTypeError(f"Invalid sort key: {key}")
     return tuple(SORT_KEYS[key] for key in keys)
-

@@ -71,8 +71,12 @@ class CommandParser(argparse.ArgumentParser):
             setattr(args, dest, location)
         return args
 
+    def format_options(self) -> str:
+        """The help without the long text."""
+        return super().format_help()
+
     def format_help(self) -> str:
-        return f"{super().format_help()}\n{read_help(self._name)}"
+        return f"{self.format_options()}\n{read_help(self._name)}"
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.format_usage()}{self.prog}: error: {message}\n")
@@ -103,7 +107,7 @@ class _ProgramParser(argparse.ArgumentParser):
 
 def load_command(name: str) -> Command:
     """The module of a command that exists."""
-    module: Command = importlib.import_module(registry.COMMANDS[name][0])  # type: ignore[assignment]
+    module: Command = importlib.import_module(registry.COMMANDS[name][0])
     return module
 
 

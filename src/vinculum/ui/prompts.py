@@ -1,7 +1,6 @@
 """Questions to the user: secrets, yes or no. Answers may come from the terminal, from stdin, or from a variable.
 
-Questions go to stderr, since stdout may carry data. Wordings that end in "[yN] " and the prompts for passphrases are an interface:
-scripts wait for them.
+Questions go to stderr, since stdout may carry data. Scripts wait for what ends in "[yN] " and for the prompts for passphrases.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ DEFAULT_WORDS = frozenset(("", "d", "default", "D", "Default", "DEFAULT"))
 
 
 class Prompter:
-    """Asks on behalf of the core. With `write_record` everything about yes-or-no questions is written as JSON instead of text."""
+    """Asks on behalf of the core. With `write_record`, all about yes-or-no questions is written as JSON instead of text."""
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_location(option_types.REPOSITORY, "the repository (default: BORG_REPO)")
 
 
-def run(args: argparse.Namespace, session: Session) -> None:
+def run(args: argparse.Namespace, session: Session) -> None:  # noqa: ARG001 (every command gets them)
     # A local repository is served by this very program; it need not even exist.
     require_local(session.location)
     sys.stdout.write(f"{BORG_VERSION} / {BORG_VERSION}\n")

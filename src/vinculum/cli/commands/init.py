@@ -1,0 +1,76 @@
+"""`borg init`: make a new repository."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vinculum.cli import option_types
+from vinculum.cli.session import require_local
+
+if TYPE_CHECKING:
+    import argparse
+
+    from vinculum.cli.parser import CommandParser
+    from vinculum.cli.session import Session
+
+SUMMARY = "Make a new, empty repository."
+OPERANDS = "-e MODE [REPOSITORY]"
+MODES = ("none", "keyfile", "repokey", "authenticated", "keyfile-blake2", "repokey-blake2", "authenticated-blake2")
+
+KEY_ADVICE = """
+IMPORTANT: this repository can only be read with BOTH its key AND its passphrase!
+
+The repokey and authenticated modes keep the key inside the repository, the keyfile modes in your home
+directory. Either can be lost together with its disk. So, now:
+
+1. Export the key, and keep what you get in a safe place elsewhere:
+   {program} key export           REPOSITORY encrypted-key-backup
+   {program} key export --paper   REPOSITORY encrypted-key-backup.txt
+   {program} key export --qr-html REPOSITORY encrypted-key-backup.html
+2. Write down the passphrase, and keep it in a safe place too.
+"""
+
+
+def add_arguments(parser: CommandParser) -> None:
+    add = parser.add_argument
+    parser.add_location(option_types.REPOSITORY, "the repository to make")
+    add("-e", "--encryption", metavar="MODE", choices=MODES, required=True, help=f"how to encrypt: {', '.join(MODES)}")
+    add("--append-only", action="store_true", help="never delete data in the repository, only mark it as deleted")
+    add(
+        "--storage-quota",
+        metavar="QUOTA",
+        type=option_types.storage_quota,
+        default=0,
+        help="how much the repository may hold, such as 5G or 1.5T (default: no limit)",
+    )
+    add("--make-parent-dirs", action="store_true", help="make missing directories above the repository")
+    add(
+        "--import-related-secrets",
+        metavar="PATH",
+        type=option_types.path,
+        help="deduplicate like the repository that these secrets were exported from",
+    )
+
+
+def run(args: argparse.Namespace, session: Session) -> None:
+    require_local(session.location)
+    from vinculum.operations.init import create_repository  # the parser's --help does without
+
+    session.sink.info(f'Initializing repository at "{session.location.path}"')
+    key = create_repository(
+        session.location.path,
+        args.encryption,
+        session.passphrases,
+        session.sink,
+        append_only=args.append_only,
+        storage_quota=args.storage_quota,
+        make_parent_dirs=args.make_parent_dirs,
+        lock_wait_s=session.lock_wait_s,
+    )
+    if key.name == "none":
+        session.sink.info("The repository is NOT encrypted. Other modes (-e repokey, -e keyfile ...) would do that.")
+        return
+    place = key.key_file or "the repository"
+    session.sink.info(f"The key is in {place}. Keep it safe: without it, nothing in the repository can be read.")
+    # A warning in level only: this is how a successful init ends.
+    session.sink.warning(KEY_ADVICE.format(program=args.program), 0)

@@ -1,0 +1,216 @@
+"""Opens what a command works on: repository, key, manifest, cache, each on top of the one before.
+
+What is open is a type: a command that needs the manifest gets it from `open_archives` and can have it in no other way.
+Leaving a `with` block closes in reverse order, whatever happened inside.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vinculum.errors import Error
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from vinculum.archive.manifest import Manifest, Operation
+    from vinculum.cache.directory import Cache, FilesCacheSettings
+    from vinculum.cache.security import SecurityRecord
+    from vinculum.keys.key import Key
+    from vinculum.keys.passphrase import PassphraseSource
+    from vinculum.objects.codec import ObjectCodec
+    from vinculum.repository.location import Location
+    from vinculum.repository.repository import Repository
+    from vinculum.ui.prompts import Prompter
+    from vinculum.ui.reporter import Reporter
+
+DEFAULT_COMPRESSION = "lz4"
+DEFAULT_FILES_CACHE_TTL = 20
+
+
+class OpenArchives:
+    """An open repository whose archives are known. `codec` seals with the session's compression; only if opened exclusively."""
+
+    __slots__ = ("codec", "key", "manifest", "store")
+
+    def __init__(self, store: Repository, key: Key, manifest: Manifest, codec: ObjectCodec) -> None:
+        self.store = store
+        self.key = key
+        self.manifest = manifest
+        self.codec = codec
+
+
+class OpenCache(OpenArchives):
+    """The same, and the chunk index (and files cache, if asked for) of this client, in agreement with the manifest."""
+
+    __slots__ = ("cache",)
+
+    def __init__(self, archives: OpenArchives, cache: Cache) -> None:
+        super().__init__(archives.store, archives.key, archives.manifest, archives.codec)
+        self.cache = cache
+
+
+class Session:
+    """One command at work: its reporting, its way to ask, and doors to what it works on. Confined to one thread."""
+
+    def __init__(
+        self, args: argparse.Namespace, reporter: Reporter, prompter: Prompter, environment: Mapping[str, str]
+    ) -> None:
+        self.sink = reporter
+        self.prompter = prompter
+        self.environment = environment
+        self.location: Location = getattr(args, "location", None)  # type: ignore[assignment]
+        self.locks: bool = args.lock
+        self.lock_wait_s: float | None = None if args.lock_wait < 0 else args.lock_wait
+
+    def __enter__(self) -> Self:
+        host_id = self.environment.get("BORG_HOST_ID")
+        if host_id:
+            from vinculum.platform import identity
+
+            identity.set_host_id(host_id)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        pass
+
+    @property
+    def workarounds(self) -> frozenset[str]:
+        """What BORG_WORKAROUNDS asks for."""
+        return frozenset(word.strip() for word in self.environment.get("BORG_WORKAROUNDS", "").split(",") if word.strip())
+
+    @property
+    def passphrases(self) -> PassphraseSource:
+        from vinculum.keys.passphrase import PassphraseSource
+
+        return PassphraseSource(self.prompter, self.environment)
+
+    @property
+    def canonical_location(self) -> str:
+        """How the security record and the cache name the repository."""
+        return os.path.abspath(self.location.path) if self.location.is_local else self.location.canonical()
+
+    # -- doors ---------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def open_repository(self, *, exclusive: bool = False) -> Iterator[Repository]:
+        """The bare store. Everything that may write needs `exclusive`."""
+        from vinculum.repository.repository import Repository
+
+        require_local(self.location)
+        with Repository(
+            self.location.path, exclusive=exclusive, lock=self.locks, lock_wait=self.lock_wait_s, sink=self.sink
+        ) as store:
+            yield store
+
+    @contextmanager
+    def open_archives(
+        self, operation: Operation, *, exclusive: bool = False, compression: str = DEFAULT_COMPRESSION
+    ) -> Iterator[OpenArchives]:
+        """Repository, key and manifest; access has been checked, and so has that we know all features `operation` needs."""
+        from vinculum.cache.directory import check_access_without_cache
+
+        with self._open_manifest(operation, exclusive=exclusive, compression=compression) as archives:
+            check_access_without_cache(
+                self._cache_directory(archives.store.id),
+                archives.key,
+                archives.manifest,
+                self.canonical_location,
+                _security_record(archives.store.id),
+                lock_wait=self.lock_wait_s,
+                confirm=self.prompter.confirm,
+            )
+            yield archives
+
+    @contextmanager
+    def open_cache(
+        self,
+        operation: Operation,
+        *,
+        exclusive: bool = True,
+        compression: str = DEFAULT_COMPRESSION,
+        files_cache_mode: str | None = None,
+    ) -> Iterator[OpenCache]:
+        """Archives and the cache, synchronised; with a files cache if a mode for it is given."""
+        from vinculum.archive.cache_sync import synchronise
+        from vinculum.cache.directory import Cache
+
+        with self._open_manifest(operation, exclusive=exclusive, compression=compression) as archives:
+            store = archives.store
+            with Cache(
+                self._cache_directory(store.id),
+                store.id,
+                archives.key,
+                self.canonical_location,
+                _security_record(store.id),
+                lock_wait=self.lock_wait_s,
+                sink=self.sink,
+                files=self._files_settings(files_cache_mode),
+            ) as cache:
+                cache.check_access(archives.manifest, self.prompter.confirm)
+                if not cache.is_synchronised(archives.manifest):
+                    synchronise(
+                        cache,
+                        store,
+                        archives.key,
+                        archives.manifest,
+                        self.sink,
+                        use_archive_indexes=self._uses_archive_indexes(),
+                        workarounds=self.workarounds,
+                    )
+                yield OpenCache(archives, cache)
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _open_manifest(self, operation: Operation, *, exclusive: bool, compression: str) -> Iterator[OpenArchives]:
+        from vinculum._native import Compressor
+        from vinculum.archive.manifest import Manifest, fetch_manifest_object
+        from vinculum.keys.counters import CounterAllocator
+        from vinculum.keys.key import open_key
+        from vinculum.objects.codec import ObjectCodec
+
+        with self.open_repository(exclusive=exclusive) as store:
+            stored = fetch_manifest_object(store)
+            key = open_key(store, stored, self.passphrases, workarounds=self.workarounds)
+            manifest = Manifest.load(store, key, stored=stored)
+            manifest.check_feature_flags(operation)
+            counters = None
+            if exclusive and key.encrypts:
+                counters = CounterAllocator(store, _security_record(store.id).nonce_path, key.first_counter(stored))
+            yield OpenArchives(store, key, manifest, ObjectCodec(key, counters, Compressor(compression)))
+
+    def _cache_directory(self, repository_id: bytes) -> str:
+        from vinculum.platform import paths
+
+        return os.path.join(paths.cache_dir(), repository_id.hex())
+
+    def _files_settings(self, mode: str | None) -> FilesCacheSettings | None:
+        from vinculum.cache.directory import FilesCacheSettings
+
+        if mode is None:
+            return None
+        text = self.environment.get("BORG_FILES_CACHE_TTL", "")
+        ttl = int(text) if text.isdecimal() else DEFAULT_FILES_CACHE_TTL
+        return FilesCacheSettings(mode, ttl, self.environment.get("BORG_FILES_CACHE_SUFFIX", ""))
+
+    def _uses_archive_indexes(self) -> bool:
+        return self.environment.get("BORG_USE_CHUNKS_ARCHIVE", "yes").lower() in ("yes", "1", "true")
+
+
+def require_local(location: Location) -> None:
+    """Error if the repository is on another machine."""
+    if not location.is_local:
+        raise Error(f"Repositories on other machines are not supported yet: {location.canonical()}")
+
+
+def _security_record(repository_id: bytes) -> SecurityRecord:
+    from vinculum.cache.security import SecurityRecord
+    from vinculum.platform import paths
+
+    return SecurityRecord(paths.security_dir(repository_id))

@@ -1,0 +1,120 @@
+"""Making a new repository: directory, key, an empty manifest, and this client's record of it.
+
+All or nothing: whatever stops it half way, an interruption at the passphrase prompt above all, nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from vinculum._native import Compressor
+from vinculum.archive.manifest import Manifest
+from vinculum.cache.security import SecurityRecord
+from vinculum.keys.counters import CounterAllocator
+from vinculum.keys.key import create_key
+from vinculum.objects.codec import ObjectCodec
+from vinculum.platform import paths
+from vinculum.repository.repository import Repository
+
+if TYPE_CHECKING:
+    from vinculum.events import Sink
+    from vinculum.keys.key import Key
+    from vinculum.keys.passphrase import PassphraseSource
+
+_COMPRESSION = "lz4"  # of the first manifest; as good as any
+
+
+def create_repository(
+    path: str,
+    mode: str,
+    passphrases: PassphraseSource,
+    sink: Sink,
+    *,
+    append_only: bool = False,
+    storage_quota: int = 0,
+    make_parent_dirs: bool = False,
+    lock_wait_s: float | None = 1.0,
+) -> Key:
+    """Makes the repository in encryption mode `mode` at the local `path`; returns its key."""
+    path = os.path.abspath(path)
+    place = _Place(path)
+    try:
+        Repository.create(path, append_only=append_only, storage_quota=storage_quota, make_parent_dirs=make_parent_dirs)
+        with Repository(path, exclusive=True, lock_wait=lock_wait_s, sink=sink) as store:
+            place.repository_id = store.id
+            key = create_key(store, mode, passphrases)
+            place.key_file = key.key_file
+            _write_first_manifest(store, key)
+    except BaseException:
+        place.restore()
+        raise
+    return key
+
+
+def _write_first_manifest(store: Repository, key: Key) -> None:
+    record = SecurityRecord(paths.security_dir(store.id))
+    paths.make_private(record.directory)
+    counters = CounterAllocator(store, record.nonce_path, 0) if key.encrypts else None
+    manifest = Manifest.new(key)
+    manifest.write(store, ObjectCodec(key, counters, Compressor(_COMPRESSION)))
+    store.commit()
+    record.save(store.path, key.type_byte, manifest.timestamp)
+
+
+class _Place:
+    """What was there before, so that it can be as it was."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.repository_id: bytes | None = None
+        self.key_file: str | None = None
+        self._was_directory = os.path.isdir(path)
+        self._was_free = not os.path.lexists(path) or (self._was_directory and not _list(path))
+        self._missing_parents = []
+        parent = os.path.dirname(path)
+        while not os.path.lexists(parent):
+            self._missing_parents.append(parent)
+            parent = os.path.dirname(parent)
+
+    def restore(self) -> None:
+        """Removes everything that has come into being since; nothing if something else was there."""
+        if not self._was_free:
+            return
+        if self._was_directory:
+            for name in _list(self.path):
+                _remove(os.path.join(self.path, name))
+        else:
+            _remove(self.path)
+        for parent in self._missing_parents:
+            _remove_empty(parent)
+        if self.key_file is not None:
+            _remove(self.key_file)
+        if self.repository_id is not None:
+            _remove(paths.security_dir(self.repository_id))
+
+
+def _list(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except PermissionError:
+        return ["?"]
+
+
+def _remove(path: str) -> None:
+    import shutil  # costs start-up time, and failing is rare
+
+    try:
+        if os.path.isdir(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _remove_empty(directory: str) -> None:
+    try:
+        os.rmdir(directory)
+    except OSError:
+        pass
