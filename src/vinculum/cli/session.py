@@ -171,9 +171,10 @@ class Session:
     def _open_manifest(self, operation: Operation, *, exclusive: bool, compression: str) -> Iterator[OpenArchives]:
         from vinculum._native import Compressor
         from vinculum.archive.manifest import Manifest, fetch_manifest_object
-        from vinculum.keys.counters import CounterAllocator
+        from vinculum.keys.counters import NONCE_NAME, CounterAllocator
         from vinculum.keys.key import open_key
         from vinculum.objects.codec import ObjectCodec
+        from vinculum.platform import paths
 
         with self.open_repository(exclusive=exclusive) as store:
             stored = fetch_manifest_object(store)
@@ -181,8 +182,9 @@ class Session:
             manifest = Manifest.load(store, key, stored=stored)
             manifest.check_feature_flags(operation)
             counters = None
+            nonce_path = os.path.join(paths.security_dir(store.id), NONCE_NAME)
             if exclusive and key.encrypts:
-                counters = CounterAllocator(store, _security_record(store.id).nonce_path, key.first_counter(stored))
+                counters = CounterAllocator(store, nonce_path, key.first_counter(stored))
             yield OpenArchives(store, key, manifest, ObjectCodec(key, counters, Compressor(compression)))
 
     def _cache_directory(self, repository_id: bytes) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vinculum._native import Compressor
 from vinculum.archive.manifest import Manifest
 from vinculum.cache.security import SecurityRecord
-from vinculum.keys.counters import CounterAllocator
+from vinculum.keys.counters import NONCE_NAME, CounterAllocator
 from vinculum.keys.key import create_key
 from vinculum.objects.codec import ObjectCodec
 from vinculum.platform import paths
@@ -36,14 +36,14 @@ def create_repository(
     make_parent_dirs: bool = False,
     lock_wait_s: float | None = 1.0,
 ) -> Key:
-    """Makes the repository in encryption mode `mode` at the local `path`; returns its key."""
-    path = os.path.abspath(path)
+    """Makes the repository in encryption mode `mode` at the local `path`, after which a key file is named; returns its key."""
+    name, path = path, os.path.abspath(path)
     place = _Place(path)
     try:
         Repository.create(path, append_only=append_only, storage_quota=storage_quota, make_parent_dirs=make_parent_dirs)
         with Repository(path, exclusive=True, lock_wait=lock_wait_s, sink=sink) as store:
             place.repository_id = store.id
-            key = create_key(store, mode, passphrases)
+            key = create_key(store, mode, passphrases, path=name)
             place.key_file = key.key_file
             _write_first_manifest(store, key)
     except BaseException:
@@ -55,7 +55,7 @@ def create_repository(
 def _write_first_manifest(store: Repository, key: Key) -> None:
     record = SecurityRecord(paths.security_dir(store.id))
     paths.make_private(record.directory)
-    counters = CounterAllocator(store, record.nonce_path, 0) if key.encrypts else None
+    counters = CounterAllocator(store, os.path.join(record.directory, NONCE_NAME), 0) if key.encrypts else None
     manifest = Manifest.new(key)
     manifest.write(store, ObjectCodec(key, counters, Compressor(_COMPRESSION)))
     store.commit()
