@@ -73,7 +73,7 @@ check: build
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest vinculum._native
+	$(BIN)/python -m mypy.stubtest --allowlist scripts/stubtest-allowlist.txt vinculum._native
 	$(BIN)/lint-imports
 	cargo fmt --check
 	cargo clippy --quiet --profile $(CARGO_PROFILE) --workspace --all-targets -- -D warnings
