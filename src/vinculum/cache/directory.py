@@ -15,6 +15,7 @@ from vinculum.cache import transaction
 from vinculum.cache.archive_indexes import ArchiveIndexes
 from vinculum.cache.config import CacheConfig
 from vinculum.cache.layout import ARCHIVE_INDEXES, create_cache, fill_cache, replace_content
+from vinculum.cache.old_totals import OldTotals
 from vinculum.cache.security import SecurityRecord, check_access
 from vinculum.errors import IntegrityError
 from vinculum.formats.integrity import HASH_INDEX_PARTS, integrity_string, verify_integrity
@@ -77,6 +78,7 @@ class Cache:
         self.location = location
         self.record = record
         self.archive_indexes = ArchiveIndexes(os.path.join(directory, ARCHIVE_INDEXES))
+        self.old_totals = OldTotals(os.path.join(directory, "pre12-meta"))
         self.chunks = ChunkIndex()
         self.files = FilesCache(files.mode, files.ttl) if files else None
         self._repository_id = repository_id
@@ -104,10 +106,13 @@ class Cache:
         self.close()
 
     def close(self) -> None:
-        """Forgets what was not committed."""
+        """Forgets what was not committed (but not old totals, which hold whatever happens) and gives the lock back."""
         if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+            try:
+                self.old_totals.save()
+            finally:
+                self._lock.release()
+                self._lock = None
 
     def check_access(self, manifest: AccessManifest, confirm: Confirm) -> None:
         """See `security.check_access`; considers what the cache knows and tells it where the repository is now."""
