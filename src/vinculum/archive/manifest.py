@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from datetime import UTC, datetime, timedelta
 
-from vinculum.errors import Error, IntegrityError, MandatoryFeatureUnsupported, NoManifestError, ObjectNotFound
+from vinculum.errors import (
+    ArchiveDoesNotExist,
+    Error,
+    IntegrityError,
+    MandatoryFeatureUnsupported,
+    NoManifestError,
+    ObjectNotFound,
+)
 from vinculum.formats.texts import to_raw, to_text
 from vinculum.formats.times import format_timestamp, parse_timestamp
 from vinculum.keys.tam import pack_with_tam, verify_manifest
@@ -166,6 +173,12 @@ class Manifest:
         self.timestamp = to_text(timestamp)
         self.config = config
         self.item_keys = ITEM_KEYS | frozenset(name for name in item_keys if isinstance(name, bytes))
+
+    def archive(self, name: str) -> ArchiveEntry:
+        """The entry of one archive. ArchiveDoesNotExist."""
+        if name not in self.archives:
+            raise ArchiveDoesNotExist(name)
+        return self.archives[name]
 
     # -- features ------------------------------------------------------------------------------------------------------
 

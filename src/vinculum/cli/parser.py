@@ -69,6 +69,7 @@ class CommandParser(argparse.ArgumentParser):
             except argparse.ArgumentTypeError as error:
                 self.error(f"argument {metavar}: {error}")
             setattr(args, dest, location)
+        args.complain = self.error  # for what only the command can find wrong
         return args
 
     def format_options(self) -> str:

@@ -85,6 +85,14 @@ class Session:
         return frozenset(word.strip() for word in self.environment.get("BORG_WORKAROUNDS", "").split(",") if word.strip())
 
     @property
+    def json_indent(self) -> int | str | None:
+        """How JSON documents are indented: BORG_JSON_INDENT is a number of spaces, `none`, or the indentation itself."""
+        text = self.environment.get("BORG_JSON_INDENT", "4")
+        if text.lower() == "none":
+            return None
+        return int(text) if text.isdecimal() else text
+
+    @property
     def passphrases(self) -> PassphraseSource:
         from vinculum.keys.passphrase import PassphraseSource
 

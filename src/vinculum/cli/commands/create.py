@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from vinculum.cli import option_groups, option_types
 
 if TYPE_CHECKING:
+    import argparse
+
     from vinculum.cli.parser import CommandParser
+    from vinculum.cli.session import Session
 
 SUMMARY = "Back up files into a new archive."
 OPERANDS = "ARCHIVE [PATH ...]"
@@ -82,7 +85,7 @@ def _add_file_system(parser: CommandParser) -> None:
         dest="files_cache_mode",
         type=option_types.files_cache_mode,
         action=option_types.OnlyOnce,
-        default="cis",
+        default="ctime,size,inode",
         help="how to recognise unchanged files (default: ctime,size,inode)",
     )
     add(
@@ -129,3 +132,9 @@ def _add_archive(parser: CommandParser) -> None:
         default="lz4",
         help='how to compress (default: lz4), see "borg help compression"',
     )
+
+
+def run(args: argparse.Namespace, session: Session) -> None:
+    from vinculum.cli import creating  # the parser's --help does without
+
+    creating.run(args, session)

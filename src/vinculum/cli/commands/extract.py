@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from vinculum.cli import option_groups, option_types
 
 if TYPE_CHECKING:
+    import argparse
+
     from vinculum.cli.parser import CommandParser
+    from vinculum.cli.session import Session
 
 SUMMARY = "Restore files from an archive into the current directory."
 OPERANDS = "ARCHIVE [PATH ...]"
@@ -35,3 +40,46 @@ def add_arguments(parser: CommandParser) -> None:
     )
     parser.add_location(option_types.ARCHIVE, "the archive to restore from")
     parser.add_argument("paths", metavar="PATH", nargs="*", type=option_types.path, help="what to restore; may be patterns")
+
+
+def run(args: argparse.Namespace, session: Session) -> None:
+    from vinculum.archive.archive import load_archive
+    from vinculum.archive.chunk_reader import ChunkReader
+    from vinculum.archive.item_stream import read_items
+    from vinculum.cli.choosing import never_matched_warnings, wanted_files
+    from vinculum.operations.extract.attributes import AttributeRestorer
+    from vinculum.operations.extract.extract import Extractor
+    from vinculum.operations.extract.options import ExtractOptions
+    from vinculum.operations.extract.selection import Selection
+    from vinculum.operations.extract.target import Target
+
+    sink = session.sink
+    matcher = wanted_files(args)
+    options = ExtractOptions(
+        dry_run=args.dry_run,
+        numeric_ids=args.numeric_ids,
+        flags=not args.noflags,
+        acls=not args.noacls,
+        xattrs=not args.noxattrs,
+        sparse=args.sparse,
+    )
+    with session.open_archives("read") as opened:
+        store, key = opened.store, opened.key
+        archive = load_archive(store, key, opened.manifest.archive(args.location.archive), workarounds=session.workarounds)
+
+        def selection() -> Selection:
+            return Selection(matcher, args.strip_components, with_parts=args.consider_part_files)
+
+        extractor = Extractor(
+            ChunkReader(store, key).fetch,
+            Target(os.getcwdb(), AttributeRestorer(options, lambda path, text: sink.warning(f"{os.fsdecode(path)}: {text}"))),
+            selection(),
+            options,
+            sink,
+            sys.stdout.buffer if args.stdout else None,
+        )
+        if args.progress:
+            extractor.total_bytes = selection().total_bytes(read_items(store, key, archive.items))
+        extractor.extract(read_items(store, key, archive.items))
+    for text, code in never_matched_warnings(matcher):
+        sink.warning(text, code)

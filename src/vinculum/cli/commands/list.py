@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from vinculum.cli import option_groups, option_types
+from vinculum.errors import CommandError
 
 if TYPE_CHECKING:
+    import argparse
+
+    from vinculum._native import ChunkIndex
+    from vinculum.archive.patterns import PatternMatcher
     from vinculum.cli.parser import CommandParser
+    from vinculum.cli.session import OpenArchives, Session
 
 SUMMARY = "List the archives of a repository, or the files in an archive."
 OPERANDS = "[REPOSITORY_OR_ARCHIVE] [PATH ...]"
@@ -24,3 +31,84 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("paths", metavar="PATH", nargs="*", type=option_types.path, help="files to list; may be patterns")
     option_groups.add_archive_filters(parser)
     option_groups.add_exclusion(parser)
+
+
+def run(args: argparse.Namespace, session: Session) -> None:
+    if args.location.archive:
+        if args.json:
+            raise CommandError("The --json option is only valid for listing archives, not archive contents.")
+        _list_archive(args, session)
+    else:
+        if args.json_lines:
+            raise CommandError("The --json-lines option is only valid for listing archive contents, not archives.")
+        _list_repository(args, session)
+
+
+def _list_repository(args: argparse.Namespace, session: Session) -> None:
+    from vinculum.archive.archive import load_archive
+    from vinculum.cli.choosing import wanted_archives
+    from vinculum.cli.describing import describe_repository
+    from vinculum.ui import archive_keys, json_documents
+
+    format_text = args.format
+    if format_text is None:
+        format_text = archive_keys.SHORT_FORMAT if args.short else archive_keys.DEFAULT_FORMAT
+    with session.open_archives("read") as opened:
+        formatter = archive_keys.ArchiveFormatter(
+            format_text, lambda entry: load_archive(opened.store, opened.key, entry, workarounds=session.workarounds)
+        )
+        chosen = wanted_archives(args, consider_checkpoints=args.consider_checkpoints).select(opened.manifest.archives.values())
+        if args.json:
+            document = {**describe_repository(session, opened), "archives": [formatter.json_object(entry) for entry in chosen]}
+            sys.stdout.write(json_documents.dump(document, session.json_indent) + "\n")
+        else:
+            sys.stdout.writelines(formatter.line(entry) for entry in chosen)
+
+
+def _list_archive(args: argparse.Namespace, session: Session) -> None:
+    from vinculum.cli.choosing import never_matched_warnings, wanted_files
+    from vinculum.ui import item_keys
+    from vinculum.ui.templates import Template
+
+    format_text = args.format
+    if format_text is None:
+        format_text = item_keys.SHORT_FORMAT if args.short else item_keys.DEFAULT_FORMAT
+    matcher = wanted_files(args)
+    if Template(format_text, item_keys.ITEM_KEYS).keys & item_keys.KEYS_NEEDING_INDEX:
+        with session.open_cache("read") as opened:
+            _print_items(args, session, opened, opened.cache.chunks, format_text, matcher)
+    else:
+        with session.open_archives("read") as archives:
+            _print_items(args, session, archives, None, format_text, matcher)
+    for text, code in never_matched_warnings(matcher):
+        session.sink.warning(text, code)
+
+
+def _print_items(
+    args: argparse.Namespace,
+    session: Session,
+    opened: OpenArchives,
+    index: ChunkIndex | None,
+    format_text: str,
+    matcher: PatternMatcher,
+) -> None:
+    from vinculum.archive.archive import load_archive
+    from vinculum.archive.chunk_reader import ChunkReader
+    from vinculum.archive.item_stream import read_items
+    from vinculum.operations.list_items import select_items
+    from vinculum.ui.item_keys import ItemFormatter
+
+    entry = opened.manifest.archive(args.location.archive)
+    archive = load_archive(opened.store, opened.key, entry, workarounds=session.workarounds)
+    formatter = ItemFormatter(
+        format_text,
+        archive_name=entry.name,
+        archive_id=entry.id,
+        fetch=ChunkReader(opened.store, opened.key).fetch,
+        index=index,
+    )
+    render = formatter.json_lines if args.json_lines else formatter.lines
+    for batch in select_items(
+        read_items(opened.store, opened.key, archive.items), matcher, with_parts=args.consider_part_files
+    ):
+        sys.stdout.write(render(batch))

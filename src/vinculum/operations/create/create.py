@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vinculum import _native
 from vinculum.archive.statistics import Statistics
-from vinculum.errors import CommandError, Error
+from vinculum.errors import Error
 from vinculum.operations.create.content import ChunkStore, ContentReader, ContentUnreadable
 from vinculum.operations.create.intake import Intake, describe_os_error
 from vinculum.operations.create.walk import Walker, WalkRules, split_root
@@ -53,11 +53,9 @@ class Creation:
             sink=sink,
         )
 
-    def add_trees(self, paths: Iterable[bytes], rules: WalkRules, skip: set[tuple[int, int]]) -> None:
-        """Archives what is at each path and below, but nothing that is in `skip` (inode, device)."""
-        walker = Walker(rules, self._intake, skip)
-        for path in paths:
-            walker.walk(path)
+    def walker(self, rules: WalkRules, skip: set[tuple[int, int]]) -> Walker:
+        """What archives trees, one root after the other, but nothing that is in `skip` (inode, device)."""
+        return Walker(rules, self._intake, skip)
 
     def add_paths(self, paths: Iterable[bytes]) -> None:
         """Archives each path by itself, without going into directories."""
@@ -136,9 +134,3 @@ def read_separated(stream: Iterable[bytes], delimiter: bytes) -> Iterable[bytes]
         yield from pieces
     if rest:
         yield rest
-
-
-def check_exit(command: list[str], code: int) -> None:
-    """CommandError if a program whose output was archived did not succeed."""
-    if code != 0:
-        raise CommandError(f"Command {command[0]!r} exited with status {code}")

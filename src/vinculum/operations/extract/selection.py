@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from vinculum.archive.patterns import INCLUDE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vinculum import _native
     from vinculum.archive.patterns import PatternMatcher
 
@@ -58,3 +60,12 @@ class Selection:
             self._restored[source] = path
             return None, master
         return strip_components(source, self._strip), item
+
+    def total_bytes(self, batches: Iterable[list[_native.Item]]) -> int:
+        """How much content will come back; goes through all items, so it needs a Selection of its own."""
+        total = 0
+        for batch in batches:
+            for item in batch:
+                if self.target_path(item) is not None and item.chunks is not None:
+                    total += item.chunks.size_bytes
+        return total

@@ -1,0 +1,189 @@
+"""What `borg create` does with its options: sources in, one archive out, statistics for whoever asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from vinculum import _native
+from vinculum.archive.patterns import PatternMatcher
+from vinculum.archive.placeholders import Surroundings
+from vinculum.cli import child, interruption
+from vinculum.cli.choosing import collect_patterns
+from vinculum.cli.describing import describe_repository
+from vinculum.objects.codec import MAX_DATA
+from vinculum.operations.create.create import Creation, read_separated
+from vinculum.operations.create.options import CreateOptions, StandardInput
+from vinculum.operations.create.rehearsal import Rehearsal
+from vinculum.operations.create.walk import WalkRules
+from vinculum.operations.create.writer import Session as MakingSession
+from vinculum.operations.info import repository_usage
+from vinculum.platform import paths
+from vinculum.ui import json_documents, statistics_text
+from vinculum.ui.formatting import format_duration, format_moment
+from vinculum.ui.text import display_text
+
+if TYPE_CHECKING:
+    import argparse
+
+    from vinculum.archive.statistics import Statistics
+    from vinculum.cli.session import OpenCache, Session
+    from vinculum.operations.create.writer import SavedArchive
+
+
+def run(args: argparse.Namespace, session: Session) -> None:
+    patterns = collect_patterns(args)
+    sources = [*args.paths, *patterns.roots]
+    _check_sources(args, sources)
+    matcher = PatternMatcher()
+    matcher.add(patterns.patterns)
+    rules = WalkRules(
+        matcher,
+        one_file_system=args.one_file_system,
+        exclude_caches=args.exclude_caches,
+        exclude_if_present=tuple(os.fsencode(name) for name in args.exclude_if_present or ()),
+        keep_exclude_tags=args.keep_exclude_tags,
+        exclude_nodump=args.exclude_nodump,
+    )
+    session.sink.info(f'Creating archive at "{session.canonical_location}::{args.location.archive}"')
+    if args.dry_run:
+        with session.open_archives("write", exclusive=True):
+            _feed(args, Rehearsal(session.sink), sources, rules, skip=_own_places(session))
+        return
+    with (
+        session.open_cache("write", compression=args.compression, files_cache_mode=args.files_cache_mode) as opened,
+        interruption.noted() as stop_requested,
+    ):
+        creation = Creation(
+            MakingSession(opened.store, opened.key, opened.codec, opened.manifest, opened.cache),
+            _options(args, session),
+            session.sink,
+            stop_requested,
+        )
+        _feed(args, creation, sources, rules, skip=_own_places(session))
+        saved = creation.save()
+        if args.json or args.stats or args.quick_stats:
+            _report(args, session, opened, saved, creation.statistics)
+
+
+def _check_sources(args: argparse.Namespace, sources: list[str]) -> None:
+    """Ends the program unless there is exactly one kind of source."""
+    from_command = args.content_from_command or args.paths_from_command
+    if from_command and not args.paths:
+        args.complain("a command must follow")
+    if args.paths_from_stdin and args.paths:
+        args.complain("--paths-from-stdin excludes PATH arguments")
+    if not from_command and not args.paths_from_stdin and not sources:
+        args.complain("nothing to back up, give at least one PATH")
+
+
+def _options(args: argparse.Namespace, session: Session) -> CreateOptions:
+    surroundings = Surroundings(session.environment.get("BORG_HOSTNAME"), session.environment.get("BORG_USERNAME"))
+    return CreateOptions(
+        name=args.location.archive,
+        item_options=_native.ItemOptions(
+            numeric_ids=args.numeric_ids,
+            atime=args.atime,
+            ctime=not args.noctime,
+            birthtime=not args.nobirthtime,
+            flags=not args.noflags,
+            acls=not args.noacls,
+            xattrs=not args.noxattrs,
+            read_special=args.read_special,
+            files_changed=args.files_changed,
+            sparse=args.sparse,
+        ),
+        chunker_params=args.chunker_params,
+        sparse=args.sparse,
+        comment=args.comment,
+        timestamp=args.timestamp,
+        checkpoint_interval_s=args.checkpoint_interval,
+        standard_input=StandardInput(os.fsencode(args.stdin_name), args.stdin_user, args.stdin_group, args.stdin_mode),
+        cmdline=tuple(os.fsencode(word) for word in sys.argv),
+        hostname=surroundings.hostname(),
+        username=surroundings.username(),
+    )
+
+
+def _own_places(session: Session) -> set[tuple[int, int]]:
+    """(inode, device) of the directories that a backup must not swallow: the cache and the repository itself."""
+    places = set()
+    for path in (paths.cache_dir(), *([session.location.path] if session.location.is_local else [])):
+        try:
+            found = os.stat(path)
+        except OSError:
+            continue
+        places.add((found.st_ino, found.st_dev))
+    return places
+
+
+def _feed(
+    args: argparse.Namespace, creation: Creation | Rehearsal, sources: list[str], rules: WalkRules, skip: set[tuple[int, int]]
+) -> None:
+    """Hands every source over, in the order of the command line."""
+    standard_input = StandardInput(os.fsencode(args.stdin_name), args.stdin_user, args.stdin_group, args.stdin_mode)
+    if args.content_from_command:
+        with child.output_of(args.paths) as output:
+            creation.add_pipe(output.fileno(), standard_input)
+    elif args.paths_from_command or args.paths_from_stdin:
+        delimiter = _delimiter(args.paths_delimiter)
+        if args.paths_from_command:
+            with child.output_of(args.paths) as output:
+                creation.add_paths(read_separated(child.blocks(output), delimiter))
+        else:
+            creation.add_paths(read_separated(child.blocks(sys.stdin.buffer), delimiter))
+    else:
+        walker = creation.walker(rules, skip)
+        for source in sources:
+            if source == "-":
+                creation.add_pipe(sys.stdin.fileno(), standard_input)
+            else:
+                walker.walk(os.fsencode(source))
+
+
+def _delimiter(text: str | None) -> bytes:
+    r"""The bytes that separate paths; escapes such as \0 and \n are understood."""
+    if text is None:
+        return b"\n"
+    return os.fsencode(text.encode("ascii", "backslashreplace").decode("unicode-escape"))
+
+
+def _report(args: argparse.Namespace, session: Session, opened: OpenCache, saved: SavedArchive, statistics: Statistics) -> None:
+    """Statistics of what was just made, as text or JSON."""
+    usage = None
+    if not args.quick_stats:
+        usage = repository_usage(opened.store, opened.key, opened.cache.chunks, opened.manifest, session.workarounds)
+    archive = saved.metadata
+    if args.json:
+        cache = json_documents.cache_document(opened.cache.directory, usage) if usage else None
+        document = describe_repository(session, opened, cache=cache)
+        document["archive"] = json_documents.archive_document(
+            name=archive.name,
+            archive_id=saved.id,
+            start=archive.time,
+            end=archive.time_end,
+            command_line=sys.argv,
+            statistics=statistics,
+            utilization=saved.stored_size / MAX_DATA,
+        )
+        sys.stdout.write(json_documents.dump(document, session.json_indent) + "\n")
+        return
+    lines = [
+        statistics_text.RULE,
+        f"Repository: {session.canonical_location}",
+        f"Archive name: {display_text(archive.name)}",
+        f"Archive fingerprint: {saved.id.hex()}",
+        f"Time (start): {format_moment(archive.time)}",
+        f"Time (end):   {format_moment(archive.time_end)}",
+        f"Duration: {format_duration((archive.time_end - archive.time).total_seconds())}",
+        f"Number of files: {statistics.nfiles}",
+        f"Utilization of max. archive size: {saved.stored_size / MAX_DATA:.0%}",
+        statistics_text.RULE,
+        statistics_text.HEADER,
+        statistics_text.archive_row(statistics, iec=args.iec),
+        *(statistics_text.repository_rows(usage, iec=args.iec) if usage else []),
+        statistics_text.RULE,
+    ]
+    for line in lines:
+        session.sink.info(line, "stats")
