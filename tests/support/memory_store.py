@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from vinculum._native import Blob, Bytes, ChunkBatch, Compressor, IdHasher, SealedBatch, Sealer
+from vinculum._native import Bytes, ChunkBatch, Compressor, IdHasher, SealedBatch, Sealer
 from vinculum.errors import Error, ObjectNotFound
+
+if TYPE_CHECKING:
+    from vinculum._native import Blob
 
 ID_BYTES = 32
 

@@ -45,7 +45,7 @@ _NEEDED = ("name", "items", "cmdline", "time")
 class ArchiveMetadata:
     """The content of one archive object. Immutable.
 
-    Absent fields are None, but `comment` is then empty and `time_end` is `time`. `other` holds unknown fields as stored.
+    Absent fields are None, but texts are then empty and `time_end` is `time`. `other` holds unknown fields as stored.
     `tam_verified` is False unless it came from the repository and was found authentic.
     """
 
@@ -79,8 +79,8 @@ class ArchiveMetadata:
         cmdline: Sequence[str | bytes],
         time: datetime,
         time_end: datetime | None = None,
-        hostname: str | None = None,
-        username: str | None = None,
+        hostname: str = "",
+        username: str = "",
         comment: str = "",
         chunker_params: ChunkerParams | None = None,
         cwd: str | bytes | None = None,
@@ -130,8 +130,8 @@ class ArchiveMetadata:
             cmdline=reader.texts("cmdline") or [],
             time=parse_timestamp(reader.text("time") or ""),
             time_end=parse_timestamp(reader.text("time_end") or "") if "time_end" in reader else None,
-            hostname=reader.text("hostname"),
-            username=reader.text("username"),
+            hostname=reader.text("hostname") or "",
+            username=reader.text("username") or "",
             comment=reader.text("comment") or "",
             chunker_params=reader.chunker_params("chunker_params"),
             cwd=reader.text("cwd"),
@@ -156,11 +156,12 @@ class ArchiveMetadata:
             b"cmdline": [to_raw(word) for word in self.cmdline],
             b"time": to_raw(format_timestamp(self.time)),
             b"time_end": to_raw(format_timestamp(self.time_end)),
+            b"hostname": to_raw(self.hostname),
+            b"username": to_raw(self.username),
             b"comment": to_raw(self.comment),
         }
-        for name, text in (("hostname", self.hostname), ("username", self.username), ("cwd", self.cwd)):
-            if text is not None:
-                fields[name.encode()] = to_raw(text)
+        if self.cwd is not None:
+            fields[b"cwd"] = to_raw(self.cwd)
         for name in _TOTALS:
             number = getattr(self, name)
             if number is not None:

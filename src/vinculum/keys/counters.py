@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 RESERVATION = 2**28
 LIMIT = 2**64 - 1
-NONCE_NAME = "nonce"  # the file in a client's security directory
 BLOCK_BYTES = 16
 _IV = slice(33, 41)  # behind type byte and MAC
 _HEX_DIGITS = 16
@@ -65,8 +64,7 @@ class CounterAllocator:
     def _reserve(self, count: int) -> None:
         in_repository = self._store.get_free_nonce()
         in_security = self._read_security()
-        known = (in_repository, in_security, self._end)
-        start = max([self._next, *(counter for counter in known if counter is not None)])
+        start = max(self._next, in_repository or 0, in_security or 0, self._end or 0)
         end = start + count + RESERVATION
         if end >= LIMIT:
             raise Error("This repository's key has no unused counters left; continue in a new repository.")

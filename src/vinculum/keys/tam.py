@@ -108,7 +108,7 @@ class _Verdict:
 
     __slots__ = ("suite", "valid", "wrong")
 
-    def __init__(self, *, valid: bool = False, wrong: bool = False, suite: object = None) -> None:
+    def __init__(self, *, valid: bool = False, wrong: bool = False, suite: str | None = None) -> None:
         self.valid = valid
         self.wrong = wrong
         self.suite = suite
@@ -129,7 +129,7 @@ def _judge(key: TamKey, plaintext: bytes, context: Context, what: str) -> tuple[
         return fields, _Verdict(wrong=True)
     suite = tam.get(b"type", b"<none>")
     if suite != SUITE:
-        return fields, _Verdict(suite=suite.decode("ascii", "replace") if isinstance(suite, bytes) else suite)
+        return fields, _Verdict(suite=suite.decode("ascii", "replace") if isinstance(suite, bytes) else repr(suite))
     claimed, salt = tam.get(b"hmac"), tam.get(b"salt")
     if not isinstance(claimed, bytes) or not isinstance(salt, bytes) or len(claimed) != _HMAC_BYTES:
         return fields, _Verdict(wrong=True)

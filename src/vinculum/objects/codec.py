@@ -45,7 +45,10 @@ class ObjectCodec:
         self._sealer: Sealer | None = None
 
     def seal(self, chunks: ChunkBatch) -> SealedBatch:
-        """The stored objects of all chunks; their counters are durably reserved before anything is encrypted."""
+        """The stored objects of all chunks; their counters are durably reserved before anything is encrypted.
+
+        ValueError if one is too big to be stored.
+        """
         if self._sealer is None:  # not before: a key without secrets can be read with, too
             self._sealer = self._key.sealer(self._compressor)
         needed = self._sealer.counters(chunks)
@@ -58,10 +61,10 @@ class ObjectCodec:
     def seal_object(self, plaintext: Blob, what: str = "An object") -> tuple[bytes, SealedBatch]:
         """One object's id and stored form. Error if it is too big to be stored; `what` then tells the user what it is."""
         chunks = ChunkBatch.of([plaintext], self._hasher)
-        sealed = self.seal(chunks)
-        size = sealed.sizes()[0]
-        if size > MAX_DATA:
-            raise Error(f"{what} is too big for this repository format: {size} bytes as stored, the limit is {MAX_DATA}.")
+        try:
+            sealed = self.seal(chunks)
+        except ValueError as error:
+            raise Error(f"{what} is too big for this repository format ({MAX_DATA} bytes as stored): {error}") from error
         return chunks.ids(), sealed
 
     def open(self, stored: Blob, id: bytes | None) -> Bytes:
