@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RESERVATION = 2**28
 LIMIT = 2**64 - 1
+NONCE_NAME = "nonce"  # the file in a client's security directory
 BLOCK_BYTES = 16
 _IV = slice(33, 41)  # behind type byte and MAC
 _HEX_DIGITS = 16
