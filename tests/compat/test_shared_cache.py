@@ -50,7 +50,9 @@ def session(repository: Path, *, may_synchronise: bool = False) -> Iterator[Sess
         key = open_key(store, stored, PassphraseSource())
         manifest = Manifest.load(store, key, stored=stored)
         record = SecurityRecord(security_dir(store.id))
-        counters = CounterAllocator(store, record.nonce_path, key.first_counter(stored)) if key.encrypts else None
+        counters = (
+            CounterAllocator(store, str(Path(record.directory) / "nonce"), key.first_counter(stored)) if key.encrypts else None
+        )
         directory = str(Path(make_cache_dir()) / store.id.hex())
         files = FilesCacheSettings("cis")
         with Cache(directory, store.id, key, store.path, record, lock_wait=0, sink=NullSink(), files=files) as cache:

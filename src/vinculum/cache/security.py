@@ -67,11 +67,6 @@ class SecurityRecord:
         self.directory = directory
 
     @property
-    def nonce_path(self) -> str:
-        """Where `keys.counters` keeps the client's part of the reservation."""
-        return os.path.join(self.directory, "nonce")
-
-    @property
     def location(self) -> str | None:
         return self._read("location")
 

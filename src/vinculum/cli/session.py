@@ -147,7 +147,9 @@ class Session:
         """Archives and the cache, synchronised; with a files cache if a mode for it is given."""
         from vinculum.archive.cache_sync import synchronise
         from vinculum.cache.directory import Cache
+        from vinculum.platform import paths
 
+        paths.make_cache_dir()  # with the tag by which other backups leave it out
         with self._open_manifest(operation, exclusive=exclusive, compression=compression) as archives:
             store = archives.store
             with Cache(
