@@ -14,7 +14,7 @@ pub struct IdHasher(pub hashing::IdHasher);
 #[pymethods]
 impl IdHasher {
     #[new]
-    #[pyo3(signature = (kind, key = b"".as_slice()))]
+    #[pyo3(signature = (kind, key = b"".as_slice()), text_signature = "(kind, key=b'')")]
     fn new(kind: &str, key: &[u8]) -> PyResult<Self> {
         hashing::IdHasher::new(kind, key).map(Self).into_python()
     }

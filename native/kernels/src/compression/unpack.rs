@@ -24,7 +24,7 @@ thread_local! {
 pub fn decompress(stored: &[u8]) -> Result<Vec<u8>> {
     match packing(stored)? {
         (Packing::None, body) => Ok(body.to_vec()),
-        (packing, body) => unpack(packing, body),
+        (packing, body) => unpack(packing, body, MAX_PLAINTEXT),
     }
 }
 
@@ -36,7 +36,7 @@ pub fn decompress_shared(stored: &Shared) -> Result<Shared> {
             let start = body.as_ptr().addr() - stored.as_ptr().addr();
             Ok(stored.slice(start..start + body.len()))
         }
-        (packing, body) => unpack(packing, body).map(Shared::from),
+        (packing, body) => unpack(packing, body, MAX_PLAINTEXT).map(Shared::from),
     }
 }
 
@@ -76,20 +76,21 @@ fn packing(stored: &[u8]) -> Result<(Packing, &[u8])> {
     }
 }
 
-fn unpack(packing: Packing, body: &[u8]) -> Result<Vec<u8>> {
+fn unpack(packing: Packing, body: &[u8], limit: usize) -> Result<Vec<u8>> {
     match packing {
         Packing::None => Ok(body.to_vec()),
-        Packing::Lz4 => lz4(body),
-        Packing::Lzma => lzma(body),
-        Packing::Zstd => zstd(body),
-        Packing::Zlib => zlib(body),
+        Packing::Lz4 => lz4(body, limit),
+        Packing::Lzma => lzma(body, limit),
+        Packing::Zstd => zstd(body, limit),
+        Packing::Zlib => zlib(body, limit),
     }
 }
 
-fn lz4(body: &[u8]) -> Result<Vec<u8>> {
+fn lz4(body: &[u8], limit: usize) -> Result<Vec<u8>> {
     LZ4_OUTPUT.with_borrow_mut(|output| {
         output.resize(LZ4_WORK_BYTES, 0);
         if let Some(length) = lz4_into(body, output) {
+            check_length(length as u64, limit)?;
             return Ok(output[..length].to_vec());
         }
         // Either damaged or longer than usual: the length follows from the sequences.
@@ -97,7 +98,7 @@ fn lz4(body: &[u8]) -> Result<Vec<u8>> {
         if length <= output.len() {
             return Err(damaged("lz4 block is malformed"));
         }
-        check_length(length as u64)?;
+        check_length(length as u64, limit)?;
         let mut plain = vec![0; length];
         match lz4_into(body, &mut plain) {
             Some(written) if written == length => Ok(plain),
@@ -147,10 +148,10 @@ fn lz4_count(nibble: u8, bytes: &mut std::slice::Iter<'_, u8>) -> Option<usize> 
     Some(count)
 }
 
-fn zstd(body: &[u8]) -> Result<Vec<u8>> {
+fn zstd(body: &[u8], limit: usize) -> Result<Vec<u8>> {
     let malformed = || damaged("zstd frame is malformed");
     let length = match zstd::zstd_safe::get_frame_content_size(body) {
-        Ok(Some(length)) => check_length(length)?,
+        Ok(Some(length)) => check_length(length, limit)?,
         Ok(None) => return Err(damaged("zstd frame without content size")),
         Err(_) => return Err(malformed()),
     };
@@ -167,15 +168,15 @@ fn zstd(body: &[u8]) -> Result<Vec<u8>> {
     })
 }
 
-fn zlib(body: &[u8]) -> Result<Vec<u8>> {
+fn zlib(body: &[u8], limit: usize) -> Result<Vec<u8>> {
     let mut decoder = Decompress::new(true);
-    let mut plain = Vec::with_capacity(first_guess(body));
+    let mut plain = Vec::with_capacity(first_guess(body, limit));
     loop {
         let before = (decoder.total_in(), decoder.total_out());
         let status = decoder.decompress_vec(rest_of(body, before.0), &mut plain, FlushDecompress::None);
         match status {
-            Ok(flate2::Status::StreamEnd) => return Ok(plain),
-            Ok(_) if plain.len() == plain.capacity() => grow(&mut plain)?,
+            Ok(flate2::Status::StreamEnd) => return check_length(plain.len() as u64, limit).map(|_| plain),
+            Ok(_) if plain.len() == plain.capacity() => grow(&mut plain, limit)?,
             Ok(_) if (decoder.total_in(), decoder.total_out()) != before => {}
             Ok(_) => return Err(damaged("zlib stream is cut off")),
             Err(_) => return Err(damaged("zlib stream is malformed")),
@@ -183,44 +184,74 @@ fn zlib(body: &[u8]) -> Result<Vec<u8>> {
     }
 }
 
-fn lzma(body: &[u8]) -> Result<Vec<u8>> {
+fn lzma(body: &[u8], limit: usize) -> Result<Vec<u8>> {
     let malformed = |_| damaged("lzma stream is malformed");
     let mut decoder = Stream::new_auto_decoder(LZMA_MEMORY, 0).map_err(malformed)?;
-    let mut plain = Vec::with_capacity(first_guess(body));
+    let mut plain = Vec::with_capacity(first_guess(body, limit));
     loop {
         let before = (decoder.total_in(), decoder.total_out());
         let status = decoder
             .process_vec(rest_of(body, before.0), &mut plain, Action::Finish)
             .map_err(malformed)?;
         match status {
-            liblzma::stream::Status::StreamEnd => return Ok(plain),
-            _ if plain.len() == plain.capacity() => grow(&mut plain)?,
+            liblzma::stream::Status::StreamEnd => return check_length(plain.len() as u64, limit).map(|_| plain),
+            _ if plain.len() == plain.capacity() => grow(&mut plain, limit)?,
             _ if (decoder.total_in(), decoder.total_out()) != before => {}
             _ => return Err(damaged("lzma stream is cut off")),
         }
     }
 }
 
-fn first_guess(body: &[u8]) -> usize {
-    (body.len() * 4).clamp(FIRST_GUESS, MAX_PLAINTEXT)
+fn first_guess(body: &[u8], limit: usize) -> usize {
+    body.len().saturating_mul(4).max(FIRST_GUESS).min(limit + 1)
 }
 
-fn grow(plain: &mut Vec<u8>) -> Result<()> {
-    // The allocator may give more than asked for, so compare what there is.
-    if plain.len() >= MAX_PLAINTEXT {
-        return Err(damaged("plaintext too long"));
-    }
-    plain.reserve_exact(plain.len().min(MAX_PLAINTEXT - plain.len()));
+/// More room, but only for one byte beyond the limit: enough to see that it is passed, and for a decoder to reach its end.
+fn grow(plain: &mut Vec<u8>, limit: usize) -> Result<()> {
+    check_length(plain.len() as u64, limit)?;
+    plain.reserve_exact(plain.len().min(limit + 1 - plain.len()));
     Ok(())
 }
 
-fn check_length(length: u64) -> Result<usize> {
+fn check_length(length: u64, limit: usize) -> Result<usize> {
     usize::try_from(length)
         .ok()
-        .filter(|&length| length <= MAX_PLAINTEXT)
+        .filter(|&length| length <= limit)
         .ok_or_else(|| damaged("plaintext too long"))
 }
 
 fn damaged(reason: &str) -> Error {
     Error::integrity(format!("decompression failed: {reason}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::compression::Compressor;
+
+    #[test]
+    fn plaintext_ends_at_the_limit() {
+        for spec in ["lz4", "zlib", "zlib,0", "lzma", "zstd"] {
+            for length in [1_000_usize, 100_000, 9 << 20] {
+                let stored = Compressor::new(spec).unwrap().compress(&vec![7; length]).unwrap().to_vec();
+                let (packing, body) = packing(&stored).unwrap();
+                assert_eq!(unpack(packing, body, length).unwrap(), vec![7; length], "{spec}");
+                assert!(
+                    matches!(unpack(packing, body, length - 1), Err(Error::Integrity(_))),
+                    "{spec}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn lz4_length_is_known_without_unpacking() {
+        for length in [0, 1, 12, 13, 300, 100_000] {
+            let plain: Vec<u8> = (0..length).map(|i: u32| (i / 100) as u8).collect();
+            let body = lz4::block::compress(&plain, None, false).unwrap();
+            assert_eq!(lz4_length(&body), Some(plain.len()));
+            assert_eq!(lz4_length(&body[..body.len() - 1]), None);
+        }
+    }
 }

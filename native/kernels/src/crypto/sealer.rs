@@ -241,3 +241,70 @@ fn write_head(head: &mut [u8], chunk: &Chunk, object_bytes: usize, object_crc: &
 fn blocks(bytes: usize) -> u64 {
     bytes.div_ceil(BLOCK) as u64
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::crypto::Opener;
+    use crate::hashing::IdHasher;
+    use crate::memory::Shared;
+
+    fn batch(sizes: &[usize], hasher: &IdHasher) -> ChunkBatch {
+        let buffers = sizes
+            .iter()
+            .map(|&size| (0..size).map(|i| (i * i / 7) as u8).collect::<Vec<u8>>());
+        ChunkBatch::of(buffers.map(Shared::from).collect(), hasher)
+    }
+
+    #[test]
+    fn a_batch_is_sealed_as_its_chunks_one_by_one() {
+        let hasher = IdHasher::new("sha256", &[]).unwrap();
+        let sizes = [0, 1, 14, 15, 100_000, 300_000, 16_384, 5];
+        let chunks = batch(&sizes, &hasher);
+        for (kind, enc_key, mac_key) in [
+            ("none", &[][..], &[][..]),
+            ("aes-ctr-hmac-sha256", &[1; 32][..], &[2; 32][..]),
+            ("aes-ctr-blake2b", &[1; 32][..], &[2; 128][..]),
+        ] {
+            for spec in ["none", "lz4", "zlib,1", "obfuscate,250,zstd"] {
+                let cipher = || Cipher::new(kind, enc_key, mac_key).unwrap();
+                let sealer = Sealer::new(3, cipher(), Compressor::new(spec).unwrap());
+                let whole = sealer.seal(&chunks, 1000).unwrap();
+                let mut counter = 1000;
+                for (index, chunk) in chunks.chunks.iter().enumerate() {
+                    let one = ChunkBatch {
+                        chunks: vec![chunk.clone()],
+                    };
+                    let alone = sealer.seal(&one, counter).unwrap();
+                    assert_eq!(
+                        *whole.entries(index, index + 1),
+                        *alone.entries(0, 1),
+                        "{kind} {spec} {index}"
+                    );
+                    counter += sealer.counters(&one);
+                }
+                assert_eq!(counter, 1000 + sealer.counters(&chunks));
+                let objects: Vec<Shared> = (0..whole.len()).map(|index| whole.object(index).unwrap()).collect();
+                let slices: Vec<&[u8]> = objects.iter().map(|object| &**object).collect();
+                let plains = Opener::new(&[3], cipher(), Some(hasher.clone()))
+                    .open_many(&slices, whole.ids())
+                    .unwrap();
+                for (plain, chunk) in plains.iter().zip(&chunks.chunks) {
+                    assert_eq!(**plain, *chunk.data);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn counters_never_wrap() {
+        let hasher = IdHasher::new("sha256", &[]).unwrap();
+        let cipher = Cipher::new("aes-ctr-hmac-sha256", &[1; 32], &[2; 32]).unwrap();
+        let sealer = Sealer::new(3, cipher, Compressor::new("none").unwrap());
+        let chunks = batch(&[14, 15], &hasher);
+        assert_eq!(sealer.counters(&chunks), 3);
+        assert!(sealer.seal(&chunks, u64::MAX - 3).is_ok());
+        assert!(matches!(sealer.seal(&chunks, u64::MAX - 2), Err(Error::Value(_))));
+    }
+}
