@@ -5,7 +5,11 @@ The core never prints and never asks; it emits events to a `Sink` that it was gi
 
 from __future__ import annotations
 
-from typing import Protocol
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 
 class Sink(Protocol):

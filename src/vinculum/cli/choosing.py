@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum.archive.archive_filter import ArchiveFilter
 from vinculum.archive.pattern_files import PatternCollector
 from vinculum.archive.patterns import INCLUDE, PatternMatcher, parse_pattern
 from vinculum.errors import CommandError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from vinculum import BORG_VERSION, __version__
 from vinculum.cli import exit_codes, signals
@@ -19,6 +18,7 @@ from vinculum.ui.logging_setup import open_reporter
 from vinculum.ui.prompts import Prompter
 from vinculum.ui.reporter import DEBUG, LEVELS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     import cProfile

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum.cli import option_types
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -9,8 +9,8 @@ import argparse
 import os
 from argparse import ArgumentTypeError
 from datetime import UTC
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime

@@ -7,13 +7,14 @@ called is built, with their values as its defaults.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import os
-from typing import TYPE_CHECKING
 
 from vinculum.cli import common_options, option_types, registry
 from vinculum.cli.main import version_line
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, NoReturn, Protocol
 
@@ -39,6 +40,22 @@ def read_help(name: str) -> str:
         return file.read()
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Argparse makes one of these for every option that is added: it must not load `shutil` to find the terminal's width."""
+
+    def __init__(self, prog: str, **settings: int) -> None:
+        super().__init__(prog, width=_terminal_columns() - 2, **settings)
+
+
+@functools.cache
+def _terminal_columns() -> int:
+    text = os.environ.get("COLUMNS", "")
+    try:
+        return int(text) if text.isdecimal() else os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
+
+
 class CommandParser(argparse.ArgumentParser):
     """An argparse parser with Borg's habits: abbreviated options, errors in two lines, help from a text file."""
 
@@ -47,7 +64,7 @@ class CommandParser(argparse.ArgumentParser):
             prog=f"{program} {name}",
             usage=f"{program} {name} [options] {operands}".rstrip(),
             description=summary,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_HelpFormatter,
             add_help=False,
         )
         self._name = name
@@ -91,7 +108,7 @@ class _ProgramParser(argparse.ArgumentParser):
             prog=program,
             usage=f"{program} [common options] <command> ...",
             description="Deduplicating backups: Borg's repositories and commands, on all cores.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_HelpFormatter,
             add_help=False,
         )
         self.add_argument("-V", "--version", action="version", version=version_line(program), help="show the version and exit")

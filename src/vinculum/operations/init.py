@@ -6,7 +6,6 @@ All or nothing: whatever stops it half way, an interruption at the passphrase pr
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from vinculum._native import Compressor
 from vinculum.archive.manifest import Manifest
@@ -17,6 +16,7 @@ from vinculum.objects.codec import ObjectCodec
 from vinculum.platform import paths
 from vinculum.repository.repository import Repository
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum.events import Sink
     from vinculum.keys.key import Key

@@ -6,12 +6,12 @@ import hashlib
 import json
 import stat
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from vinculum._native import Xxh64
 from vinculum.ui.templates import LAYOUT_KEYS, Moment, Template
 from vinculum.ui.text import display, verbatim
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 

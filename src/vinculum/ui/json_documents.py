@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from vinculum.ui.formatting import format_moment_iso
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
 
 from vinculum.ui.reporter import LEVELS, Reporter, percent_message
 from vinculum.ui.text import display, display_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 

@@ -6,11 +6,11 @@ The `logging` module costs a third of a command's start-up, so it is imported on
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from vinculum.ui.reporter import LEVELS
 from vinculum.ui.terminal import TerminalReporter
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TextIO

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 import logging.config
-from typing import TYPE_CHECKING
 
 from vinculum.ui.terminal import TerminalReporter
 from vinculum.ui.text import display, display_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum.ui.formatting import format_size
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum.archive.statistics import RepositoryUsage, Statistics
 

@@ -6,11 +6,11 @@ Values are looked up by key in a plain mapping; times carry their own format spe
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from vinculum.errors import CommandError
 from vinculum.ui.formatting import format_moment
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 

@@ -6,12 +6,12 @@ A message never mixes with the progress line: that is wiped first. Output that f
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from vinculum.ui.formatting import format_size
 from vinculum.ui.reporter import Reporter, percent_message
 from vinculum.ui.text import display, display_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from vinculum.cli import registry
 from vinculum.cli.parser import build_parser, load_command, print_program_help, read_help
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

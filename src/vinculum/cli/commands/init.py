@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum.cli import option_types
 from vinculum.cli.session import require_local
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

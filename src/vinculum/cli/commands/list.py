@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from vinculum.cli import option_groups, option_types
 from vinculum.errors import CommandError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from vinculum import BORG_VERSION
 from vinculum.cli import option_types
 from vinculum.cli.session import require_local
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
