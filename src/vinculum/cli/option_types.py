@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 from argparse import ArgumentTypeError
-from datetime import UTC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,7 +182,7 @@ def storage_quota(text: str) -> int:
 
 def timestamp(text: str) -> datetime:
     """A time in UTC, or the modification time of the file of that name."""
-    from datetime import datetime
+    from datetime import UTC, datetime
 
     try:
         return datetime.fromtimestamp(os.stat(text).st_mtime_ns // 1000 / 1e6, UTC)

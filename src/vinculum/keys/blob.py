@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
+    from vinculum.keys.related_secrets import RelatedSecrets
+
 ITERATIONS = 100_000
 LINE_LENGTH = 70
 SMALLEST_BLOB = 20
@@ -57,15 +59,15 @@ class KeyMaterial:
         self.tam_required = tam_required
 
     @classmethod
-    def generate(cls, repository_id: bytes, *, blake2: bool) -> Self:
-        """New random secrets."""
+    def generate(cls, repository_id: bytes, *, blake2: bool, related: RelatedSecrets | None = None) -> Self:
+        """New random secrets, but for those that are shared with another repository."""
         mac_key, id_key = (_padded(os.urandom(64)), _padded(os.urandom(64))) if blake2 else (os.urandom(32), os.urandom(32))
         return cls(
             repository_id=repository_id,
             enc_key=os.urandom(32),
             enc_hmac_key=mac_key,
-            id_key=id_key,
-            chunk_seed=int.from_bytes(os.urandom(4), "big", signed=True),
+            id_key=related.id_key if related else id_key,
+            chunk_seed=related.chunk_seed if related else int.from_bytes(os.urandom(4), "big", signed=True),
             tam_required=True,
         )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vinculum._native import Blob, Compressor
     from vinculum.keys.modes import Mode
     from vinculum.keys.passphrase import PassphraseSource
+    from vinculum.keys.related_secrets import RelatedSecrets
 
     class KeyStore(Protocol):
         @property
@@ -116,18 +117,25 @@ class Key:
 
 
 def create_key(
-    store: KeyStore, mode: str, passphrases: PassphraseSource, *, path: str | None = None, host: str | None = None
+    store: KeyStore,
+    mode: str,
+    passphrases: PassphraseSource,
+    *,
+    path: str | None = None,
+    host: str | None = None,
+    related: RelatedSecrets | None = None,
 ) -> Key:
     """Makes the key of a new repository and stores it where the mode wants it.
 
-    A new key file is named after `path` (the store's own, if None) and `host`. Asks for a passphrase; this client will from now
-    on insist on authenticated manifests. PasswordRetriesExceeded, NoPassphrase, KeyfileExists.
+    A new key file is named after `path` (the store's own, if None) and `host`; `related` secrets are taken over. Asks for a
+    passphrase; this client will from now on insist on authenticated manifests. PasswordRetriesExceeded, NoPassphrase,
+    KeyfileExists.
     """
     chosen = MODES[mode]
     if chosen.storage == "none":
         return Key(chosen, store.id, None, logically_encrypted=False, tam_required=False)
     passphrase = passphrases.choose()
-    material = KeyMaterial.generate(store.id, blake2=chosen.blake2)
+    material = KeyMaterial.generate(store.id, blake2=chosen.blake2, related=related)
     text = encode_text(lock_blob(material, passphrase))
     key_file = None
     if chosen.storage == "file":

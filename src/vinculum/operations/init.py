@@ -12,6 +12,8 @@ from vinculum.archive.manifest import Manifest
 from vinculum.cache.security import SecurityRecord
 from vinculum.keys.counters import NONCE_NAME, CounterAllocator
 from vinculum.keys.key import create_key
+from vinculum.keys.modes import MODES
+from vinculum.keys.related_secrets import read_related_secrets
 from vinculum.objects.codec import ObjectCodec
 from vinculum.platform import paths
 from vinculum.repository.repository import Repository
@@ -35,15 +37,17 @@ def create_repository(
     storage_quota: int = 0,
     make_parent_dirs: bool = False,
     lock_wait_s: float | None = 1.0,
+    related_secrets_path: str | None = None,
 ) -> Key:
     """Makes the repository in encryption mode `mode` at the local `path`, after which a key file is named; returns its key."""
     name, path = path, os.path.abspath(path)
+    related = read_related_secrets(related_secrets_path, MODES[mode]) if related_secrets_path else None
     place = _Place(path)
     try:
         Repository.create(path, append_only=append_only, storage_quota=storage_quota, make_parent_dirs=make_parent_dirs)
         with Repository(path, exclusive=True, lock_wait=lock_wait_s, sink=sink) as store:
             place.repository_id = store.id
-            key = create_key(store, mode, passphrases, path=name)
+            key = create_key(store, mode, passphrases, path=name, related=related)
             place.key_file = key.key_file
             _write_first_manifest(store, key)
     except BaseException:

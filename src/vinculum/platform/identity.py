@@ -39,7 +39,7 @@ def fqdn() -> str:
     """The canonical name that the host name resolves to, or the plain host name."""
     name = os.uname().nodename
     try:
-        addresses = getaddrinfo(name, None, 0, SOCK_DGRAM, 0, AI_CANONNAME)
+        addresses = getaddrinfo(os.fsencode(name), None, 0, SOCK_DGRAM, 0, AI_CANONNAME)
     except (gaierror, OSError):
         return name
     for *_, canonical, _address in addresses:

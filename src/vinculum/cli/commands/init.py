@@ -65,6 +65,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         storage_quota=args.storage_quota,
         make_parent_dirs=args.make_parent_dirs,
         lock_wait_s=session.lock_wait_s,
+        related_secrets_path=args.import_related_secrets,
     )
     if key.name == "none":
         session.sink.info("The repository is NOT encrypted. Other modes (-e repokey, -e keyfile ...) would do that.")
