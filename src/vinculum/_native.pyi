@@ -431,7 +431,7 @@ class FileBatch:
     def encode(self, start: int, stop: int, owners: OwnerNames, chunks: ChunkIndex) -> Bytes:
         """The items of the entries from `start` to `stop` as item stream bytes; csizes come from `chunks`."""
     def part(self, index: int, number: int, chunks: ChunkList, owners: OwnerNames, index_of_chunks: ChunkIndex) -> Bytes:
-        """The part item `number` of a large entry with just these chunks, as item stream bytes."""
+        """The part item `number` of a large entry with just these chunks and no extended attributes, as item stream bytes."""
     def statuses(self) -> bytes:
         """One letter per entry: A M U C h d s c b f i E, or ? before `read`."""
     def paths(self) -> list[bytes]:

@@ -1,6 +1,7 @@
 //! Items as bytes of the item stream, and sums over what went into the archive.
 
 use super::FileBatch;
+use super::attributes::Attributes;
 use super::entry::{BatchEntry, Content, Link};
 use super::options::ItemOptions;
 use super::owners::{Known, OwnerNames};
@@ -114,11 +115,14 @@ impl BatchEntry {
         if let Some(number) = part {
             path.extend_from_slice(format!(".borg_part_{number}").as_bytes());
         }
+        // Borg reads these after the content, so parts go without.
+        let none = Attributes::default();
+        let attributes = if part.is_some() { &none } else { &self.attributes };
         let acl = |acl: &Option<Acl>| {
             let name = |holder| owners.name(holder).filter(|_| !options.numeric_ids).cloned();
             acl.as_ref().map(|acl| acl.to_text(name))
         };
-        let (acl_access, acl_default) = (acl(&self.attributes.acl_access), acl(&self.attributes.acl_default));
+        let (acl_access, acl_default) = (acl(&attributes.acl_access), acl(&attributes.acl_default));
         let time = |nanoseconds: i64| Some(Value::Int(nanoseconds.clamp(0, LAST_TIME)));
         let name = |holder| {
             let name = owners.name(holder).filter(|_| !options.numeric_ids);
@@ -131,9 +135,9 @@ impl BatchEntry {
         };
         let source = match &self.link {
             Link::Slave { source } => Some(source),
-            _ => self.attributes.target.as_ref(),
+            _ => attributes.target.as_ref(),
         };
-        let flags = self.attributes.flags;
+        let flags = attributes.flags;
         let is_device = matches!(self.kind, b'c' | b'b') && !self.special;
         let fields: [(&[u8], Option<Value>); 18] = [
             (b"acl_access", acl_access.as_deref().map(Value::Raw)),
@@ -166,8 +170,8 @@ impl BatchEntry {
             (b"user", name(Holder::User(self.stat.uid))),
         ];
         let mut fields: Vec<Field> = fields.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-        if !self.attributes.xattrs.is_empty() {
-            fields.push((b"xattrs", Value::Xattrs(&self.attributes.xattrs)));
+        if !attributes.xattrs.is_empty() {
+            fields.push((b"xattrs", Value::Xattrs(&attributes.xattrs)));
         }
         write_map(out, &mut fields);
     }

@@ -20,6 +20,7 @@ pub use links::HardLinks;
 pub use options::{FilesChanged, ItemOptions};
 pub use owners::OwnerNames;
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct FileBatch {
     options: ItemOptions,
     entries: Vec<BatchEntry>,
     links: Option<Arc<HardLinks>>,
+    /// Addresses of the listings that entries hold on to.
+    listings: HashSet<usize>,
 }
 
 impl FileBatch {
@@ -39,6 +42,7 @@ impl FileBatch {
             options,
             entries: Vec::new(),
             links: None,
+            listings: HashSet::new(),
         }
     }
 
@@ -46,8 +50,10 @@ impl FileBatch {
     pub fn add(&mut self, listing: &Arc<Listing>, range: Range<usize>) {
         let stop = range.end.min(listing.entries.len());
         for index in range.start..stop {
-            self.entries
-                .extend(BatchEntry::new(listing, index, self.options.read_special));
+            if let Some(entry) = BatchEntry::new(listing, index, self.options.read_special) {
+                self.entries.push(entry);
+                self.listings.insert(Arc::as_ptr(listing).addr());
+            }
         }
     }
 
@@ -66,14 +72,7 @@ impl FileBatch {
 
     /// How many listings the batch keeps open.
     pub fn listings(&self) -> usize {
-        let mut count = 0;
-        let mut last: Option<&Arc<Listing>> = None;
-        for entry in &self.entries {
-            // Entries of one listing are added together, so counting changes is exact enough to bound descriptors.
-            count += usize::from(!last.is_some_and(|last| Arc::ptr_eq(last, &entry.listing)));
-            last = Some(&entry.listing);
-        }
-        count
+        self.listings.len()
     }
 
     pub fn paths(&self) -> Vec<Vec<u8>> {
