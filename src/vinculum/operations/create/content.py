@@ -97,4 +97,6 @@ class ContentReader:
                 save_part(parts, content.part(saved, len(content)))
             # The parts hold references of their own, and the complete file gets its own too.
             self._chunks.index.add_references(content.ids())
+            sized = _native.ChunkList.of(content.ids(), content.sizes(), self._chunks.index.csizes(content.ids()))
+            self._chunks.statistics.add_parts(parts, sized)
         return content

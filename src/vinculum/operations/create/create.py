@@ -47,7 +47,8 @@ class Creation:
             chunker=chunker,
             hasher=key.hasher,
             chunks=self._chunks,
-            files=session.cache.files or _native.FilesCache("d", 0),
+            # An empty cache is false, so `or` would throw it away.
+            files=_native.FilesCache("d", 0) if session.cache.files is None else session.cache.files,
             content=self._content,
             writer=self._writer,
             sink=sink,

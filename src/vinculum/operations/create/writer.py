@@ -142,7 +142,7 @@ class ArchiveWriter:
             size=totals.original_size,
             csize=totals.compressed_size,
             nfiles=totals.nfiles,
-            size_parts=0,
-            csize_parts=0,
-            nfiles_parts=0,
+            size_parts=totals.original_size_parts,
+            csize_parts=totals.compressed_size_parts,
+            nfiles_parts=totals.nfiles_parts,
         )
