@@ -646,6 +646,7 @@ def test_a_large_file_that_was_replaced_is_not_opened(workplace: Path) -> None:
         batch.open_large(0)
     assert caught.value.errno == errno.ESTALE
     batch.fail_large(0, errno.ESTALE)
+    assert batch.failures() == [(0, os.fsencode(workplace / "large"), 0, "race")]
     assert backup.end(batch).items == []
 
 

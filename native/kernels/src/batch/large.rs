@@ -16,6 +16,9 @@ use crate::errors::{Error, Result};
 use crate::scanning::open::{open_file, open_quietly};
 use crate::scanning::{Listing, Stat};
 
+/// What `LargeFile::open` says of another file in the place of the listed one.
+const STALE: i32 = Errno::STALE.raw_os_error();
+
 impl FileBatch {
     /// The entries whose content is still to be read.
     pub fn large(&self) -> Vec<usize> {
@@ -53,10 +56,14 @@ impl FileBatch {
     /// Leaves such an entry out. A further link of it in this batch may become large in its place.
     pub fn fail_large(&mut self, index: usize, errno: i32) -> Result<()> {
         self.large_entry(index)?;
-        self.entry_mut(index)?.fail(Failure {
-            errno,
-            operation: "read",
-        });
+        let failure = match errno {
+            STALE => Failure::RACE,
+            _ => Failure {
+                errno,
+                operation: "read",
+            },
+        };
+        self.entry_mut(index)?.fail(failure);
         if let Some(heir) = self.replace_master(index) {
             let entry = self.entry_mut(heir)?;
             if entry.has_content() {

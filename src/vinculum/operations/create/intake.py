@@ -104,7 +104,9 @@ class Intake:
         self._chunks.put_claimed(batch.claim(index))
         self._learn_owners(batch)
         done = 0
-        for large in batch.large():
+        # One after the other: where reading a file fails, a hard link of it later in the batch becomes large in its place.
+        while waiting := batch.large():
+            large = waiting[0]
             self._writer.add_items(batch.encode(done, large, self._owners, index))
             done = large
             self._read_large(batch, large)
