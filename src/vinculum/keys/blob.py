@@ -9,7 +9,6 @@ Where a blob is kept is not known here. Secrets never appear in a repr or a mess
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import hmac
@@ -134,14 +133,14 @@ class LockedBlob:
 
 def encode_text(blob: bytes) -> str:
     """The text form of an outer map."""
-    text = base64.b64encode(blob).decode("ascii")
+    text = binascii.b2a_base64(blob, newline=False).decode("ascii")
     return "\n".join(text[start : start + LINE_LENGTH] for start in range(0, len(text), LINE_LENGTH))
 
 
 def decode_text(text: bytes) -> bytes:
     """The outer map from its text form, whatever its line breaks. ValueError if it is not base64, or too short."""
     try:
-        blob = base64.b64decode(b"".join(text.split()), validate=True)
+        blob = binascii.a2b_base64(b"".join(text.split()), strict_mode=True)
     except binascii.Error as error:
         raise ValueError("the key is not valid base64") from error
     if len(blob) < SMALLEST_BLOB:
