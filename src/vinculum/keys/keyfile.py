@@ -13,7 +13,7 @@ import re
 
 from vinculum.errors import KeyfileExists, KeyfileInvalid, KeyfileMismatch, KeyfileNotFound
 from vinculum.keys.blob import decode_text
-from vinculum.platform.files import write_atomically
+from vinculum.platform.files import remove_if_present, write_atomically
 from vinculum.platform.paths import key_file, keys_dir, make_private
 
 MAGIC = b"BORG_KEY "
@@ -81,7 +81,11 @@ def default_name(path: str, host: str | None) -> str:
 def create_key_file(repository_id: bytes, text: str, path: str, host: str | None) -> str:
     """Writes the key file of a new repository and returns its path. KeyfileExists if the user named one that exists."""
     target = _reserve(path, host)
-    write_atomically(target, format_key_file(repository_id, text).encode("ascii"), 0o600)
+    try:
+        write_atomically(target, format_key_file(repository_id, text).encode("ascii"), 0o600)
+    except BaseException:
+        remove_if_present(target)  # still the empty file that held its place
+        raise
     return target
 
 

@@ -144,7 +144,7 @@ sessions = st.lists(
 )
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(sessions)
 def test_no_counter_is_used_twice_whatever_happens_between_sessions(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[str, list[int]]]

@@ -73,6 +73,16 @@ def test_named_file_that_exists_is_not_overwritten(tmp_path: Path, monkeypatch: 
     assert named.read_text() == "precious"
 
 
+def test_failed_write_leaves_nothing_behind(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "writev", full)
+    with pytest.raises(OSError, match="space"):
+        create_key_file(REPOSITORY_ID, TEXT, "/repo", None)
+    assert os.listdir(keys) == []
+
+
 BAD_FILES = {
     "empty": "",
     "no-magic": GOOD.replace("BORG_KEY", "BORG-KEY"),
