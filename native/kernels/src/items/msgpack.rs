@@ -110,6 +110,7 @@ pub enum Header {
 }
 
 /// The header at the start of `data`; None if `data` ends inside it.
+#[inline]
 pub fn read_header(data: &[u8]) -> Result<Option<Header>> {
     let Some(&first) = data.first() else { return Ok(None) };
     let scalar = |length, payload| Ok(Some(Header::Scalar { length, payload }));
@@ -163,10 +164,16 @@ impl<'a> Reader<'a> {
         self.position
     }
 
-    fn header(&self) -> Result<Header> {
-        read_header(&self.data[self.position..])?.ok_or_else(truncated)
+    fn ahead(&self) -> &'a [u8] {
+        &self.data[self.position..]
     }
 
+    #[inline]
+    fn header(&self) -> Result<Header> {
+        read_header(self.ahead())?.ok_or_else(truncated)
+    }
+
+    #[inline]
     fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let stop = self
             .position
@@ -178,6 +185,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn first(&self) -> Result<u8> {
         self.data.get(self.position).copied().ok_or_else(truncated)
     }
@@ -198,14 +206,19 @@ impl<'a> Reader<'a> {
     }
 
     pub fn raw(&mut self) -> Result<&'a [u8]> {
-        let first = self.first()?;
-        match (first, self.header()?) {
-            (0xa0..=0xbf | 0xc4..=0xc6 | 0xd9..=0xdb, Header::Scalar { length, payload }) => {
-                self.take(length)?;
-                self.take(payload)
-            }
-            _ => Err(Error::integrity("a byte string was expected")),
-        }
+        let (header, payload) = match *self.ahead() {
+            // The two forms that nearly all texts and all ids have.
+            [first @ 0xa0..=0xbf, ..] => (1, usize::from(first & 0x1f)),
+            [0xda, high, low, ..] => (3, usize::from(high) << 8 | usize::from(low)),
+            [0xc4..=0xc6 | 0xd9..=0xdb, ..] => match self.header()? {
+                Header::Scalar { length, payload } => (length, payload),
+                Header::Container { .. } => return Err(truncated()),
+            },
+            [] => return Err(truncated()),
+            _ => return Err(Error::integrity("a byte string was expected")),
+        };
+        self.take(header)?;
+        self.take(payload)
     }
 
     /// An integer of any width.
