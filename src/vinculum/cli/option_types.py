@@ -25,6 +25,7 @@ FILES_CACHE_MODES = ("cis", "ims", "cs", "ms", "cr", "mr", "d", "s")
 _FILES_CACHE_WORDS = ("ctime", "disabled", "inode", "mtime", "rechunk", "size")
 SORT_KEYS = {"timestamp": "timestamp", "archive": "name", "name": "name", "id": "id"}
 _LEVELS = {"none": None, "lz4": None, "zlib": (0, 9), "lzma": (0, 9), "zstd": (1, 22)}
+_FIELDS = {"auto": (2, 3), "obfuscate": (3, 5)}  # how many fields a specification must and may have
 _TIME_FORMATS = (
     "%Y-%m-%dT%H:%M:%SZ",
     "%Y-%m-%dT%H:%M:%S+00:00",
@@ -251,21 +252,18 @@ def compression(text: str) -> str:
 
 def _check_compression(words: Sequence[str]) -> None:
     method, rest = words[0], words[1:]
+    least, most = _FIELDS.get(method, (1, 2))
+    if not least <= len(words) <= most and method not in ("none", "lz4"):
+        raise ArgumentTypeError("bad arguments")
     if method in _LEVELS:
         limits = _LEVELS[method]
-        if limits and len(rest) > 1:
-            raise ArgumentTypeError("bad arguments")
         if limits and rest:
             low, high = limits
             if not low <= _level(rest[0]) <= high:
                 raise ArgumentTypeError(f"level must be >= {low} and <= {high}")
     elif method == "auto":
-        if not rest:
-            raise ArgumentTypeError("bad arguments")
         _check_compression(rest)
     elif method == "obfuscate":
-        if len(rest) < 2:
-            raise ArgumentTypeError("bad arguments")
         level = _level(rest[0])
         if not (1 <= level <= 6 or 110 <= level <= 123 or level == 250):
             raise ArgumentTypeError("level must be (inclusively) within 1...6, 110...123 or equal to 250")

@@ -111,6 +111,8 @@ class Session:
         from vinculum.repository.repository import Repository
 
         require_local(self.location)
+        if exclusive and not self.locks:
+            raise Error("Not allowed to bypass locking mechanism for chosen command")
         with Repository(
             self.location.path, exclusive=exclusive, lock=self.locks, lock_wait=self.lock_wait_s, sink=self.sink
         ) as store:

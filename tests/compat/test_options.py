@@ -1,0 +1,39 @@
+"""Every command of ours takes exactly the options of Borg 1.4.5, under the same names and with as many values."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vinculum.cli import registry
+from vinculum.cli.parser import build_parser, load_command
+
+ASK_BORG = """
+import argparse, json
+from borg.archiver import Archiver
+parser = Archiver().build_parser()
+commands = next(action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+table = {}
+for name, command in commands.items():
+    table[name] = {
+        flag: [action.nargs == 0, action.required] for action in command._actions for flag in action.option_strings
+    }
+print(json.dumps(table))
+"""
+
+
+@pytest.fixture(scope="module")
+def options_of_borg(borg145_python: Path) -> dict[str, dict[str, list[bool]]]:
+    asked = subprocess.run([borg145_python, "-c", ASK_BORG], capture_output=True, check=True)
+    table: dict[str, dict[str, list[bool]]] = json.loads(asked.stdout)
+    return table
+
+
+@pytest.mark.parametrize("name", sorted(registry.COMMANDS))
+def test_options_are_those_of_borg(name: str, options_of_borg: dict[str, dict[str, list[bool]]]) -> None:
+    parser = build_parser("borg", name, load_command(name))
+    ours = {flag: [action.nargs == 0, action.required] for action in parser._actions for flag in action.option_strings}
+    assert ours == options_of_borg[name]
