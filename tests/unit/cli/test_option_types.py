@@ -41,7 +41,8 @@ def test_compression_takes_the_specifications_that_borg_takes(spec: str, is_good
 
 
 @pytest.mark.parametrize(
-    "spec", ["zlib,a", "zstd,-1", "zlib,3,4", "auto,zlib,6,1", "obfuscate,1,zstd,3,4", "auto,obfuscate,1,lz4", "obfuscate,x,lz4"]
+    "spec",
+    ["zlib,a", "zstd,-1", "zlib,3,4", "auto,zlib,6,1", "obfuscate,1,zstd,3,4", "auto,obfuscate,1,lz4", "obfuscate,x,lz4"],
 )
 def test_compression_refuses_what_would_fail_later(spec: str) -> None:
     complaint(option_types.compression, spec)
@@ -102,7 +103,9 @@ def test_files_cache_modes(text: str, mode: str) -> None:
     assert option_types.files_cache_mode(text) == mode
 
 
-@pytest.mark.parametrize("text", ["", "mtime", "ctime,mtime", "inode,size", "disabled,size", "rechunk,mtime,size", "c,i,s", "foo"])
+@pytest.mark.parametrize(
+    "text", ["", "mtime", "ctime,mtime", "inode,size", "disabled,size", "rechunk,mtime,size", "c,i,s", "foo"]
+)
 def test_other_files_cache_modes_are_refused(text: str) -> None:
     complaint(option_types.files_cache_mode, text)
 

@@ -105,7 +105,18 @@ def test_old_names_work_and_are_noted() -> None:
 
 def test_pattern_options_keep_their_order() -> None:
     args = parse(
-        "create", "-e", "one", "--pattern", "+ two", "--exclude-from", "three", "--exclude", "four", "--patterns-from=five", "r::a", "p"
+        "create",
+        "-e",
+        "one",
+        "--pattern",
+        "+ two",
+        "--exclude-from",
+        "three",
+        "--exclude",
+        "four",
+        "--patterns-from=five",
+        "r::a",
+        "p",
     )
     assert args.pattern_sources == [
         ("exclude", "one"),
