@@ -111,7 +111,6 @@ def test_tracebacks_are_for_debugging(vinculum: Program) -> None:
 
 
 def test_bugs_come_with_what_a_report_needs(vinculum: Program, workplace: Path) -> None:
-    # A repository whose config is a directory is nothing that anybody has foreseen; neither is a broken module.
     broken = workplace / "sitecustomize.py"
     broken.write_text(
         "import vinculum.cli.commands.version as v\ndef run(args, session): raise RuntimeError('bug')\nv.run = run\n"

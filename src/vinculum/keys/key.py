@@ -137,12 +137,13 @@ def create_key(
     passphrase = passphrases.choose()
     material = KeyMaterial.generate(store.id, blake2=chosen.blake2, related=related)
     text = encode_text(lock_blob(material, passphrase))
+    set_marked(store.id, True)
+    # Last of what can fail, so that whoever makes a repository knows of every key file that came to be.
     key_file = None
     if chosen.storage == "file":
         key_file = create_key_file(store.id, text, store.path if path is None else path, host)
     else:
         store.save_key(text.encode("ascii"))
-    set_marked(store.id, True)
     return Key(
         chosen,
         store.id,

@@ -113,8 +113,8 @@ def _remove(path: str) -> None:
             shutil.rmtree(path)
         else:
             os.unlink(path)
-    except FileNotFoundError:
-        pass
+    except OSError:
+        pass  # what made us give up is what has to be reported
 
 
 def _remove_empty(directory: str) -> None:
