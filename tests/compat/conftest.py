@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from support.programs import Program
+from support.twins import Servers, Twins
 
 
 @pytest.fixture(params=["1.4.5", "1.2.4"])
 def real(request: pytest.FixtureRequest, oracle: Callable[[str], Program]) -> Program:
     """Borg 1.4.5, then Borg 1.2.4."""
     return oracle(request.param)
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Both programs imported and waiting, for tests that run hundreds of command lines."""
+    servers = Servers(tmp_path_factory.mktemp("servers"))
+    yield servers
+    servers.close()
+
+
+@pytest.fixture
+def twins(servers: Servers, tmp_path: Path, workplace: Path) -> Twins:
+    """Two copies of an empty repository, one for Borg and one for us; both programs start in `workplace`."""
+    twins = Twins(servers, tmp_path / "twins", workplace)
+    twins.init()
+    return twins

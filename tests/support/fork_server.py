@@ -1,0 +1,52 @@
+"""Runs many commands of one program quickly: started by that program's Python, see `twins`.
+
+The program is imported once; each request is one line of JSON on stdin and runs in a fork of its own, as if just started. The
+answer is the exit code. Standard streams are files, so that any amount of output fits.
+"""
+
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+
+
+def run_child(request, run):
+    for number, flags in enumerate((os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)):
+        os.dup2(os.open(request["streams"][number], flags, 0o600), number)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    time.tzset()
+    sys.argv = ["borg", *request["args"]]
+    code = 3
+    try:
+        code = run()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    finally:
+        # No finalisers of the server's: what the program buffers must come out, then this process has never been.
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code or 0)
+
+
+def main():
+    modules = sys.argv[1:]
+    run = [importlib.import_module(name) for name in modules][0].main
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for line in requests:
+        child = os.fork()
+        if child == 0:
+            run_child(json.loads(line), run)
+        _, status = os.waitpid(child, 0)
+        answers.write(b"%d\n" % os.waitstatus_to_exitcode(status))
+        answers.flush()
+
+
+main()

@@ -1,0 +1,210 @@
+"""Differential runs: the same command line through real Borg 1.4.5 and ours, each with a repository and a home of its own.
+
+Both repositories begin as copies of one, so ids and sizes agree as long as the programs do. What must differ (times, durations,
+ids of archives, the twin's own directory) is masked before comparing; everything else is compared to the byte.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from support.programs import PROJECT, Completed, client_environment, oracle_path
+
+SERVER = Path(__file__).with_name("fork_server.py")
+BORG_MODULES = ["borg.archiver", "borg.remote"]
+OUR_MODULES = [
+    "vinculum.cli.main",
+    "vinculum.cli.execution",
+    "vinculum.cli.creating",
+    *(f"vinculum.cli.commands.{name}" for name in ("create", "extract", "list", "info", "init")),
+    "vinculum.archive.chunk_reader",
+    "vinculum.archive.cache_sync",
+    "vinculum.repository.repository",
+    "vinculum.keys.counters",
+    "vinculum.ui.item_keys",
+    "vinculum.ui.archive_keys",
+    "vinculum.ui.json_lines",
+]
+MASKS = [
+    (re.compile(r"\b[0-9a-f]{64}\b"), "<ID>"),
+    (re.compile(r"\w{3}, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "<TIME>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}"), "<ISO TIME>"),
+    (re.compile(r"Duration: .*"), "Duration: <DURATION>"),
+    (re.compile(r'"duration": [\d.e-]+'), '"duration": <DURATION>'),
+    (re.compile(r'"time": [\d.]+'), '"time": <STAMP>'),
+    # The size of the archive object depends on how well its times compress.
+    (re.compile(r'"max_archive_size": [\d.e-]+'), '"max_archive_size": <LIMIT>'),
+]
+
+
+class ForkServer:
+    """Runs command lines of one program; see `fork_server`. Confined to one thread."""
+
+    def __init__(self, name: str, python: Path, modules: list[str], environment: dict[str, str], scratch: Path) -> None:
+        self.name = name
+        self._streams = [scratch / f"{name}.{stream}" for stream in ("stdin", "stdout", "stderr")]
+        self._process = subprocess.Popen(
+            [python, SERVER, *modules], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
+        )
+
+    def run(self, args: list[str], *, stdin: bytes, cwd: Path, environment: dict[str, str]) -> Completed:
+        self._streams[0].write_bytes(stdin)
+        streams = [str(path) for path in self._streams]
+        request = {"args": args, "cwd": str(cwd), "env": environment, "streams": streams}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, f"the server of {self.name} died"
+        return Completed(["borg", *args], int(answer), self._streams[1].read_bytes(), self._streams[2].read_bytes())
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+
+
+class Servers:
+    """Both programs, waiting for work; one pair serves all tests of a process."""
+
+    def __init__(self, scratch: Path) -> None:
+        environment = client_environment(scratch)
+        python = oracle_path("1.4.5", "python3")
+        self.theirs = ForkServer("theirs", python, BORG_MODULES, environment, scratch)
+        source = {**environment, "PYTHONPATH": str(PROJECT / "src")}
+        self.ours = ForkServer("ours", Path(sys.executable), OUR_MODULES, source, scratch)
+
+    def close(self) -> None:
+        self.theirs.close()
+        self.ours.close()
+
+
+class Twins:
+    """Two repositories that live through the same. `same` runs a command on both and compares what comes out.
+
+    Arguments may say REPO for the twin's repository and HOME for its home.
+    """
+
+    def __init__(self, servers: Servers, place: Path, tree: Path) -> None:
+        self._servers = {"theirs": servers.theirs, "ours": servers.ours}
+        self._place = place
+        self.cwd = tree
+        self.environment: dict[str, str] = {}
+
+    def init(self, mode: str = "none", *options: str) -> None:
+        """Makes the first repository with real Borg, the second as its copy."""
+        (self._place / "theirs" / "home").mkdir(parents=True)
+        self.run("theirs", "init", "-e", mode, *options, "REPO")
+        shutil.copytree(self._place / "theirs", self._place / "ours")
+        # Both clients know their repository, wherever its copy is: security records and the cache hold its path.
+        for record in (*(self._place / "ours").rglob("location"), *(self._place / "ours" / "home").rglob("config")):
+            if record.is_file():
+                record.write_text(record.read_text().replace(str(self.repository("theirs")), str(self.repository("ours"))))
+
+    def repository(self, name: str) -> Path:
+        return self._place / name / "repository"
+
+    def run(self, name: str, *args: str, stdin: bytes = b"", **environment: str) -> Completed:
+        """Runs one of the two programs on its own twin."""
+        home = self._place / name / "home"
+        filled = [arg.replace("REPO", str(self.repository(name))).replace("HOME", str(home)) for arg in args]
+        return self._servers[name].run(
+            filled,
+            stdin=stdin,
+            cwd=self.cwd,
+            environment={**client_environment(home), "BORG_HOST_ID": "twins", **self.environment, **environment},
+        )
+
+    def both(self, *args: str, stdin: bytes = b"", **environment: str) -> tuple[Completed, Completed]:
+        """What Borg and what we make of it."""
+        theirs = self.run("theirs", *args, stdin=stdin, **environment)
+        return theirs, self.run("ours", *args, stdin=stdin, **environment)
+
+    def same(
+        self,
+        *args: str,
+        code: int | None = None,
+        stdin: bytes = b"",
+        exact: bool = False,
+        only: str = "code stdout stderr",
+        **environment: str,
+    ) -> Completed:
+        """Fails unless both give the same; returns Borg's. `exact` masks nothing but the twin's directory."""
+        theirs, ours = self.both(*args, stdin=stdin, **environment)
+        assert code is None or theirs.code == code, f"Borg was to end with {code}\n{theirs}"
+        shown = [self._shown(name, done, exact, only) for name, done in (("theirs", theirs), ("ours", ours))]
+        difference = "\n".join(difflib.unified_diff(*shown, "borg", "vinculum", n=1, lineterm=""))
+        told = {**self.environment, **environment}
+        assert not difference, f"{told or ''} {theirs.command}\n{difference}".encode(errors="backslashreplace").decode()
+        return theirs
+
+    def _shown(self, name: str, done: Completed, exact: bool, only: str) -> list[str]:
+        lines = [f"exit code {done.code}"] if "code" in only else []
+        for stream, raw in (("stdout", done.stdout), ("stderr", done.stderr)):
+            if stream in only:
+                text = raw.decode("utf-8", "backslashreplace")
+                lines += [f"{stream}: {line}" for line in self._masked(name, text, exact).split("\n")]
+        return lines
+
+    def _masked(self, name: str, text: str, exact: bool) -> str:
+        text = text.replace(str(self._place / name), "<TWIN>")
+        if not exact:
+            for pattern, mask in MASKS:
+                text = pattern.sub(mask, text)
+        return text
+
+    # -- what is in the archives -------------------------------------------------------------------------------------------
+
+    def dump(self, name: str, archive: str) -> dict[str, Any]:
+        """Archive object and items of one twin's archive as Borg's own modules decode them."""
+        done = self._servers["theirs"].run(
+            ["debug", "dump-archive", f"{self.repository(name)}::{archive}", "-"],
+            stdin=b"",
+            cwd=self.cwd,
+            environment={**client_environment(self._place / name / "home"), "BORG_HOST_ID": "twins"},
+        )
+        assert done.code == 0, done
+        content: dict[str, Any] = json.loads(done.out)
+        return content
+
+    def same_archive(self, archive: str, *, ignoring: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+        """Fails unless both archives hold the same, field by field; returns Borg's: the fields of each path."""
+        theirs, ours = (self._described(name, archive, ignoring) for name in self._servers)
+        differences = [
+            f"{path}: {field} should be {wanted.get(field)!r} but is {got.get(field)!r}"
+            for (path, wanted), (_, got) in zip(theirs, ours, strict=False)
+            for field in sorted(wanted.keys() | got.keys())
+            if wanted.get(field) != got.get(field)
+        ]
+        assert [path for path, _ in ours] == [path for path, _ in theirs]
+        assert not differences, "\n".join(differences[:40])
+        return dict(theirs)
+
+    def _described(self, name: str, archive: str, ignoring: tuple[str, ...]) -> list[tuple[str, dict[str, Any]]]:
+        """(path, fields) of each item, in order, after those of the archive object, whose path is empty."""
+        content = self.dump(name, archive)
+        meta = content["_meta"]
+        meta["cmdline"] = [word.replace(str(self._place / name), "<TWIN>") for word in meta["cmdline"]]
+        left_out = {"time", "time_end", "tam", *ignoring}
+        described = [("", meta), *((item["path"], item) for item in content["_items"])]
+        return [(path, {key: fields[key] for key in fields.keys() - left_out}) for path, fields in described]
+
+
+def write_files(top: Path, files: dict[str, bytes | None]) -> None:
+    """Files with this content, directories where it is None; names may hold surrogates for bytes that are not UTF-8."""
+    for name in files:
+        path = os.path.join(top, name)
+        content = files[name]
+        os.makedirs(path if content is None else os.path.dirname(path), exist_ok=True)
+        if content is not None:
+            with open(path, "wb") as file:
+                file.write(content)
