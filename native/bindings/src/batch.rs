@@ -212,6 +212,10 @@ impl FileBatch {
         PyBytes::new(py, &self.lock().statuses())
     }
 
+    fn was_known(&self, index: usize) -> PyResult<bool> {
+        self.lock().was_known(index).into_python()
+    }
+
     fn paths<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
         self.lock().paths().iter().map(|path| PyBytes::new(py, path)).collect()
     }

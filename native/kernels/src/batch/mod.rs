@@ -84,6 +84,11 @@ impl FileBatch {
         self.entries.iter().map(BatchEntry::status).collect()
     }
 
+    /// Whether the files cache had a record of the path, which tells a modified file from an added one whatever became of it.
+    pub fn was_known(&self, index: usize) -> Result<bool> {
+        Ok(self.entry(index)?.known)
+    }
+
     /// (entry, walked path, failure) of every entry that failed.
     pub fn failures(&self) -> Vec<(usize, Vec<u8>, Failure)> {
         let numbered = self.entries.iter().enumerate();
