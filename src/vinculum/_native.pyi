@@ -434,6 +434,8 @@ class FileBatch:
         """The part item `number` of a large entry with just these chunks and no extended attributes, as item stream bytes."""
     def statuses(self) -> bytes:
         """One letter per entry: A M U C h d s c b f i E, or ? before `read`."""
+    def changed(self) -> list[tuple[int, str]]:
+        """(entry, A or M) of each entry with status C: Borg first reports that letter, then a warning, then the C."""
     def was_known(self, index: int) -> bool:
         """Whether the files cache had a record of the path: M rather than A, whatever became of the entry since."""
     def paths(self) -> list[bytes]:

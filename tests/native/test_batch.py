@@ -633,6 +633,7 @@ def test_changes_during_reading_are_noticed(files_changed: str, touch: Any, expe
     os.close(fd)
     outcome = backup.end(batch)
     assert outcome.status[b"large"] == expected
+    assert batch.changed() == ([(index, "A")] if expected == "C" else [])
     assert len(backup.files) == (1 if expected == "C" else 2)
 
 

@@ -216,6 +216,11 @@ impl FileBatch {
         self.lock().was_known(index).into_python()
     }
 
+    fn changed(&self) -> Vec<(usize, char)> {
+        let changed = self.lock().changed().into_iter();
+        changed.map(|(index, letter)| (index, char::from(letter))).collect()
+    }
+
     fn paths<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
         self.lock().paths().iter().map(|path| PyBytes::new(py, path)).collect()
     }

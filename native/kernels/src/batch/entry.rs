@@ -164,6 +164,11 @@ impl BatchEntry {
         self.content = Content::Failed { failure, referenced };
     }
 
+    /// M for a file that the files cache knows as it was before, else A.
+    pub fn novelty(&self) -> u8 {
+        if self.known { b'M' } else { b'A' }
+    }
+
     pub fn status(&self) -> u8 {
         match self.content {
             Content::Failed { .. } => return b'E',
@@ -175,8 +180,7 @@ impl BatchEntry {
             _ if self.special || self.kind == b'f' => match self.content {
                 Content::Unchanged(_) => b'U',
                 _ if self.changed => b'C',
-                _ if self.known => b'M',
-                _ => b'A',
+                _ => self.novelty(),
             },
             b'l' => b's',
             b'p' => b'f',

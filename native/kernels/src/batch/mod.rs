@@ -89,6 +89,13 @@ impl FileBatch {
         Ok(self.entry(index)?.known)
     }
 
+    /// (entry, A or M) of each file that changed while it was read: what its status would be otherwise.
+    pub fn changed(&self) -> Vec<(usize, u8)> {
+        let numbered = self.entries.iter().enumerate();
+        let changed = numbered.filter(|(_, entry)| entry.status() == b'C');
+        changed.map(|(index, entry)| (index, entry.novelty())).collect()
+    }
+
     /// (entry, walked path, failure) of every entry that failed.
     pub fn failures(&self) -> Vec<(usize, Vec<u8>, Failure)> {
         let numbered = self.entries.iter().enumerate();
