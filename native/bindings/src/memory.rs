@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use vinculum_kernels::memory::Shared;
+use vinculum_kernels::memory::{self, Shared};
 
 /// Frozen native bytes with the buffer protocol.
 #[pyclass(frozen, module = "vinculum._native")]
@@ -65,7 +65,7 @@ impl Blob {
     /// The same memory as a shared slice; copies only Python's own bytes.
     pub fn into_shared(self) -> Shared {
         match self {
-            Self::Python(bytes) => Shared::from(bytes.to_vec()),
+            Self::Python(bytes) => Shared::from(memory::copy(&bytes)),
             Self::Native(shared) => shared,
         }
     }

@@ -1,7 +1,72 @@
-//! Shared immutable bytes: the currency between kernels.
+//! Shared immutable bytes: the currency between kernels. And the pool their larger buffers come from and go back to.
+//!
+//! Fresh memory costs a page fault for every 4 KiB, which is more than most kernels need for as many bytes. So buffers for chunks
+//! are used again and again. Nothing relies on it: any `Vec` may become shared, and any buffer may be dropped.
 
 use std::ops::{Deref, Range};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Buffers outside these bounds are the allocator's business.
+const SMALLEST_POOLED: usize = 128 * 1024;
+const LARGEST_POOLED: usize = 32 * 1024 * 1024;
+/// How much memory may lie idle.
+const POOL_BYTES: usize = 96 * 1024 * 1024;
+/// A buffer is not wasted on a request that needs less than this part of it.
+const WASTE: usize = 4;
+
+static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// An empty buffer for at least `capacity` bytes.
+pub fn buffer(capacity: usize) -> Vec<u8> {
+    let mut buffer = idle_buffer(capacity);
+    buffer.clear();
+    buffer
+}
+
+/// A buffer of `length` bytes with any content, for who overwrites all of it.
+pub fn scratch_buffer(length: usize) -> Vec<u8> {
+    let mut buffer = idle_buffer(length);
+    buffer.resize(length, 0);
+    buffer
+}
+
+/// A buffer with a copy of `bytes`.
+pub fn copy(bytes: &[u8]) -> Vec<u8> {
+    let mut copy = buffer(bytes.len());
+    copy.extend_from_slice(bytes);
+    copy
+}
+
+/// A buffer from the pool with whatever it contains, or a new one.
+fn idle_buffer(capacity: usize) -> Vec<u8> {
+    if !(SMALLEST_POOLED..=LARGEST_POOLED).contains(&capacity) {
+        return Vec::with_capacity(capacity);
+    }
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let fitting = pool
+        .iter()
+        .enumerate()
+        .filter(|(_, idle)| (capacity..=capacity * WASTE).contains(&idle.capacity()));
+    match fitting.min_by_key(|(_, idle)| idle.capacity()) {
+        Some((index, _)) => pool.swap_remove(index),
+        None => {
+            drop(pool);
+            Vec::with_capacity(capacity)
+        }
+    }
+}
+
+/// Takes a buffer that nobody needs any more.
+pub fn recycle(memory: Vec<u8>) {
+    if !(SMALLEST_POOLED..=LARGEST_POOLED).contains(&memory.capacity()) {
+        return;
+    }
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let idle_bytes: usize = pool.iter().map(Vec::capacity).sum();
+    if idle_bytes + memory.capacity() <= POOL_BYTES {
+        pool.push(memory);
+    }
+}
 
 /// A slice of frozen memory that several owners share; cloning and slicing never copy.
 #[derive(Clone, Debug)]
@@ -24,9 +89,18 @@ impl Shared {
     /// The memory itself if the slice covers all of it, else a copy.
     pub fn into_whole(self) -> Arc<Vec<u8>> {
         if self.len() == self.memory.len() {
-            self.memory
+            Arc::clone(&self.memory)
         } else {
             Arc::new(self.to_vec())
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Of two owners who drop it at the same time none may see that it is the last; then the memory is freed, which is fine.
+        if let Some(memory) = Arc::get_mut(&mut self.memory) {
+            recycle(std::mem::take(memory));
         }
     }
 }
@@ -53,5 +127,34 @@ impl Deref for Shared {
 
     fn deref(&self) -> &[u8] {
         &self.memory[self.range.clone()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_come_back_empty_and_large_enough() {
+        for _ in 0..3 {
+            let mut bytes = buffer(300_000);
+            assert!(bytes.is_empty() && bytes.capacity() >= 300_000);
+            bytes.resize(300_000, 7);
+            let shared = Shared::from(bytes);
+            let part = shared.slice(10..20);
+            drop(shared);
+            assert_eq!(*part, [7; 10]);
+        }
+        assert_eq!(scratch_buffer(400_000).len(), 400_000);
+        assert_eq!(scratch_buffer(200_000).len(), 200_000);
+    }
+
+    #[test]
+    fn memory_outlives_a_part_that_gave_it_away() {
+        let shared = Shared::from(vec![1; 500_000]);
+        let whole = shared.clone().into_whole();
+        drop(shared);
+        assert_eq!(whole.len(), 500_000);
+        assert_eq!(whole[499_999], 1);
     }
 }

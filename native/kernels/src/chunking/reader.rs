@@ -4,7 +4,6 @@
 
 use std::os::fd::BorrowedFd;
 
-use rustix::buffer::spare_capacity;
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
@@ -23,8 +22,14 @@ pub struct FileReader {
 }
 
 enum Stage {
-    New { sparse: bool },
-    Sequential(Cutter),
+    New {
+        sparse: bool,
+    },
+    Sequential {
+        cutter: Cutter,
+        /// The size of a regular file and one byte to see its end: no more space than that is needed for the first batch.
+        promised: Option<usize>,
+    },
     Sparse(SparseReader),
     Ended,
 }
@@ -47,11 +52,13 @@ impl FileReader {
         match &mut self.stage {
             Stage::New { .. } | Stage::Ended => Ok(ChunkBatch::default()),
             Stage::Sparse(reader) => reader.read(fd, batch_bytes, &self.hasher),
-            Stage::Sequential(cutter) => {
-                let want = batch_size(&self.chunker, batch_bytes);
+            Stage::Sequential { cutter, promised } => {
+                let batch = batch_size(&self.chunker, batch_bytes);
                 loop {
-                    let ended = fill(fd, &mut cutter.pending, want)?;
-                    let chunks = cutter.take(ended, if ended { 0 } else { want });
+                    // Once: a file that turns out to be longer than it promised is read like any other.
+                    let want = promised.take().map_or(batch, |size| size.min(batch));
+                    let ended = fill(fd, cutter, want)?;
+                    let chunks = cutter.take(ended, if ended { 0 } else { batch });
                     if ended {
                         self.stage = Stage::Ended;
                         return Ok(ChunkBatch::of(chunks, &self.hasher));
@@ -71,16 +78,16 @@ impl FileReader {
         {
             return Stage::Sparse(SparseReader::new(block, header));
         }
-        let mut cutter = Cutter::new(self.chunker.clone());
-        // Most files are small: no more buffer than the size promises, and one byte to see the end.
-        if let Ok(stat) = fstat(fd)
-            && FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-            && let Ok(size) = usize::try_from(stat.st_size)
-            && size < batch_size(&self.chunker, 0)
-        {
-            cutter.pending.reserve_exact(size + 1);
+        let promised = match fstat(fd) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => usize::try_from(stat.st_size)
+                .ok()
+                .map(|size| size.saturating_add(1).max(LEAST_SPACE)),
+            _ => None,
+        };
+        Stage::Sequential {
+            cutter: Cutter::new(self.chunker.clone()),
+            promised,
         }
-        Stage::Sequential(cutter)
     }
 }
 
@@ -92,19 +99,23 @@ fn batch_size(chunker: &Chunker, batch_bytes: usize) -> usize {
     }
 }
 
+/// Files whose size is unknown, as in /proc, say 0.
+const LEAST_SPACE: usize = 4096;
+
 /// Reading less at a time costs more in calls than it saves.
 const SMALLEST_READ: usize = 128 * 1024;
 
-/// Reads until there are `want` bytes more or the end is reached; returns whether it is.
-fn fill(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>, want: usize) -> Result<bool> {
-    let goal = buffer.len() + want;
-    while buffer.len() < goal {
-        if buffer.len() == buffer.capacity() {
-            buffer.reserve_exact(goal - buffer.len());
-        }
-        match rustix::io::read(fd, spare_capacity(buffer)) {
+/// Reads up to `want` bytes; returns whether the end of the file is reached.
+fn fill(fd: BorrowedFd<'_>, cutter: &mut Cutter, want: usize) -> Result<bool> {
+    let mut rest = want;
+    while rest > 0 {
+        match rustix::io::read(fd, cutter.space(rest)) {
             Ok(0) => return Ok(true),
-            Ok(_) | Err(Errno::INTR) => {}
+            Ok(count) => {
+                cutter.accept(count);
+                rest -= count;
+            }
+            Err(Errno::INTR) => {}
             Err(error) => return Err(std::io::Error::from(error).into()),
         }
     }

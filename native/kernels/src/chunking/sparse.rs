@@ -11,7 +11,7 @@ use super::batch::{Chunk, ChunkBatch};
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::hashing::IdHasher;
-use crate::memory::Shared;
+use crate::memory::{self, Shared};
 
 pub(super) struct SparseReader {
     block: usize,
@@ -83,7 +83,7 @@ impl SparseReader {
         hasher: &IdHasher,
     ) -> Result<ChunkBatch> {
         let length = usize::try_from(stop - self.position).map_or(length, |rest| rest.min(length));
-        let mut bytes = vec![0; length];
+        let mut bytes = memory::scratch_buffer(length);
         let mut filled = 0;
         while filled < length {
             match rustix::io::pread(fd, &mut bytes[filled..], self.position + filled as u64) {

@@ -21,7 +21,8 @@ impl StreamChunker {
 
     /// Takes `data` and returns the chunks that are complete now.
     pub fn feed(&mut self, data: &[u8]) -> ChunkBatch {
-        self.cutter.pending.extend_from_slice(data);
+        self.cutter.space(data.len()).copy_from_slice(data);
+        self.cutter.accept(data.len());
         ChunkBatch::of(self.cutter.take(false, 0), &self.hasher)
     }
 

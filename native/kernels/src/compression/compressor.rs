@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::spec::Method;
 use super::{LZ4, LZMA, NONE, OBFUSCATE, ZSTD, methods};
 use crate::errors::{Error, Result};
+use crate::memory;
 
 /// Length of every header but that of zlib, whose stream brings its own.
 const HEADER: usize = 2;
@@ -40,7 +41,10 @@ impl<'a> Compressed<'a> {
                 body: Cow::Owned(packed),
                 padding: 0,
             },
-            _ => Self::stored(plain),
+            longer => {
+                memory::recycle(longer.unwrap_or_default());
+                Self::stored(plain)
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use flate2::{Compress, Compression, FlushCompress, Status};
 use liblzma::stream::{Action, Check, Stream};
 
 use crate::errors::{Error, Result};
+use crate::memory;
 
 /// Work space beyond this is given back after use.
 const KEPT_BYTES: usize = 32 * 1024 * 1024;
@@ -26,7 +27,7 @@ pub(super) fn lz4(plain: &[u8]) -> Result<Option<Vec<u8>>> {
             output.resize(bound, 0);
         }
         let length = lz4::block::compress_to_buffer(plain, None, false, &mut output[..bound]).map_err(failed)?;
-        let packed = (length < plain.len()).then(|| output[..length].to_vec());
+        let packed = (length < plain.len()).then(|| memory::copy(&output[..length]));
         if output.len() > KEPT_BYTES {
             *output = Vec::new();
         }
@@ -45,7 +46,7 @@ pub(super) fn zstd(plain: &[u8], level: i32) -> Result<Vec<u8>> {
             compressor.set_compression_level(level).map_err(failed)?;
             *used_level = level;
         }
-        let mut packed = Vec::with_capacity(zstd::zstd_safe::compress_bound(plain.len()));
+        let mut packed = memory::buffer(zstd::zstd_safe::compress_bound(plain.len()));
         compressor.compress_to_buffer(plain, &mut packed).map_err(failed)?;
         Ok(packed)
     })

@@ -8,7 +8,7 @@ use liblzma::stream::{Action, Stream};
 use super::methods::rest_of;
 use super::{LZ4, LZMA, MAX_PLAINTEXT, NONE, OBFUSCATE, ZSTD};
 use crate::errors::{Error, Result};
-use crate::memory::Shared;
+use crate::memory::{self, Shared};
 
 /// Holds any normal chunk; longer results are measured first.
 const LZ4_WORK_BYTES: usize = 8 * 1024 * 1024;
@@ -23,7 +23,7 @@ thread_local! {
 /// The plaintext of a compressed chunk.
 pub fn decompress(stored: &[u8]) -> Result<Vec<u8>> {
     match packing(stored)? {
-        (Packing::None, body) => Ok(body.to_vec()),
+        (Packing::None, body) => Ok(memory::copy(body)),
         (packing, body) => unpack(packing, body, MAX_PLAINTEXT),
     }
 }
@@ -78,7 +78,7 @@ fn packing(stored: &[u8]) -> Result<(Packing, &[u8])> {
 
 fn unpack(packing: Packing, body: &[u8], limit: usize) -> Result<Vec<u8>> {
     match packing {
-        Packing::None => Ok(body.to_vec()),
+        Packing::None => Ok(memory::copy(body)),
         Packing::Lz4 => lz4(body, limit),
         Packing::Lzma => lzma(body, limit),
         Packing::Zstd => zstd(body, limit),
@@ -91,7 +91,7 @@ fn lz4(body: &[u8], limit: usize) -> Result<Vec<u8>> {
         output.resize(LZ4_WORK_BYTES, 0);
         if let Some(length) = lz4_into(body, output) {
             check_length(length as u64, limit)?;
-            return Ok(output[..length].to_vec());
+            return Ok(memory::copy(&output[..length]));
         }
         // Either damaged or longer than usual: the length follows from the sequences.
         let length = lz4_length(body).ok_or_else(|| damaged("lz4 block is malformed"))?;
@@ -160,7 +160,7 @@ fn zstd(body: &[u8], limit: usize) -> Result<Vec<u8>> {
             Some(context) => context,
             None => slot.insert(zstd::bulk::Decompressor::new()?),
         };
-        let mut plain = Vec::with_capacity(length);
+        let mut plain = memory::buffer(length);
         match context.decompress_to_buffer(body, &mut plain) {
             Ok(written) if written == length => Ok(plain),
             _ => Err(malformed()),

@@ -8,7 +8,7 @@ use crate::Id;
 use crate::compression::{decompress, decompress_shared};
 use crate::errors::{Error, Result};
 use crate::hashing::IdHasher;
-use crate::memory::Shared;
+use crate::memory::{self, Shared};
 use crate::parallel;
 
 /// Opens stored objects. Immutable.
@@ -161,7 +161,7 @@ impl<'a> Envelope<'a> {
 
     fn decrypt(&self, keys: &Keys) -> Result<Shared> {
         let ciphertext = &self.authenticated[IV..];
-        let mut payload = vec![0; ciphertext.len()];
+        let mut payload = memory::scratch_buffer(ciphertext.len());
         keys.key_stream(self.iv).apply(ciphertext, &mut payload)?;
         decompress_shared(&Shared::from(payload))
     }

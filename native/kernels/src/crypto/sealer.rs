@@ -3,6 +3,8 @@
 //! Chunks are compressed first, on all cores; then every entry has its place in one buffer and is written there, again on all
 //! cores. The result does not depend on the number of cores.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use super::cipher::{Cipher, KeyStream, Keys};
@@ -11,6 +13,7 @@ use super::{BLOCK, ENCRYPTED_HEAD, IV, MAC, MAX_DATA};
 use crate::chunking::{Chunk, ChunkBatch};
 use crate::compression::{Compressed, Compressor};
 use crate::errors::{Error, Result};
+use crate::memory;
 use crate::parallel;
 
 /// Bytes that go through cipher, MAC and CRC together, while they are in the nearest cache.
@@ -74,7 +77,7 @@ impl Sealer {
             end += ENTRY_HEAD + self.overhead() + one.len();
             starts.push(end);
         }
-        let mut memory = vec![0; end];
+        let mut memory = memory::scratch_buffer(end);
         let mut rest = memory.as_mut_slice();
         let mut entries = Vec::with_capacity(chunks.len());
         for ((chunk, compressed), iv) in chunks.iter().zip(compressed).zip(ivs) {
@@ -93,7 +96,11 @@ impl Sealer {
         } else {
             self.write(&mut entries)?;
         }
-        drop(entries);
+        for entry in entries {
+            if let Cow::Owned(body) = entry.compressed.body {
+                memory::recycle(body);
+            }
+        }
         let ids = chunks.iter().map(|chunk| chunk.id).collect();
         Ok(SealedBatch::new(ids, starts, memory))
     }
@@ -138,8 +145,9 @@ impl Sealer {
         object[0] = self.type_byte;
         let (first, rest) = object[1..].split_at_mut(compressed.head.len());
         first.copy_from_slice(&compressed.head);
-        // The padding is zero already.
-        rest[..compressed.body.len()].copy_from_slice(&compressed.body);
+        let (body, padding) = rest.split_at_mut(compressed.body.len());
+        body.copy_from_slice(&compressed.body);
+        padding.fill(0);
         let crc = crc_of(object);
         write_head(head, entry.chunk, object.len(), &crc);
     }
@@ -215,6 +223,7 @@ fn encrypt(stream: &mut KeyStream, compressed: &Compressed, payload: &mut [u8], 
         each(strip);
     }
     for strip in padding.chunks_mut(STRIP) {
+        strip.fill(0);
         stream.apply_in_place(strip);
         each(strip);
     }
