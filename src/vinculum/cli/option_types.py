@@ -9,6 +9,8 @@ import argparse
 import os
 from argparse import ArgumentTypeError
 
+from vinculum.errors import InvalidPlaceholder, PlaceholderError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,12 +112,18 @@ REPOSITORY_OR_ARCHIVE = LocationRule("REPOSITORY_OR_ARCHIVE", archive=None, requ
 
 
 def placeholders(text: str, now: datetime | None = None) -> str:
-    """`text` with its placeholders filled in; PlaceholderError ends the program with one line."""
+    """`text` with its placeholders filled in; InvalidPlaceholder, which has an exit code of its own, for unknown ones."""
     if "{" not in text and "}" not in text:
         return text
     from vinculum.archive.placeholders import Surroundings, replace_placeholders  # rarely needed
 
-    return replace_placeholders(text, Surroundings(os.environ.get("BORG_HOSTNAME"), os.environ.get("BORG_USERNAME"), now))
+    surroundings = Surroundings(os.environ.get("BORG_HOSTNAME"), os.environ.get("BORG_USERNAME"), now)
+    try:
+        return replace_placeholders(text, surroundings)
+    except InvalidPlaceholder:
+        raise
+    except PlaceholderError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def parse_location(text: str, rule: LocationRule, now: datetime | None = None) -> Location:
@@ -131,7 +139,7 @@ def parse_location(text: str, rule: LocationRule, now: datetime | None = None) -
     if rule.archive is True and not location.archive:
         raise ArgumentTypeError(f'"{text}": No archive specified')
     if rule.archive is False and location.archive:
-        raise ArgumentTypeError(f'"{location.archive}": No archive can be specified')
+        raise ArgumentTypeError(f'"{text}": No archive can be specified')
     return location
 
 

@@ -146,6 +146,8 @@ def test_defaults_of_create() -> None:
         (["list", "--first", "0", "r"], "positive"),
         (["create", "--files-changed", "size", "r::a", "p"], "invalid choice"),
         (["create", "r", "p"], "argument ARCHIVE"),
+        (["create", "r::{now", "p"], "argument ARCHIVE"),
+        (["create", "--comment", "{now", "r::a", "p"], "argument --comment"),
         (["list"], "argument REPOSITORY_OR_ARCHIVE"),
         (["init", "repo"], "--encryption"),
         (["init", "-e", "rot13", "repo"], "rot13"),
