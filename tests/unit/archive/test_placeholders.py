@@ -24,11 +24,14 @@ HERE = Surroundings("tower.example.org", "anna", datetime(2026, 11, 23, 4, 5, 6,
         ("{{x}}", "{x}"),
         ("{borgversion}/{borgmajor}/{borgminor}/{borgpatch}", "1.4.5/1/1.4/1.4.5"),
         ("{unixtime}", "1795406706"),
-        ("{pid}", str(os.getpid())),
     ],
 )
 def test_values(text: str, expected: str) -> None:
     assert replace_placeholders(text, HERE) == expected
+
+
+def test_the_pid_is_this_process() -> None:
+    assert replace_placeholders("{pid}", HERE) == str(os.getpid())
 
 
 def test_now_is_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
