@@ -1,0 +1,202 @@
+"""Storages that fail on purpose or keep a record, for tests of what a repository is worth after trouble.
+
+Each wraps another storage, so they can be stacked. Calls are counted over the storage and the files it created together.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vinculum.repository.storage import AppendFile, LocalStorage, Storage
+
+WRITING = frozenset(
+    ("create", "file.write", "file.sync", "file.close", "write", "append", "link", "rename", "delete", "erase", "truncate")
+    + ("make_directory", "remove_directory", "sync_directory")
+)
+
+
+class Killed(BaseException):
+    """The process is gone: this storage does nothing any more. Not an Exception, so that no clean-up mistakes it for one."""
+
+
+class _Intercepting:
+    """Sends every call of a storage, and of its files, through `_call(name, args, act)`."""
+
+    def __init__(self, inner: Storage) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._inner, name)
+
+        def intercepted(*args: Any) -> Any:
+            result = self._call(name, args, lambda *args: method(*args))
+            return _InterceptedFile(self, result) if name == "create" else result
+
+        return intercepted
+
+    def _call(self, name: str, args: tuple[Any, ...], act: Callable[..., Any]) -> Any:
+        raise NotImplementedError
+
+
+class _InterceptedFile:
+    def __init__(self, owner: _Intercepting, inner: AppendFile) -> None:
+        self._owner = owner
+        self._inner = inner
+
+    def write(self, *parts: Any) -> None:
+        self._owner._call("file.write", parts, self._inner.write)
+
+    def sync(self) -> None:
+        self._owner._call("file.sync", (), self._inner.sync)
+
+    def close(self) -> None:
+        self._owner._call("file.close", (), self._inner.close)
+
+
+class RecordingStorage(_Intercepting):
+    """Notes (call, first argument) of everything; writes of data are noted without it."""
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
+        self.calls: list[tuple[str, Any]] = []
+
+    def _call(self, name: str, args: tuple[Any, ...], act: Callable[..., Any]) -> Any:
+        self.calls.append((name, None if name == "file.write" or not args else args[0]))
+        return act(*args)
+
+    def count(self, name: str) -> int:
+        return sum(called == name for called, _ in self.calls)
+
+
+class FaultyStorage(_Intercepting):
+    """Fails at the n-th call (from 0) that changes something.
+
+    `fault` is an errno (the call does nothing and raises it; a write does half its work first), or None for the end of the
+    process: from that call on, which may do half its work too, everything raises Killed.
+    """
+
+    def __init__(self, inner: Storage, fail_at: int, fault: int | None) -> None:
+        super().__init__(inner)
+        self._fail_at = fail_at
+        self._fault = fault
+        self._count = 0
+        self.failed = ""
+
+    @property
+    def count(self) -> int:
+        """How many calls that change something there were."""
+        return self._count
+
+    def _call(self, name: str, args: tuple[Any, ...], act: Callable[..., Any]) -> Any:
+        if self.failed and self._fault is None:
+            raise Killed(self.failed)
+        if name not in WRITING:
+            return act(*args)
+        self._count += 1
+        if self._count != self._fail_at + 1:
+            return act(*args)
+        self.failed = name
+        if name == "file.write":
+            whole = b"".join(bytes(part) for part in args)
+            act(whole[: len(whole) // 2])
+        elif name in ("write", "append"):
+            act(args[0], bytes(args[1])[: len(args[1]) // 2])
+        elif name == "file.close":
+            act()  # the descriptor is gone in any case
+        if self._fault is None:
+            raise Killed(name)
+        raise OSError(self._fault, os.strerror(self._fault))
+
+
+class FullStorage(_Intercepting):
+    """A disk of limited size: what would go beyond `capacity` bytes of segments fails with ENOSPC halfway.
+
+    With `unlink_needs_space` not even deleting works once it is full, until a file was truncated.
+    """
+
+    def __init__(self, inner: Storage, capacity: int, *, unlink_needs_space: bool = False) -> None:
+        super().__init__(inner)
+        self._left = capacity
+        self._unlink_needs_space = unlink_needs_space
+        self.truncated: list[str] = []
+
+    def _call(self, name: str, args: tuple[Any, ...], act: Callable[..., Any]) -> Any:
+        if name == "file.write":
+            whole = b"".join(bytes(part) for part in args)
+            fitting = min(len(whole), self._left)
+            act(whole[:fitting])
+            self._left -= fitting
+            if fitting < len(whole):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return None
+        if name == "truncate":
+            self.truncated.append(args[0])
+        elif name == "delete" and self._unlink_needs_space and self._left == 0 and args[0] not in self.truncated:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return act(*args)
+
+
+class PowerCutStorage(_Intercepting):
+    """A disk that loses what was not synced: after `cut`, data and directory changes since the last sync are gone, in part.
+
+    Knows local directories only, since it has to undo things behind the repository's back.
+    """
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(LocalStorage(str(root)))
+        self._root = root
+        self._growing: dict[str, int] = {}  # file -> how much of it is on disk
+        self._pending: list[tuple[str, Callable[[], None]]] = []  # directory, how to undo a change in it
+        self._current = ""
+
+    def cut(self, choose: Callable[[], bool]) -> None:
+        """Ends the power supply. `choose` decides for each change that was not synced whether it is lost."""
+        for name, synced in self._growing.items():
+            path = self._root / name
+            if path.exists() and choose():
+                os.truncate(path, synced)
+        for _, undo in reversed(self._pending):
+            if choose():
+                undo()
+
+    def _call(self, name: str, args: tuple[Any, ...], act: Callable[..., Any]) -> Any:
+        if name == "create":
+            result = act(*args)
+            self._current = args[0]
+            self._growing[args[0]] = 0
+            self._note(args[0], lambda: (self._root / args[0]).unlink(missing_ok=True))
+            return result
+        if name == "file.sync":
+            self._growing[self._current] = (self._root / self._current).stat().st_size
+        elif name == "sync_directory":
+            self._pending = [(directory, undo) for directory, undo in self._pending if directory != args[0]]
+        elif name == "make_directory":
+            result = act(*args)
+            self._note(args[0], lambda: shutil.rmtree(self._root / args[0], ignore_errors=True))
+            return result
+        elif name in ("write", "delete", "rename", "truncate"):
+            self._remember(name, [self._root / arg for arg in args[: 2 if name == "rename" else 1]])
+        return act(*args)
+
+    def _remember(self, name: str, paths: list[Path]) -> None:
+        """Notes how to bring the files back as they are now; a write syncs its content, not its directory entry."""
+        contents = [path.read_bytes() if path.exists() else None for path in paths]
+        if name == "write" and contents[0] is not None:
+            return
+
+        def undo() -> None:
+            for path, content in zip(paths, contents, strict=True):
+                if content is None:
+                    path.unlink(missing_ok=True)
+                elif path.parent.exists():
+                    path.write_bytes(content)
+
+        self._note(str(paths[0].relative_to(self._root)), undo)
+
+    def _note(self, name: str, undo: Callable[[], None]) -> None:
+        self._pending.append((os.path.dirname(name), undo))
