@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from support.store_oracle import CONFIG, Session, StoreOracle, files_of, run_ours
 
 MANIFEST_KEY = bytes(32)

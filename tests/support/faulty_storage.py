@@ -15,8 +15,8 @@ from typing import Any
 from vinculum.repository.storage import AppendFile, LocalStorage, Storage
 
 WRITING = frozenset(
-    ("create", "file.write", "file.sync", "file.close", "write", "append", "link", "rename", "delete", "erase", "truncate")
-    + ("make_directory", "remove_directory", "sync_directory")
+    "create file.write file.sync file.close write append link rename delete erase truncate "
+    "make_directory remove_directory sync_directory".split()
 )
 
 
@@ -34,7 +34,7 @@ class _Intercepting:
         method = getattr(self._inner, name)
 
         def intercepted(*args: Any) -> Any:
-            result = self._call(name, args, lambda *args: method(*args))
+            result = self._call(name, args, method)
             return _InterceptedFile(self, result) if name == "create" else result
 
         return intercepted

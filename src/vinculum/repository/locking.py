@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Locker = tuple[str, int, int]  # host id, process id, thread (always 0)
 
 _READER_POLL_S = 0.2
-_LONGEST_POLL_S = 60.0
+_LONGEST_POLL_S = 1.0
 _SHARED, _EXCLUSIVE = "shared", "exclusive"
 
 
@@ -161,13 +161,13 @@ class _Door:
                     raise LockFailed(self.path, error.strerror) from None
             if self._remove_stale():
                 continue
-            now = time.monotonic()
-            if deadline is None or timeout_s is None:
-                time.sleep(1.0)
-            elif now >= deadline:
-                raise LockTimeout(self.path)
-            else:
-                time.sleep(min(timeout_s / 10, _LONGEST_POLL_S, deadline - now))
+            poll_s = _LONGEST_POLL_S
+            if deadline is not None and timeout_s is not None:
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    raise LockTimeout(self.path)
+                poll_s = min(poll_s, timeout_s / 10, left_s)
+            time.sleep(poll_s)
 
     def is_mine(self) -> bool:
         return os.path.lexists(os.path.join(self.path, self._name))

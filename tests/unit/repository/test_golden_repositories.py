@@ -74,7 +74,9 @@ def test_recorded_transaction_is_remade_byte_for_byte(tmp_path: Path, number: in
 @pytest.mark.parametrize("forgotten", [(), ("index",), ("hints", "index", "integrity")])
 def test_recorded_state_is_read_with_and_without_its_index(tmp_path: Path, number: int, forgotten: tuple[str, ...]) -> None:
     path = tmp_path / "repo"
-    files = {name: content for name, content in _recorded_files(STEPS["steps"][number]).items() if not name.startswith(forgotten)}
+    files = {
+        name: content for name, content in _recorded_files(STEPS["steps"][number]).items() if not name.startswith(forgotten)
+    }
     _lay_out(path, files)
     with Repository(str(path)) as repository:
         assert {id: bytes(repository.get(id)) for id in repository.list()} == _live_after(number)
