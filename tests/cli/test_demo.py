@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from support.programs import PROJECT, Program
 def test_demo_brings_monday_back(vinculum: Program, tmp_path: Path) -> None:
     place = tmp_path / "demo"
     wrapper = tmp_path / "borg"
-    call = " ".join(f"'{word}'" for word in vinculum.call)
+    call = shlex.join(vinculum.call)
     wrapper.write_text(f'#!/bin/sh\nexec {call} "$@"\n')
     wrapper.chmod(0o755)
     environment = {**vinculum.environment, "VINCULUM_DEMO_PLACE": str(place)}

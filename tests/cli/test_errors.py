@@ -60,10 +60,10 @@ TROUBLES = {
     "impossible chunker": Trouble(["create", "--chunker-params", "1,2,3,4", "REPO::x", "tree"], "chunker-params"),
     "impossible files cache": Trouble(["create", "--files-cache", "nonsense", "REPO::x", "tree"], "files-cache"),
     "unknown placeholder": Trouble(["create", "REPO::{nonsense}", "tree"], "nonsense"),
-    "broken placeholder": Trouble(["create", "REPO::{now", "tree"], "archive"),
+    "broken placeholder": Trouble(["create", "REPO::{now", "tree"], "}"),
     "no archive given": Trouble(["create", "REPO", "tree"], "REPO"),
     "no repository given": Trouble(["create", "::x", "tree"], "::x"),
-    "an archive where none belongs": Trouble(["init", "-e", "none", "PLACE/new::x"], "new::x"),
+    "an archive where none belongs": Trouble(["init", "-e", "none", "PLACE/new::x"], "archive"),
     "nothing to archive": Trouble(["create", "REPO::x"], "PATH"),
     "unknown sort key": Trouble(["list", "--sort-by", "colour", "REPO"], "colour"),
     "unknown format key": Trouble(["list", "--format", "{colour}", "REPO::first"], "colour"),
@@ -112,8 +112,9 @@ def test_trouble(trouble: str, codes: str, vinculum: Program, borg145: Program, 
     assert_one_clear_line(ours)
     assert says.casefold() in ours.err.casefold(), ours
     theirs = borg145.run(*command, code=None, **environment, BORG_EXIT_CODES=codes)
-    assert ours.code == theirs.code, f"{ours}\n{theirs}"
     assert ours.code != 0
+    if "Traceback" not in theirs.err:  # a crash is no example to follow
+        assert ours.code == theirs.code, f"{ours}\n{theirs}"
 
 
 # -- trouble while files are read: a warning, and an archive of the rest ------------------------------------------------

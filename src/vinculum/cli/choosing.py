@@ -5,7 +5,7 @@ from __future__ import annotations
 from vinculum.archive.archive_filter import ArchiveFilter
 from vinculum.archive.pattern_files import PatternCollector
 from vinculum.archive.patterns import INCLUDE, PatternMatcher, parse_pattern
-from vinculum.errors import CommandError
+from vinculum.errors import CommandError, Error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ _NEVER_MATCHED_CODE = 101
 
 
 def collect_patterns(args: argparse.Namespace) -> PatternCollector:
-    """The patterns and roots of the include and exclude options, in their order. CommandError if one is malformed."""
+    """The patterns and roots of the include and exclude options, in their order. Error if one is malformed."""
     collector = PatternCollector()
     takers = {"exclude": collector.add_exclude, "pattern": collector.add_command}
     file_takers = {"exclude-from": collector.add_excludes, "patterns-from": collector.add_commands}
@@ -28,7 +28,8 @@ def collect_patterns(args: argparse.Namespace) -> PatternCollector:
                 with open(text, encoding="utf-8", errors="surrogateescape") as lines:
                     file_takers[option](lines)
         except (OSError, ValueError) as error:
-            raise CommandError(f"--{option}: {error}") from None
+            kind = CommandError if option == "pattern" else Error  # so are Borg's exit codes
+            raise kind(f"--{option}: {error}") from None
     return collector
 
 

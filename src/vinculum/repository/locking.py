@@ -193,7 +193,8 @@ class _Door:
                 continue
             _remove_if_present(os.path.join(self.path, name))
             if self._sink is not None:
-                self._sink.warning(f"Removed the lock that process {locker[1]} left behind when it died: {self.path}")
+                text = f"Removed the lock that process {locker[1]} left behind when it died: {self.path}"
+                self._sink.warning(text, modern_code=0)
         if not alive:
             _remove_directory(self.path)
         return not alive

@@ -94,7 +94,7 @@ class Repository:
     # -- opening and closing -------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        if not os.path.isdir(self.path):
+        if not os.path.exists(self.path):
             raise RepositoryDoesNotExist(self.path)
         try:
             # Before locking, so as not to put locks into directories that are no repositories.

@@ -52,6 +52,8 @@ def _time(item: Item, key: str) -> Moment:
 def _size(item: Item) -> int:
     if item.chunks is not None:
         return item.chunks.size_bytes
+    if stat.S_ISLNK(item.mode):
+        return len(_source(item))
     return item.size or 0
 
 
