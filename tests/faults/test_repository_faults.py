@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 
 from support.batches import objects_of, sealed
 from support.faulty_storage import FaultyStorage, FullStorage, Killed, PowerCutStorage, RecordingStorage
-from vinculum.errors import InsufficientFreeSpace
+from vinculum.errors import InsufficientFreeSpace, LockTimeout
 from vinculum.repository.repository import Repository
 from vinculum.repository.storage import LocalStorage
 from vinculum.repository.store import MANIFEST_KEY
@@ -255,3 +258,36 @@ def test_transaction_that_was_interrupted_halfway_cannot_be_committed(repo_copy:
         repository.put(_id(5), b"five")
         repository.commit()
     assert _content(path) == BEFORE | {_id(5): b"five"}
+
+
+WRITER = """
+import sys
+from vinculum.repository.repository import Repository
+with Repository(sys.argv[1], exclusive=True) as repository:
+    for number in range(1000):
+        repository.put(number.to_bytes(32, "big"), bytes(100))
+    print("written", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_repository_of_a_killed_writer_is_usable_at_once(repo_copy: Callable[[], Path]) -> None:
+    path = repo_copy()
+    source = Path(__file__).parents[2] / "src"
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(source)},
+    ) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"written\n"
+        with pytest.raises(LockTimeout):
+            Repository(str(path), lock_wait=0).__enter__()
+        writer.kill()
+    assert (path / "lock.exclusive").exists()
+    assert _content(path) == BEFORE
+    with Repository(str(path), exclusive=True, lock_wait=0) as repository:
+        repository.put(_id(77), b"next")
+        repository.commit()
+    assert _content(path) == BEFORE | {_id(77): b"next"}

@@ -1,7 +1,7 @@
 """Runs Borg's own repository class on request; executed by the oracle's Python, see `store_oracle`.
 
-One request a line on stdin, one answer a line on stdout, both JSON: {"path", "config", "sessions"}; a session is a list of steps
-[word, ...facts] carried out on one opened repository, with ids and data in hex. The answer is the list of what the steps gave.
+One request a line on stdin, one answer a line on stdout, both JSON: {"path", "config", "sessions"}; a session is a list of
+steps [word, ...facts] carried out on one opened repository, with ids and data in hex. The answer is what the steps gave.
 """
 
 import json

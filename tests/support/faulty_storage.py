@@ -14,10 +14,10 @@ from typing import Any
 
 from vinculum.repository.storage import AppendFile, LocalStorage, Storage
 
-WRITING = frozenset(
-    "create file.write file.sync file.close write append link rename delete erase truncate "
-    "make_directory remove_directory sync_directory".split()
-)
+_WRITING_FILE = {"file.write", "file.sync", "file.close"}
+_WRITING_CONTENT = {"create", "write", "append", "erase", "truncate"}
+_WRITING_NAMES = {"link", "rename", "delete", "make_directory", "remove_directory", "sync_directory"}
+WRITING = _WRITING_FILE | _WRITING_CONTENT | _WRITING_NAMES
 
 
 class Killed(BaseException):

@@ -1,4 +1,4 @@
-"""Borg's repository class as an oracle: the same steps on its store and on ours must give the same answers and the same files."""
+"""Borg's repository class as an oracle: the same steps on its store and on ours must give the same answers and files."""
 
 from __future__ import annotations
 

@@ -386,3 +386,9 @@ class Repository:
         if found != start_nonce:
             raise Error(f"Somebody else reserved counters of repository {self.path} (expected {start_nonce}, found {found}).")
         replace_file(self._storage, _NONCE_NAME, f"{next_unreserved:016x}".encode())
+
+
+if TYPE_CHECKING:
+    from vinculum.repository.store import Store
+
+    _implements: type[Store] = Repository
