@@ -16,7 +16,7 @@ from vinculum import _native
 VECTORS = Path(__file__).resolve().parents[1] / "golden" / "vectors"
 KEYS: dict[_native.IdKind, bytes] = {"sha256": b"", "hmac-sha256": bytes(range(32)), "blake2b": bytes(range(64)) + bytes(64)}
 KIND_OF_KEYS: dict[str | None, _native.IdKind] = {None: "sha256", "hmac": "hmac-sha256", "blake2": "blake2b"}
-SIZES = [0, 1, 63, 64, 127, 128, 129, 64 * 1024 - 1, 64 * 1024, 64 * 1024 + 3, 300_000]
+SIZES = [0, 1, 55, 56, 63, 64, 127, 128, 129, 64 * 1024 - 1, 64 * 1024, 64 * 1024 + 3, 300_000]
 
 kinds = st.sampled_from(sorted(KEYS))
 

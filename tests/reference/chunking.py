@@ -56,9 +56,10 @@ def buzhash_size(data: bytes, least: int, most: int, mask: int, window: int, see
 
 
 def cut_fixed(length: int, block: int, header: int = 0) -> list[int]:
-    sizes = [min(header, length)] if header and length else []
-    rest = length - sum(sizes)
-    return sizes + [block] * (rest // block) + [rest % block] * (rest % block > 0)
+    """Header and rest are cut into blocks, each from its own start."""
+    if header:
+        return cut_fixed(min(header, length), block) + cut_fixed(max(0, length - header), block)
+    return [block] * (length // block) + [length % block] * (length % block > 0)
 
 
 def cut_sparse(ranges: list[tuple[int, bool]], block: int) -> list[tuple[int, bool]]:

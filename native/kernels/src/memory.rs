@@ -12,7 +12,7 @@ const LARGEST_POOLED: usize = 32 * 1024 * 1024;
 /// How much memory may lie idle.
 const POOL_BYTES: usize = 96 * 1024 * 1024;
 /// A buffer is not wasted on a request that needs less than this part of it.
-const WASTE: usize = 4;
+const WASTE: usize = 2;
 
 static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 

@@ -156,6 +156,23 @@ pub(super) mod tests {
         assert_eq!(crate::checksums::crc32(&bytes, 0), 0x62dc_467b);
     }
 
+    #[test]
+    fn large_windows_and_masks() {
+        let data = noise(6_000_000, 1);
+        for (min_exp, max_exp, mask_bits, window) in [
+            (19, 23, 21, 4095),
+            (18, 22, 22, 1),
+            (20, 22, 20, 1_000_001),
+            (17, 22, 18, 3_000_001),
+            (6, 23, 16, 8191),
+            (6, 23, 20, 8193),
+        ] {
+            let (min, max) = (1 << min_exp, 1 << max_exp);
+            let expected = cut_slowly(&data, min, max, mask_bits, window, 77);
+            assert_eq!(cut(&Buzhash::new(min, max, mask_bits, window, 77), &data), expected);
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
         #[test]

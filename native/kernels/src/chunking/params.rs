@@ -19,10 +19,8 @@ pub enum ChunkerParams {
         mask_bits: u32,
         window: usize,
     },
-    Fixed {
-        block: usize,
-        header: usize,
-    },
+    /// The header is cut into blocks like the rest, but on its own.
+    Fixed { block: usize, header: usize },
 }
 
 impl ChunkerParams {
@@ -106,7 +104,7 @@ impl Chunker {
     pub fn max_size(&self) -> usize {
         match &self.0 {
             Rule::Buzhash(buzhash) => buzhash.max,
-            Rule::Fixed { block, header } => (*block).max(*header),
+            Rule::Fixed { block, .. } => *block,
         }
     }
 
@@ -134,8 +132,12 @@ impl Chunker {
     pub(super) fn look(&self, data: &[u8], position: u64, examined: usize, ended: bool) -> Cut {
         match &self.0 {
             Rule::Buzhash(buzhash) => buzhash.look(data, examined, ended),
-            Rule::Fixed { .. } => {
-                let size = self.block_at(position);
+            Rule::Fixed { block, header } => {
+                let rest_of_header = (*header as u64).saturating_sub(position);
+                let size = match usize::try_from(rest_of_header) {
+                    Ok(rest) if rest > 0 => rest.min(*block),
+                    _ => *block,
+                };
                 if data.len() >= size || ended {
                     Cut::At(data.len().min(size))
                 } else {
@@ -150,14 +152,6 @@ impl Chunker {
         match self.0 {
             Rule::Buzhash(_) => None,
             Rule::Fixed { block, header } => Some((block, header)),
-        }
-    }
-
-    fn block_at(&self, position: u64) -> usize {
-        match self.0 {
-            Rule::Fixed { header, .. } if header > 0 && position == 0 => header,
-            Rule::Fixed { block, .. } => block,
-            Rule::Buzhash(_) => self.max_size(),
         }
     }
 }
@@ -216,6 +210,15 @@ mod tests {
         .unwrap();
         assert_eq!(chunker.cut(&[0; 10_000]), [123, 4096, 4096, 1685]);
         assert_eq!(chunker.cut(&[0; 100]), [100]);
+        let chunker = Chunker::new(
+            ChunkerParams::Fixed {
+                block: 600,
+                header: 1000,
+            },
+            0,
+        )
+        .unwrap();
+        assert_eq!(chunker.cut(&[0; 2000]), [600, 400, 600, 400]);
         assert_eq!(chunker.cut(&[]), []);
         let chunker = Chunker::new(ChunkerParams::Fixed { block: 100, header: 0 }, 0).unwrap();
         assert_eq!(chunker.cut(&[0; 200]), [100, 100]);

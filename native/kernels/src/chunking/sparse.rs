@@ -56,15 +56,11 @@ impl SparseReader {
                 Range::Unknown => self.range = find_range(fd, self.position)?,
                 Range::Header => {
                     let stop = self.header as u64;
-                    batch
-                        .chunks
-                        .extend(self.read_data(fd, stop, self.header, self.header, hasher)?.chunks);
+                    batch.chunks.extend(self.read_data(fd, stop, self.header, hasher)?.chunks);
                 }
                 Range::Data { stop } => {
                     let length = (rest / self.block).max(1) * self.block;
-                    batch
-                        .chunks
-                        .extend(self.read_data(fd, stop, self.block, length, hasher)?.chunks);
+                    batch.chunks.extend(self.read_data(fd, stop, length, hasher)?.chunks);
                 }
                 Range::Hole { stop } => batch.chunks.push(self.skip_hole(stop, hasher)),
             }
@@ -73,15 +69,8 @@ impl SparseReader {
         Ok(batch)
     }
 
-    /// Up to `length` bytes of the range that ends at `stop`, in chunks of `block`.
-    fn read_data(
-        &mut self,
-        fd: BorrowedFd<'_>,
-        stop: u64,
-        block: usize,
-        length: usize,
-        hasher: &IdHasher,
-    ) -> Result<ChunkBatch> {
+    /// Up to `length` bytes of the range that ends at `stop`.
+    fn read_data(&mut self, fd: BorrowedFd<'_>, stop: u64, length: usize, hasher: &IdHasher) -> Result<ChunkBatch> {
         let length = usize::try_from(stop - self.position).map_or(length, |rest| rest.min(length));
         let mut bytes = memory::scratch_buffer(length);
         let mut filled = 0;
@@ -102,8 +91,8 @@ impl SparseReader {
         }
         let whole = Shared::from(bytes);
         let pieces = (0..filled)
-            .step_by(block)
-            .map(|start| whole.slice(start..start + block))
+            .step_by(self.block)
+            .map(|start| whole.slice(start..start + self.block))
             .collect();
         Ok(ChunkBatch::of(pieces, hasher))
     }

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 
 use super::{BLOCK, IV, MAC};
 use crate::errors::{Error, Result};
-use crate::hashing::{BLAKE2B_KEY_BYTES, PrimedBlake2b, Running, hmac_sha256};
+use crate::hashing::{BLAKE2B_KEY_BYTES, PrimedBlake2b, PrimedHmac, Running, lanes_of_blake2b, lanes_of_sha256};
 
 const KEY_BYTES: usize = 32;
 
@@ -26,7 +26,7 @@ pub struct Keys {
 }
 
 enum MacKey {
-    HmacSha256(Hmac<Sha256>),
+    HmacSha256(PrimedHmac),
     Blake2b(PrimedBlake2b),
 }
 
@@ -36,7 +36,7 @@ impl Cipher {
         let mac = match kind {
             "none" if enc_key.is_empty() && mac_key.is_empty() => return Ok(Self::None),
             "none" => return Err(Error::value("cipher none takes no keys")),
-            "aes-ctr-hmac-sha256" => MacKey::HmacSha256(hmac_sha256(expect(mac_key, 32, "HMAC key")?)?),
+            "aes-ctr-hmac-sha256" => MacKey::HmacSha256(PrimedHmac::new(expect(mac_key, 32, "HMAC key")?)?),
             "aes-ctr-blake2b" => MacKey::Blake2b(PrimedBlake2b::new(expect(mac_key, BLAKE2B_KEY_BYTES, "BLAKE2b key")?)),
             _ => return Err(Error::value(format!("unknown kind of cipher: {kind}"))),
         };
@@ -55,7 +55,7 @@ impl Keys {
 
     pub(super) fn start_mac(&self) -> RunningMac {
         match &self.mac {
-            MacKey::HmacSha256(primed) => RunningMac::HmacSha256(Box::new(primed.clone())),
+            MacKey::HmacSha256(primed) => RunningMac::HmacSha256(Box::new(primed.start())),
             MacKey::Blake2b(primed) => RunningMac::Blake2b(Box::new(primed.start())),
         }
     }
@@ -63,23 +63,16 @@ impl Keys {
     /// The MACs of several messages, each of consecutive bytes.
     pub(super) fn macs(&self, messages: &[&[u8]]) -> Vec<[u8; MAC]> {
         match &self.mac {
+            MacKey::HmacSha256(primed) => primed.digest_many(messages),
             MacKey::Blake2b(primed) => primed.digest_many(messages),
-            MacKey::HmacSha256(_) => messages
-                .iter()
-                .map(|message| {
-                    let mut mac = self.start_mac();
-                    mac.update(message);
-                    mac.finish()
-                })
-                .collect(),
         }
     }
 
     /// How many messages `macs` works on at the same time.
     pub(super) fn lanes(&self) -> usize {
         match self.mac {
-            MacKey::HmacSha256(_) => 1,
-            MacKey::Blake2b(_) => blake2b_simd::many::degree(),
+            MacKey::HmacSha256(_) => lanes_of_sha256(),
+            MacKey::Blake2b(_) => lanes_of_blake2b(),
         }
     }
 }

@@ -4,17 +4,19 @@
 //! the last of them.
 
 mod primed;
+mod sha256;
+mod simd;
 
 use std::sync::Arc;
 
-use hmac::{Hmac, KeyInit, Mac};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::parallel;
-pub(crate) use primed::{PrimedBlake2b, Running};
+pub(crate) use primed::{PrimedBlake2b, Running, lanes as lanes_of_blake2b};
+pub(crate) use sha256::{PrimedHmac, lanes as lanes_of_sha256};
 
 /// The key length of BLAKE2b ids and MACs: exactly one block, so that priming leaves one compression done.
 pub const BLAKE2B_KEY_BYTES: usize = 128;
@@ -23,7 +25,7 @@ pub const BLAKE2B_KEY_BYTES: usize = 128;
 #[derive(Clone)]
 pub enum IdHasher {
     Sha256,
-    HmacSha256(Arc<Hmac<Sha256>>),
+    HmacSha256(Arc<PrimedHmac>),
     Blake2b(Arc<PrimedBlake2b>),
 }
 
@@ -33,7 +35,7 @@ impl IdHasher {
         match kind {
             "sha256" if key.is_empty() => Ok(Self::Sha256),
             "sha256" => Err(Error::value("sha256 ids take no key")),
-            "hmac-sha256" => Ok(Self::HmacSha256(Arc::new(hmac_sha256(key)?))),
+            "hmac-sha256" => Ok(Self::HmacSha256(Arc::new(PrimedHmac::new(key)?))),
             "blake2b" => Ok(Self::Blake2b(Arc::new(PrimedBlake2b::new(key)))),
             _ => Err(Error::value(format!("unknown kind of ids: {kind}"))),
         }
@@ -42,11 +44,7 @@ impl IdHasher {
     pub fn digest(&self, data: &[u8]) -> Id {
         match self {
             Self::Sha256 => Sha256::digest(data).into(),
-            Self::HmacSha256(primed) => {
-                let mut mac = Hmac::clone(primed);
-                mac.update(data);
-                mac.finalize().into_bytes().into()
-            }
+            Self::HmacSha256(primed) => primed.digest(data),
             Self::Blake2b(primed) => primed.digest(data),
         }
     }
@@ -67,23 +65,19 @@ impl IdHasher {
     /// The same without other cores.
     pub fn digest_on_this_thread(&self, buffers: &[&[u8]]) -> Vec<Id> {
         match self {
+            Self::Sha256 => sha256::digest_many(buffers),
+            Self::HmacSha256(primed) => primed.digest_many(buffers),
             Self::Blake2b(primed) => primed.digest_many(buffers),
-            _ => buffers.iter().map(|buffer| self.digest(buffer)).collect(),
         }
     }
 
     /// How many buffers one core hashes at the same time.
     pub fn lanes(&self) -> usize {
         match self {
-            Self::Blake2b(_) => blake2b_simd::many::degree(),
-            _ => 1,
+            Self::Sha256 | Self::HmacSha256(_) => sha256::lanes(),
+            Self::Blake2b(_) => primed::lanes(),
         }
     }
-}
-
-/// HMAC-SHA-256 with its key absorbed.
-pub(crate) fn hmac_sha256(key: &[u8]) -> Result<Hmac<Sha256>> {
-    Hmac::new_from_slice(key).map_err(|_| Error::value("HMAC does not take this key"))
 }
 
 #[cfg(test)]

@@ -8,6 +8,11 @@ use blake2b_simd::{Params, State, many};
 
 use crate::Id;
 
+/// How many inputs one core hashes at the same time.
+pub fn lanes() -> usize {
+    many::degree()
+}
+
 /// A BLAKE2b-256 state after the key.
 pub struct PrimedBlake2b(Wiped);
 
