@@ -206,6 +206,11 @@ class RepositoryIndex:
         """Removes and returns the position, None if absent."""
     def set_many(self, ids: bytes, segment: int, offsets: list[int]) -> None: ...
     def get_many(self, ids: bytes) -> list[tuple[int, int] | None]: ...
+    def locate(self, ids: bytes) -> list[tuple[int, bytes, list[int], list[int]]]:
+        """Where all of them are: (segment, ids, offsets, places in the list) by segment, in each by offset.
+
+        KeyError with the first unknown id in hex.
+        """
     def any_known(self, ids: bytes) -> bool:
         """True if at least one of the ids is in the index."""
     def ids(self, marker: bytes | None = None, limit: int | None = None) -> list[bytes]:

@@ -268,6 +268,28 @@ def test_ids_are_listed_after_the_marker() -> None:
         index.ids(marker=b"?" * 32)
 
 
+@given(st.lists(st.integers(0, 40), max_size=60), st.integers(1, 41))
+def test_objects_are_located_in_reading_order(wanted: list[int], known: int) -> None:
+    positions = {number: (number * 7 % 5, 8 + number * 11 % 13) for number in range(known)}
+    index = _native.RepositoryIndex()
+    for number, (segment, offset) in positions.items():
+        index.set(key_of(number), segment, offset)
+    ids = b"".join(map(key_of, wanted))
+    unknown = [number for number in wanted if number >= known]
+    if unknown:
+        with pytest.raises(KeyError, match=key_of(unknown[0]).hex()):
+            index.locate(ids)
+        return
+    located = index.locate(ids)
+    flat = [
+        (segment, offset, place, group[at * 32 : at * 32 + 32])
+        for segment, group, offsets, places in located
+        for at, (offset, place) in enumerate(zip(offsets, places, strict=True))
+    ]
+    assert [segment for segment, *_ in located] == sorted({positions[number][0] for number in wanted})
+    assert flat == sorted((*positions[number], place, key_of(number)) for place, number in enumerate(wanted))
+
+
 def test_batches_of_lookups() -> None:
     index = _native.RepositoryIndex(5000)
     assert saved(index)[12:16] == struct.pack("<i", 8209)

@@ -36,7 +36,8 @@ def run_child(request, run):
 
 def main():
     modules = sys.argv[1:]
-    run = [importlib.import_module(name) for name in modules][0].main
+    loaded = [importlib.import_module(name) for name in modules]
+    run = loaded[0].main
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     signal.signal(signal.SIGINT, signal.default_int_handler)

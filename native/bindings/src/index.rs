@@ -12,6 +12,9 @@ use crate::items::ItemStream;
 use crate::memory::{Blob, Bytes};
 use crate::segments::SegmentEntries;
 
+/// Segment, ids, offsets, places in the list that was asked for.
+type Located<'py> = (u32, Bound<'py, PyBytes>, Vec<u32>, Vec<usize>);
+
 #[pyclass(frozen, module = "vinculum._native")]
 pub struct RepositoryIndex(pub index::RepositoryIndex);
 
@@ -71,6 +74,14 @@ impl RepositoryIndex {
 
     fn get_many(&self, py: Python<'_>, ids: Ids) -> Vec<Option<(u32, u32)>> {
         py.detach(|| self.0.lock().get_many(ids.as_slice()))
+    }
+
+    fn locate<'py>(&self, py: Python<'py>, ids: Ids) -> PyResult<Vec<Located<'py>>> {
+        let located = py.detach(|| self.0.lock().locate(ids.as_slice())).into_python()?;
+        let groups = located.into_iter();
+        Ok(groups
+            .map(|group| (group.segment, joined(py, &group.ids), group.offsets, group.places))
+            .collect())
     }
 
     fn any_known(&self, py: Python<'_>, ids: Ids) -> bool {

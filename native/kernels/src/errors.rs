@@ -31,7 +31,10 @@ impl Error {
     }
 
     pub fn os(error: impl Into<io::Error>, path: Option<PathBuf>) -> Self {
-        Self::Os { error: error.into(), path }
+        Self::Os {
+            error: error.into(),
+            path,
+        }
     }
 }
 

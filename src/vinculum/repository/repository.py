@@ -164,20 +164,14 @@ class Repository:
         return self._read(segment, id, [offset])[0]
 
     def get_many(self, ids: bytes) -> list[Bytes]:
-        positions = self._index().get_many(ids)
-        by_segment: dict[int, list[tuple[int, int]]] = {}
-        for at, position in enumerate(positions):
-            if position is None:
-                raise ObjectNotFound(ids[at * 32 : at * 32 + 32].hex(), self.path)
-            by_segment.setdefault(position[0], []).append((position[1], at))
+        try:
+            located = self._index().locate(ids)
+        except KeyError as error:
+            raise ObjectNotFound(error.args[0], self.path) from None
         objects: dict[int, Bytes] = {}
-        for segment, wanted in sorted(by_segment.items()):
-            wanted.sort()
-            places = [at for _, at in wanted]
-            offsets = [offset for offset, _ in wanted]
-            stored = self._read(segment, b"".join([ids[at * 32 : at * 32 + 32] for at in places]), offsets)
-            objects.update(zip(places, stored, strict=True))
-        return [objects[at] for at in range(len(positions))]
+        for segment, wanted, offsets, places in located:
+            objects.update(zip(places, self._read(segment, wanted, offsets), strict=True))
+        return list(map(objects.__getitem__, range(len(objects))))
 
     def _read(self, segment: int, ids: bytes, offsets: list[int]) -> list[Bytes]:
         try:

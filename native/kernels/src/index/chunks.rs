@@ -295,7 +295,7 @@ fn absent(id: &Id) -> Error {
     Error::Key(hex(id))
 }
 
-fn hex(id: &Id) -> String {
+pub(super) fn hex(id: &Id) -> String {
     id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

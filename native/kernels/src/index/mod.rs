@@ -8,5 +8,5 @@ mod repository;
 mod table;
 
 pub use chunks::{ChunkIndex, ChunkTable, Usage};
-pub use repository::{Position, Replay, RepositoryIndex, RepositoryTable};
+pub use repository::{Located, Position, Replay, RepositoryIndex, RepositoryTable};
 pub use table::MAX_VALUE;

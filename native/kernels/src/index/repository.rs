@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
+use super::chunks::hex;
 use super::table::{MAX_VALUE, Slot, Table};
 use crate::Id;
 use crate::errors::{Error, Result};
@@ -27,6 +28,16 @@ pub struct Replay {
     pub superseded: Vec<(Id, u32, u32)>,
     /// Per DELETE of a known key: the key, its old segment and offset.
     pub deleted: Vec<(Id, u32, u32)>,
+}
+
+/// The objects of a list that one segment holds, in the order of the segment.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Located {
+    pub segment: u32,
+    pub ids: Vec<Id>,
+    pub offsets: Vec<u32>,
+    /// Where in the list each of them was.
+    pub places: Vec<usize>,
 }
 
 impl RepositoryIndex {
@@ -96,6 +107,27 @@ impl RepositoryTable {
 
     pub fn get_many(&mut self, ids: &[Id]) -> Vec<Option<Position>> {
         ids.iter().map(|id| self.get(id)).collect()
+    }
+
+    /// Where the objects are: by segment ascending, within each by offset. The error for an unknown id is its hex form.
+    pub fn locate(&mut self, ids: &[Id]) -> Result<Vec<Located>> {
+        let mut found = Vec::with_capacity(ids.len());
+        for (place, id) in ids.iter().enumerate() {
+            let Some((segment, offset)) = self.get(id) else {
+                return Err(Error::Key(hex(id)));
+            };
+            found.push((segment, offset, place));
+        }
+        found.sort_unstable();
+        let by_segment = found.chunk_by(|one, next| one.0 == next.0);
+        Ok(by_segment
+            .map(|group| Located {
+                segment: group[0].0,
+                ids: group.iter().map(|&(_, _, place)| ids[place]).collect(),
+                offsets: group.iter().map(|&(_, offset, _)| offset).collect(),
+                places: group.iter().map(|&(_, _, place)| place).collect(),
+            })
+            .collect())
     }
 
     pub fn any_known(&mut self, ids: &[Id]) -> bool {

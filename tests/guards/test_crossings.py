@@ -1,0 +1,108 @@
+"""How much Python runs: nothing per chunk, a handful of statements per file.
+
+Counted are executed lines of vinculum and its calls into native code. Two runs that differ in one number only tell what each
+more of it costs; what a command costs anyway cancels out.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from support.programs import PROJECT, Program, client_environment
+from support.trees import build_plain, random_content
+
+SPY = """
+import os, sys
+here = os.path.join({source!r}, "vinculum")
+lines = calls = 0
+
+def trace(frame, event, argument):
+    if not frame.f_code.co_filename.startswith(here):
+        return None
+    def local(frame, event, argument):
+        global lines
+        lines += event == "line"
+        return local
+    return local
+
+def profile(frame, event, argument):
+    global calls
+    if event == "c_call" and frame.f_code.co_filename.startswith(here):
+        calls += (getattr(argument, "__module__", None) or type(argument.__self__).__module__).startswith("vinculum")
+
+from vinculum.cli.main import main
+sys.argv[0] = "borg"
+sys.setprofile(profile)
+sys.settrace(trace)
+code = main(sys.argv[1:])
+sys.settrace(None)
+sys.setprofile(None)
+print(lines, calls, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+class Work(NamedTuple):
+    """What one command did."""
+
+    lines: int
+    native_calls: int
+
+
+@pytest.fixture
+def repository(vinculum: Program, workplace: Path) -> Path:
+    """An empty one."""
+    vinculum.run("init", "--encryption", "repokey", workplace / "repository")
+    return workplace / "repository"
+
+
+def count(home: Path, cwd: Path, *arguments: str) -> Work:
+    """Runs one command under the eyes of the spy."""
+    environment = {**client_environment(home), "PYTHONPATH": str(PROJECT / "src")}
+    command = [sys.executable, "-c", SPY.format(source=str(PROJECT / "src")), *arguments]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines, calls = done.stderr.splitlines()[-1].split()
+    assert int(lines) > 100, "the spy saw nothing"
+    assert int(calls) > 10, "the spy saw no native calls"
+    return Work(int(lines), int(calls))
+
+
+def test_create_does_nothing_per_chunk(repository: Path, client_home: Path, workplace: Path) -> None:
+    """Eight thousand chunks more in the same number of bytes and files."""
+    (workplace / "big").write_bytes(random_content("crossings", 40 << 20))
+    few = count(client_home, workplace, "create", "--chunker-params", "fixed,1048576", f"{repository}::few", "big")
+    many = count(client_home, workplace, "create", "--chunker-params", "fixed,5000", f"{repository}::many", "big")
+    more_chunks = (40 << 20) // 5000 - 40
+    assert (many.lines - few.lines) / more_chunks < 0.05
+    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+
+
+def test_extract_does_nothing_per_chunk(repository: Path, client_home: Path, workplace: Path, vinculum: Program) -> None:
+    (workplace / "big").write_bytes(random_content("crossings", 40 << 20))
+    for name, chunker in (("few", "fixed,1048576"), ("many", "fixed,5000")):
+        vinculum.run("create", "--chunker-params", chunker, f"{repository}::{name}", "big")
+        (workplace / name).mkdir()
+    few = count(client_home, workplace / "few", "extract", f"{repository}::few")
+    many = count(client_home, workplace / "many", "extract", f"{repository}::many")
+    more_chunks = (40 << 20) // 5000 - 40
+    assert (many.lines - few.lines) / more_chunks < 0.05
+    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+
+
+def test_create_does_a_handful_per_file(repository: Path, client_home: Path, workplace: Path) -> None:
+    """Both for files that are read and for files that the files cache knows."""
+    build_plain(workplace / "few", files=500, size_bytes=200, per_directory=500)
+    build_plain(workplace / "many", files=8500, size_bytes=200, per_directory=500)
+    directories = 16
+    for archive in ("new", "unchanged"):
+        few = count(client_home, workplace, "create", f"{repository}::few-{archive}", "few")
+        many = count(client_home, workplace, "create", f"{repository}::many-{archive}", "many")
+        per_directory = 150 * directories
+        assert (many.lines - few.lines - per_directory) / 8000 < 8, archive
+        assert (many.native_calls - few.native_calls - per_directory) / 8000 < 0.5, archive
