@@ -26,6 +26,10 @@ pub struct Sealer {
     compressor: Compressor,
 }
 
+/// Up to this many lanes, sealing one chunk after the other in strips is as fast: what two lanes gain for the MAC, passing through
+/// memory once more for each step loses again.
+const LANES_NOT_WORTH_IT: usize = 2;
+
 /// One entry on its way.
 struct Entry<'a> {
     chunk: &'a Chunk,
@@ -128,8 +132,7 @@ impl Sealer {
     fn write(&self, entries: &mut [Entry]) -> Result<()> {
         match &self.cipher {
             Cipher::None => entries.iter_mut().for_each(|entry| self.write_plain(entry)),
-            // One strip after the other is best for one lane, all of one step at a time for several.
-            Cipher::AesCtr(keys) if keys.lanes() == 1 || entries.len() == 1 => {
+            Cipher::AesCtr(keys) if self.lanes() == 1 || entries.len() == 1 => {
                 for entry in entries {
                     self.write_in_strips(keys, entry)?;
                 }
@@ -207,7 +210,8 @@ impl Sealer {
     fn lanes(&self) -> usize {
         match &self.cipher {
             Cipher::None => 1,
-            Cipher::AesCtr(keys) => keys.lanes(),
+            Cipher::AesCtr(keys) if keys.lanes() > LANES_NOT_WORTH_IT => keys.lanes(),
+            Cipher::AesCtr(_) => 1,
         }
     }
 }
