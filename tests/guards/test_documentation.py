@@ -1,0 +1,68 @@
+"""The documentation says what is there: layers, native names, links, commands."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from support.programs import PROJECT
+
+DOCS = PROJECT / "docs"
+PAGES = sorted([*PROJECT.glob("*.md"), *DOCS.rglob("*.md")])
+
+
+def test_layers_are_those_of_the_contract() -> None:
+    described = re.search(r"```layers\n(.*?)```", (DOCS / "architecture.md").read_text(), re.DOTALL)
+    assert described is not None
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    (contract,) = [entry for entry in settings["tool"]["importlinter"]["contracts"] if entry["type"] == "layers"]
+    # Parentheses tell import-linter not to insist on a module that is no Python.
+    assert described[1].splitlines() == [re.sub("[()]", "", line) for line in contract["layers"]]
+
+
+def test_every_layer_exists() -> None:
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    listed = {name.strip("()") for line in layers for name in line.split(" | ")}
+    source = PROJECT / "src" / "vinculum"
+    packages = {path.name for path in source.iterdir() if (path / "__init__.py").exists()}
+    modules = {path.stem for path in source.glob("*.py*") if not path.stem.startswith("__")}
+    assert packages | {"errors", "events", "_native"} == listed
+    assert {"errors", "events", "_native"} <= modules
+
+
+def test_every_native_name_has_its_batch_unit() -> None:
+    stub = ast.parse((PROJECT / "src/vinculum/_native.pyi").read_text())
+    names = {node.name for node in stub.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    rows = [line.split("|")[1] for line in (DOCS / "native-boundary.md").read_text().splitlines() if line.startswith("| `")]
+    described = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert described == names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = target.partition("#")
+        place = (page.parent / path) if path else page
+        assert place.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", place.read_text(), re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in anchors, target
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/testing.md"])
+def test_commands_exist(page: str) -> None:
+    """Every make target that a page tells people to type."""
+    targets = set(re.findall(r"\bmake ([a-z]+)", (PROJECT / page).read_text()))
+    listed = subprocess.run(["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    assert targets
+    for target in targets:
+        assert f"make {target} " in listed, target
