@@ -50,15 +50,21 @@ class ForkServer:
 
     def __init__(self, name: str, python: Path, modules: list[str], environment: dict[str, str], scratch: Path) -> None:
         self.name = name
+        self._python = python
+        self._modules = modules
         self._streams = [scratch / f"{name}.{stream}" for stream in ("stdin", "stdout", "stderr")]
         self._process = subprocess.Popen(
             [python, SERVER, *modules], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
         )
 
-    def run(self, args: list[str], *, stdin: bytes, cwd: Path, environment: dict[str, str]) -> Completed:
+    def run(
+        self, args: list[str], *, stdin: bytes, cwd: Path, environment: dict[str, str], obeys_modes: bool = False
+    ) -> Completed:
         self._streams[0].write_bytes(stdin)
+        if "BORG_EXIT_CODES" in environment:
+            return self._run_afresh(args, stdin, cwd, environment)
         streams = [str(path) for path in self._streams]
-        request = {"args": args, "cwd": str(cwd), "env": environment, "streams": streams}
+        request = {"args": args, "cwd": str(cwd), "env": environment, "streams": streams, "obeys_modes": obeys_modes}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -66,6 +72,14 @@ class ForkServer:
         answer = self._process.stdout.readline()
         assert answer, f"the server of {self.name} died"
         return Completed(["borg", *args], int(answer), self._streams[1].read_bytes(), self._streams[2].read_bytes())
+
+    def _run_afresh(self, args: list[str], stdin: bytes, cwd: Path, environment: dict[str, str]) -> Completed:
+        """In a process of its own: Borg looks at that variable when it is imported."""
+        start = f"import sys, {self._modules[0]} as program; sys.argv[0] = 'borg'; sys.exit(program.main())"
+        command = [str(self._python), "-c", start, *args]
+        source = {"PYTHONPATH": str(PROJECT / "src")}
+        done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, env={**environment, **source}, check=False)
+        return Completed(["borg", *args], done.returncode, done.stdout, done.stderr)
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -99,6 +113,8 @@ class Twins:
         self._place = place
         self.cwd = tree
         self.environment: dict[str, str] = {}
+        self.obey_modes = False
+        """Whether root may not read what file modes forbid, like any other user."""
 
     def init(self, mode: str = "none", *options: str) -> None:
         """Makes the first repository with real Borg, the second as its copy."""
@@ -122,6 +138,7 @@ class Twins:
             stdin=stdin,
             cwd=self.cwd,
             environment={**client_environment(home), "BORG_HOST_ID": "twins", **self.environment, **environment},
+            obeys_modes=self.obey_modes,
         )
 
     def both(self, *args: str, stdin: bytes = b"", **environment: str) -> tuple[Completed, Completed]:

@@ -21,6 +21,10 @@ class PatternCollector:
         self.roots: list[str] = []
         self.patterns: list[Pattern] = []
 
+    def add_root(self, path: str) -> None:
+        """A path to start from."""
+        self.roots.append(path)
+
     def add_exclude(self, text: str) -> None:
         """An `--exclude` pattern. ValueError if it is malformed."""
         self.patterns.append(parse_pattern(text, "fm", EXCLUDE_NO_RECURSE))

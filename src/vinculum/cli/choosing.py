@@ -17,7 +17,7 @@ _NEVER_MATCHED_CODE = 101
 def collect_patterns(args: argparse.Namespace) -> PatternCollector:
     """The patterns and roots of the include and exclude options, in their order. Error if one is malformed."""
     collector = PatternCollector()
-    takers = {"exclude": collector.add_exclude, "pattern": collector.add_command}
+    takers = {"exclude": collector.add_exclude, "pattern": collector.add_command, "root": collector.add_root}
     file_takers = {"exclude-from": collector.add_excludes, "patterns-from": collector.add_commands}
     for option, text in args.pattern_sources:
         try:

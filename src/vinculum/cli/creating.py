@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace, session: Session) -> None:
     patterns = collect_patterns(args)
-    sources = [*args.paths, *patterns.roots]
-    _check_sources(args, sources)
+    _check_sources(args, patterns.roots)
     matcher = PatternMatcher()
     matcher.add(patterns.patterns)
     rules = WalkRules(
@@ -49,7 +48,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
     session.sink.info(f'Creating archive at "{session.canonical_location}::{args.location.archive}"')
     if args.dry_run:
         with session.open_archives("write", exclusive=True):
-            _feed(args, Rehearsal(session.sink), sources, rules, skip=_own_places(session))
+            _feed(args, Rehearsal(session.sink), patterns.roots, rules, skip=_own_places(session))
         return
     with (
         session.open_cache("write", compression=args.compression, files_cache_mode=args.files_cache_mode) as opened,
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
             session.sink,
             stop_requested,
         )
-        _feed(args, creation, sources, rules, skip=_own_places(session))
+        _feed(args, creation, patterns.roots, rules, skip=_own_places(session))
         saved = creation.save()
         if args.json or args.stats or args.quick_stats:
             _report(args, session, opened, saved, creation.statistics)
@@ -72,7 +71,7 @@ def _check_sources(args: argparse.Namespace, sources: list[str]) -> None:
     from_command = args.content_from_command or args.paths_from_command
     if from_command and not args.paths:
         args.complain("a command must follow")
-    if args.paths_from_stdin and args.paths:
+    if args.paths_from_stdin and sources:
         args.complain("--paths-from-stdin excludes PATH arguments")
     if not from_command and not args.paths_from_stdin and not sources:
         args.complain("nothing to back up, give at least one PATH")

@@ -80,7 +80,7 @@ class OnlyOnce(argparse.Action):
 
 
 class PatternSource(argparse.Action):
-    """Collects (`const`, text) in `args.pattern_sources`, where the order of differently named options is kept."""
+    """Collects (`const`, text) in `args.pattern_sources`, where the order of differently named arguments is kept."""
 
     def __call__(
         self,
@@ -90,6 +90,21 @@ class PatternSource(argparse.Action):
         option_string: str | None = None,  # noqa: ARG002
     ) -> None:
         namespace.pattern_sources = [*namespace.pattern_sources, (self.const, values)]
+
+
+class Roots(argparse.Action):
+    """Operands that are roots: they take their places among the roots that pattern options name."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,  # noqa: ARG002
+    ) -> None:
+        roots = list(values) if isinstance(values, list) else []
+        setattr(namespace, self.dest, roots)
+        namespace.pattern_sources = [*namespace.pattern_sources, *(("root", root) for root in roots)]
 
 
 # -- locations and names -----------------------------------------------------------------------------------------------

@@ -22,7 +22,9 @@ def add_arguments(parser: CommandParser) -> None:
     _add_file_system(parser)
     _add_archive(parser)
     parser.add_location(option_types.ARCHIVE, "the archive to make")
-    parser.add_argument("paths", metavar="PATH", nargs="*", type=option_types.path, help="what to back up")
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", type=option_types.path, action=option_types.Roots, help="what to back up"
+    )
 
 
 def _add_output(parser: CommandParser) -> None:

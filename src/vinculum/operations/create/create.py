@@ -12,7 +12,7 @@ from vinculum.archive.statistics import Statistics
 from vinculum.errors import Error
 from vinculum.operations.create.content import ChunkStore, ContentReader, ContentUnreadable
 from vinculum.operations.create.intake import Intake, describe_os_error
-from vinculum.operations.create.walk import Walker, WalkRules, split_root
+from vinculum.operations.create.walk import Walker, WalkRules, error_by_name, split_root
 from vinculum.operations.create.writer import ArchiveWriter
 from vinculum.platform import owners
 
@@ -62,10 +62,11 @@ class Creation:
         """Archives each path by itself, without going into directories."""
         for path in paths:
             walked, archived = split_root(path)
+            self._intake.begin(walked)
             try:
                 entry = _native.scan_root(walked, archived)
             except OSError as error:
-                self._intake.fail(walked, error)
+                self._intake.fail(walked, error_by_name(error, walked), "stat")
                 continue
             self._intake.take(entry, 0, len(entry))
             if entry.kinds() == b"d":

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno as errnos
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vinculum import _native
 from vinculum.operations.create.content import ContentUnreadable
+from vinculum.operations.create.walk import error_by_name
 from vinculum.platform import owners
 
 if TYPE_CHECKING:
@@ -30,11 +31,31 @@ _OS_ERROR_CODE = 104
 _CHANGED_CODE = 100
 
 
-def describe_os_error(path: bytes, error: OSError, operation: str = "") -> tuple[str, int]:
+# What is done to a file by its name, which the text of the error then repeats: relative to its directory, if that is open.
+_OPERATIONS_BY_NAME = frozenset(("open", "dir_open", "stat", "readlink"))
+
+
+def describe_os_error(path: bytes, error: OSError, operation: str) -> tuple[str, int]:
     """A warning's text and modern exit code for a file that could not be dealt with."""
-    name = os.fsdecode(path)
-    where = f"{name}: {operation}: " if operation else f"{name}: "
-    return f"{where}[Errno {error.errno}] {error.strerror}: {name!r}", _WARNING_CODES.get(error.errno or 0, _OS_ERROR_CODE)
+    text = f"{os.fsdecode(path)}: {operation}: {error}"
+    return text, _WARNING_CODES.get(error.errno or 0, _OS_ERROR_CODE)
+
+
+def _parents(path: bytes) -> list[bytes]:
+    parents = []
+    while (parent := os.path.dirname(path)) != path:
+        parents.append(parent)
+        path = parent
+    return parents
+
+
+class _Note(NamedTuple):
+    """Something to report that is no entry of the batch."""
+
+    before: int  # how many entries were taken before
+    letter: str
+    path: bytes
+    warning: tuple[str, int] | None = None
 
 
 class Intake:
@@ -64,11 +85,29 @@ class Intake:
         self._links = _native.HardLinks()
         self._owners = _native.OwnerNames()
         self._batch = _native.FileBatch(item_options)
-        self._notes: list[tuple[int, str, bytes]] = []  # (entries before it, letter, path)
+        self._notes: list[_Note] = []
+        self._roots: set[int] = set()  # entries of the batch that were reached by their whole path
+        self._open_failed: set[int] = set()
+        self._failed: set[bytes] = set()  # so that directories among them are not told to be done
+        self._begun: set[bytes] = set()  # roots of which something may wait in the batch, and all above them
+        self._above: set[bytes] = set()
+        self._root = b""
+
+    def begin(self, path: bytes) -> None:
+        """What comes next is below `path`. Files of it that are waiting go first, to be found unchanged now."""
+        path = os.path.normpath(os.path.join(self._cwd, path))
+        above = _parents(path)
+        if path in self._begun or path in self._above or not self._begun.isdisjoint(above):
+            self.flush()
+        self._root = path
+        self._begun.add(path)
+        self._above.update(above)
 
     def take(self, listing: _native.DirectoryListing, start: int, stop: int) -> None:
         """Entries that go into the archive next."""
         batch = self._batch
+        if not listing.path:
+            self._roots.add(len(batch))
         while start < stop:
             room = MAX_ENTRIES - len(batch)
             batch.add(listing, start, min(stop, start + room))
@@ -80,12 +119,11 @@ class Intake:
     def note(self, letter: str, path: bytes) -> None:
         """Something to report between the entries taken so far and the next."""
         if self._sink.wants_files:
-            self._notes.append((len(self._batch), letter, path))
+            self._notes.append(_Note(len(self._batch), letter, path))
 
-    def fail(self, path: bytes, error: OSError) -> None:
-        """Something that could not even be examined."""
-        self._sink.warning(*describe_os_error(path, error, "stat"))
-        self.note("E", path)
+    def fail(self, path: bytes, error: OSError, operation: str, letter: str = "E") -> None:
+        """Something that could not even be examined, or not be entered."""
+        self._notes.append(_Note(len(self._batch), letter, path, describe_os_error(path, error, operation)))
 
     def flush(self) -> None:
         """Takes everything so far through all stages."""
@@ -94,6 +132,8 @@ class Intake:
         if len(batch):
             self._process(batch)
         self._report(batch, notes)
+        self._roots, self._open_failed = set(), set()
+        self._begun, self._above = {self._root}, set(_parents(self._root))
         self._writer.checkpoint_if_due()
 
     def _process(self, batch: _native.FileBatch) -> None:
@@ -129,6 +169,7 @@ class Intake:
         try:
             fd = batch.open_large(large)
         except OSError as error:
+            self._open_failed.add(large)
             batch.fail_large(large, error.errno or 0)
             return
         try:
@@ -138,33 +179,58 @@ class Intake:
         finally:
             os.close(fd)
 
-    def _report(self, batch: _native.FileBatch, notes: list[tuple[int, str, bytes]]) -> None:
-        for _, path, errno, operation in batch.failures():
-            if errno:
-                error = OSError(errno, os.strerror(errno))
-                self._sink.warning(*describe_os_error(path, error, operation))
-            else:
-                name = os.fsdecode(path)
-                self._sink.warning(f"{name}: file type or inode changed while we backed it up, skipped", _RACE_CODE)
-        statuses = batch.statuses().decode("ascii") if len(batch) else ""
-        paths: list[bytes] = batch.paths() if self._sink.wants_files or "C" in statuses or self._sink.wants_progress else []
-        for letter, path in zip(statuses, paths, strict=False):
-            if letter == "C":
-                self._sink.warning(f"{os.fsdecode(path)}: file changed while we backed it up", _CHANGED_CODE)
-        if self._sink.wants_files:
-            self._report_files(statuses, paths, notes)
+    # -- reporting -----------------------------------------------------------------------------------------------------
+
+    def _report(self, batch: _native.FileBatch, notes: list[_Note]) -> None:
+        """Everything that there is to say of a batch, in the order of the walk; a directory is told when it is done."""
+        statuses = batch.statuses().decode("ascii")
+        failures = {index: (error, operation) for index, _, error, operation in batch.failures()}
+        odd = sorted({*failures, *(index for index, letter in enumerate(statuses) if letter == "C")})
+        everything = self._sink.wants_files
+        paths = batch.paths() if statuses and (everything or odd or self._sink.wants_progress) else []
+        position = 0
+        for note in [*notes, _Note(len(statuses), "", b"")]:
+            told = range(position, note.before) if everything else [index for index in odd if position <= index < note.before]
+            position = note.before
+            for index in told:
+                if index in failures:
+                    self._report_failure(batch, index, paths[index], *failures[index])
+                elif statuses[index] == "C":
+                    self._report_change(batch, index, paths[index])
+                elif statuses[index] != "d":
+                    self._sink.status(statuses[index], paths[index])
+            self._report_note(note)
         if self._sink.wants_progress and paths:
             totals = self._chunks.statistics
             sizes = totals.original_size, totals.compressed_size, totals.deduplicated_size
             self._sink.archive_progress(*sizes, totals.nfiles, paths[-1])
 
-    def _report_files(self, statuses: str, paths: list[bytes], notes: list[tuple[int, str, bytes]]) -> None:
-        """One status per file in the order of the walk; a directory's comes when it is done, from the notes."""
-        position = 0
-        for before, letter, path in [*notes, (len(paths), "", b"")]:
-            for index in range(position, before):
-                if statuses[index] != "d":
-                    self._sink.status(statuses[index], paths[index])
-            position = before
-            if letter:
-                self._sink.status(letter, path)
+    def _report_note(self, note: _Note) -> None:
+        if note.warning:
+            self._sink.warning(*note.warning)
+        if note.letter == "d" and note.path in self._failed:
+            self._failed.remove(note.path)
+        elif note.letter:
+            self._sink.status(note.letter, note.path)
+
+    def _report_failure(self, batch: _native.FileBatch, index: int, path: bytes, errno: int, operation: str) -> None:
+        if index in self._open_failed:
+            operation = "open"
+        if operation == "read":  # its status has been told by then
+            self._sink.status("M" if batch.was_known(index) else "A", path)
+        if not errno:
+            text = f"{os.fsdecode(path)}: file type or inode changed while we backed it up, skipped"
+            self._sink.warning(text, _RACE_CODE)
+        else:
+            by_name = operation in _OPERATIONS_BY_NAME
+            name = path if index in self._roots else os.path.basename(path)
+            error = error_by_name(errno, name) if by_name else OSError(errno, os.strerror(errno))
+            self._sink.warning(*describe_os_error(path, error, operation))
+        self._sink.status("E", path)
+        self._failed.add(path)
+
+    def _report_change(self, batch: _native.FileBatch, index: int, path: bytes) -> None:
+        # The status that the file had before its content was read is told as well: Borg knows no better at that time.
+        self._sink.status("M" if batch.was_known(index) else "A", path)
+        self._sink.warning(f"{os.fsdecode(path)}: file changed while we backed it up", _CHANGED_CODE)
+        self._sink.status("C", path)

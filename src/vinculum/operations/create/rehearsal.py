@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vinculum import _native
 from vinculum.operations.create.intake import describe_os_error
-from vinculum.operations.create.walk import Walker, WalkRules, split_root
+from vinculum.operations.create.walk import Walker, WalkRules, error_by_name, split_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,7 @@ class Rehearsal:
             try:
                 _native.scan_root(walked, archived)
             except OSError as error:
-                self.fail(walked, error)
+                self.fail(walked, error_by_name(error, walked), "stat")
             else:
                 self._sink.status("-", walked)
 
@@ -50,6 +50,10 @@ class Rehearsal:
     def note(self, letter: str, path: bytes) -> None:
         self._sink.status("-" if letter == "d" else letter, path)
 
-    def fail(self, path: bytes, error: OSError) -> None:
-        self._sink.warning(*describe_os_error(path, error, "stat"))
-        self._sink.status("E", path)
+    def begin(self, path: bytes) -> None:
+        pass
+
+    def fail(self, path: bytes, error: OSError, operation: str, letter: str = "E") -> None:
+        self._sink.warning(*describe_os_error(path, error, operation))
+        if letter:
+            self._sink.status(letter, path)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CACHE_TAG_NAME = b"CACHEDIR.TAG"
 CACHE_TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55"
 _DIRECTORY = ord("d")
+_SYMLINK = ord("l")
 
 
 class Visitor(Protocol):
@@ -29,8 +30,11 @@ class Visitor(Protocol):
     def note(self, letter: str, path: bytes) -> None:
         """Something else to report here: "x" left out, "d" a directory that is done."""
 
-    def fail(self, path: bytes, error: OSError) -> None:
-        """This could not be examined and is left out."""
+    def begin(self, path: bytes) -> None:
+        """What comes next is the root `path` and what is below it."""
+
+    def fail(self, path: bytes, error: OSError, operation: str, letter: str = "E") -> None:
+        """This could not be examined or entered, and is left out; reported with this letter, if any."""
 
 
 class WalkRules(NamedTuple):
@@ -47,13 +51,15 @@ class WalkRules(NamedTuple):
 class _Frame:
     """A directory being walked: its listing and how far we got."""
 
-    __slots__ = ("devices", "excluded", "kinds", "listing", "nodump", "path", "paths", "position", "verdicts")
+    __slots__ = ("devices", "excluded", "kinds", "letter", "listing", "nodump", "path", "paths", "position", "stop", "verdicts")
 
     def __init__(self, listing: _native.DirectoryListing, path: bytes | None, excluded: bool) -> None:
         self.listing = listing
-        self.path = path  # to be noted as done when it is left; None for the root's pseudo directory
+        self.path = path  # to be noted with `letter` when it is left; None for the root's pseudo directory
+        self.letter = "d"
         self.excluded = excluded  # itself left out, though something below may be included
         self.position = 0
+        self.stop = len(listing)
         self.kinds = listing.kinds()
         # Only asked for where a directory or a choice is: the list is as long as the listing.
         needs_paths = self.kinds.find(_DIRECTORY) >= 0
@@ -72,16 +78,19 @@ class Walker:
         self._skip = skip  # (inode, device) of what must not be entered
         self._file_roots = False  # whether `skip` holds something that is not a directory
         self._device: int | None = None
+        self._prefix = b""
         self._stack: list[_Frame] = []
 
     def walk(self, path: bytes) -> None:
         """Walks the tree at `path` as the user gave it (`a/./b` archives it as `b`)."""
         walked, archived = split_root(path)
+        self._visitor.begin(walked)
         try:
             root = _native.scan_root(walked, archived)
         except OSError as error:
-            self._visitor.fail(walked, error)
+            self._visitor.fail(walked, error_by_name(error, walked), "stat", letter="")
             return
+        self._prefix = stripped_prefix(path)
         self._device = root.devices()[0] if self._rules.one_file_system else None
         self._stack = [self._frame(root, None, excluded=False)]
         while self._stack:
@@ -92,7 +101,7 @@ class Walker:
     def _frame(self, listing: _native.DirectoryListing, path: bytes | None, *, excluded: bool) -> _Frame:
         frame = _Frame(listing, path, excluded)
         for failed, errno in listing.failures():
-            self._visitor.fail(failed, OSError(errno, os.strerror(errno)))
+            self._visitor.fail(failed, error_by_name(errno, os.path.basename(failed)), "stat")
         trivial = self._rules.matcher.is_trivial and not excluded
         if trivial and not self._rules.exclude_nodump and not self._file_roots:
             return frame
@@ -114,20 +123,20 @@ class Walker:
     def _advance_plainly(self, frame: _Frame) -> None:
         """Everything is in: whole runs of entries at a time."""
         start = frame.position
-        while (index := frame.kinds.find(_DIRECTORY, start)) >= 0:
+        while (index := frame.kinds.find(_DIRECTORY, start, frame.stop)) >= 0:
             if frame.position < index:
                 self._visitor.take(frame.listing, frame.position, index)
             start = frame.position = index + 1
             if not self._is_skipped(frame, index) and self._enter(frame, index, excluded=False):
                 return
-        if frame.position < len(frame.kinds):
-            self._visitor.take(frame.listing, frame.position, len(frame.kinds))
+        if frame.position < frame.stop:
+            self._visitor.take(frame.listing, frame.position, frame.stop)
         self._leave(frame)
 
     def _advance_choosily(self, frame: _Frame, verdicts: list[int]) -> None:
         """Some entries may be left out: one decision per entry, still handed over in runs."""
         run = frame.position
-        for index in range(frame.position, len(frame.kinds)):
+        for index in range(frame.position, frame.stop):
             verdict = verdicts[index]
             is_directory = frame.kinds[index] == _DIRECTORY
             if verdict == INCLUDE and not is_directory and self._is_wanted(frame, index):
@@ -141,8 +150,8 @@ class Walker:
                     continue
             if is_directory and self._is_wanted(frame, index) and self._enter(frame, index, excluded=verdict != INCLUDE):
                 return
-        if run < len(frame.kinds):
-            self._visitor.take(frame.listing, run, len(frame.kinds))
+        if run < frame.stop:
+            self._visitor.take(frame.listing, run, frame.stop)
         self._leave(frame)
 
     def _is_wanted(self, frame: _Frame, index: int) -> bool:
@@ -163,18 +172,15 @@ class Walker:
         try:
             content = _native.scan_directory(frame.listing, index)
         except OSError as error:
-            self._visitor.fail(path, error)
+            name = os.path.basename(path) if frame.listing.path else path
+            self._visitor.fail(path, error_by_name(error, name), "dir_open")
             return False
         recurse = self._device is None or frame.devices[index] == self._device
         tags = self._tags(content) if recurse else []
         if tags:
             if not excluded:
-                if self._rules.keep_exclude_tags:
-                    self._visitor.take(frame.listing, index, index + 1)
-                    for tag in tags:
-                        self._visitor.take(content, tag, tag + 1)
-                self._visitor.note("x", path)
-            return False
+                self._leave_out_tagged(frame, index, content, tags)
+            return True
         if not excluded:
             self._visitor.take(frame.listing, index, index + 1)
         if not recurse:
@@ -183,33 +189,75 @@ class Walker:
         self._stack.append(self._frame(content, None if excluded else path, excluded=excluded))
         return True
 
+    def _leave_out_tagged(
+        self, frame: _Frame, index: int, content: _native.DirectoryListing, tags: list[tuple[_native.DirectoryListing, int]]
+    ) -> None:
+        """Of a directory with tags, at most itself and the tags go in; the latter are walked like any file or directory."""
+        rest = _Frame(content, frame.paths[index], excluded=False)
+        rest.letter = "x"
+        rest.position = rest.stop
+        self._stack.append(rest)
+        if self._rules.keep_exclude_tags:
+            self._visitor.take(frame.listing, index, index + 1)
+            below = os.path.join(content.path, b"")
+            for listing, tag in reversed(tags):
+                if listing is not content and not listing.paths()[tag].startswith(below):
+                    continue  # `../x` tags many directories, and walking it from each may never end
+                kept = self._frame(listing, None, excluded=False)
+                kept.position, kept.stop = tag, tag + 1
+                self._stack.append(kept)
+
     def _leave(self, frame: _Frame) -> None:
         self._stack.pop()
         if frame.path is not None:
-            self._visitor.note("d", frame.path)
+            self._visitor.note(frame.letter, frame.path)
 
-    def _tags(self, content: _native.DirectoryListing) -> list[int]:
-        """Indices of the entries that mark this directory as one to leave out."""
+    def _tags(self, content: _native.DirectoryListing) -> list[tuple[_native.DirectoryListing, int]]:
+        """The entries that mark this directory as one to leave out, each with its listing."""
         rules = self._rules
         if not rules.exclude_caches and not rules.exclude_if_present:
             return []
         names = content.names()
         tags = []
         if rules.exclude_caches and CACHE_TAG_NAME in names and _is_cache_tag(os.path.join(content.path, CACHE_TAG_NAME)):
-            tags.append(names.index(CACHE_TAG_NAME))
-        tags += [names.index(name) for name in rules.exclude_if_present if name in names]
+            tags.append((content, names.index(CACHE_TAG_NAME)))
+        for name in rules.exclude_if_present:
+            path = os.path.join(content.path, name)
+            if name in names:
+                if content.kinds()[names.index(name)] != _SYMLINK or os.path.exists(path):
+                    tags.append((content, names.index(name)))
+            elif not _is_plain_name(name) and os.path.exists(path):
+                walked = os.path.normpath(path)
+                tags.append((_native.scan_root(walked, archived_path(walked, self._prefix)), 0))
         return tags
+
+
+def _is_plain_name(name: bytes) -> bool:
+    """False for a name that leads elsewhere than to an entry of the directory."""
+    return b"/" not in name and name not in (b"", b".", b"..")
+
+
+def error_by_name(error: OSError | int, name: bytes) -> OSError:
+    """The error (or errno) of a system call that was given this name."""
+    errno = error if isinstance(error, int) else error.errno or 0
+    return OSError(errno, os.strerror(errno), os.fsdecode(name))
 
 
 def split_root(path: bytes) -> tuple[bytes, bytes]:
     """The path to walk and the path to archive it under, from what the user gave (archive.md 5.2)."""
     walked = os.path.normpath(path)
-    archived = walked
+    return walked, archived_path(walked, stripped_prefix(path))
+
+
+def stripped_prefix(path: bytes) -> bytes:
+    """What is cut from the paths of everything below a root that was given as `prefix/./rest`."""
     cut = path.find(b"/./")
-    if cut > 0:
-        prefix = os.path.join(os.path.normpath(path[:cut]), b"")
-        archived = b"." if walked + b"/" == prefix else walked.removeprefix(prefix)
-    return walked, safe_path(archived)
+    return os.path.join(os.path.normpath(path[:cut]), b"") if cut > 0 else b""
+
+
+def archived_path(walked: bytes, prefix: bytes) -> bytes:
+    """What archives call the file at `walked`."""
+    return safe_path(b"." if prefix and walked + b"/" == prefix else walked.removeprefix(prefix))
 
 
 def safe_path(path: bytes) -> bytes:
