@@ -199,9 +199,8 @@ class Walker:
         self._stack.append(rest)
         if self._rules.keep_exclude_tags:
             self._visitor.take(frame.listing, index, index + 1)
-            below = os.path.join(content.path, b"")
             for listing, tag in reversed(tags):
-                if listing is not content and not listing.paths()[tag].startswith(below):
+                if listing is not content and not _is_below(listing.paths()[tag], content.path):
                     continue  # `../x` tags many directories, and walking it from each may never end
                 kept = self._frame(listing, None, excluded=False)
                 kept.position, kept.stop = tag, tag + 1
@@ -230,6 +229,11 @@ class Walker:
                 walked = os.path.normpath(path)
                 tags.append((_native.scan_root(walked, archived_path(walked, self._prefix)), 0))
         return tags
+
+
+def _is_below(path: bytes, directory: bytes) -> bool:
+    relative = os.path.relpath(path, directory)
+    return relative != b"." and relative != b".." and not relative.startswith(b"../")
 
 
 def _is_plain_name(name: bytes) -> bool:
