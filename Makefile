@@ -39,7 +39,7 @@ $(STAMPS)/tools: pyproject.toml scripts/prepare.sh
 
 $(STAMPS)/package: $(STAMPS)/tools $(RUST_SOURCES)
 	@echo 'Compiling the kernels and installing vinculum into .venv (the first time takes a minute or two)'
-	@$(BIN)/maturin develop --quiet --profile $(CARGO_PROFILE)
+	@CARGO_TERM_QUIET=true $(BIN)/maturin develop --quiet --profile $(CARGO_PROFILE)
 	@touch $@
 
 build: $(STAMPS)/package

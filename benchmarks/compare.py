@@ -40,13 +40,15 @@ def run(program: Path, arguments: list[str], cwd: Path, home: Path) -> Measured:
         "BORG_PASSPHRASE": "benchmark",
         "LANG": "C.UTF-8",
     }
-    started = time.perf_counter()
-    process = subprocess.Popen([program, *arguments], cwd=cwd, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    wall_s = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        sys.exit(f"{program} {' '.join(arguments)} ended with exit code {process.returncode}")
+    with open(home / "messages", "w+", encoding="utf-8") as messages:
+        started = time.perf_counter()
+        process = subprocess.Popen([program, *arguments], cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=messages)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        messages.seek(0)
+        if process.returncode != 0:
+            sys.exit(f"{program} {' '.join(arguments)} ended with exit code {process.returncode}\n{messages.read()}")
     return Measured(wall_s, usage.ru_maxrss / 1024)
 
 
