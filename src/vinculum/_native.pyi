@@ -113,7 +113,10 @@ class FileReader:
 
     def __new__(cls, fd: int, chunker: Chunker, hasher: IdHasher, sparse: bool = False) -> FileReader: ...
     def read(self, batch_bytes: int) -> ChunkBatch:
-        """The next chunks, at least one and up to about `batch_bytes`; an empty batch at the end of the file."""
+        """The next chunks, at least one and up to about `batch_bytes`; an empty batch at the end of the file.
+
+        From a slow source what is complete after about a second. Signal handlers run while it waits, and may raise.
+        """
 
 @final
 class StreamChunker:

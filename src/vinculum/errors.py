@@ -24,7 +24,7 @@ from __future__ import annotations
 class Error(Exception):
     """Expected trouble; the text is all a user needs."""
 
-    template = "{}"
+    template = "Error: {}"
     msgid = "Error"
     modern_code = 2
     wants_traceback = False

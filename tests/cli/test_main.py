@@ -130,7 +130,7 @@ def test_show_version_logs_it(vinculum: Program) -> None:
 
 def test_repositories_elsewhere_are_refused_clearly(vinculum: Program) -> None:
     done = vinculum.run("list", "ssh://host/path", code=2)
-    assert done.err.splitlines() == ["Repositories on other machines are not supported yet: ssh://host/path"]
+    assert done.err.splitlines() == ["Error: Repositories on other machines are not supported yet: ssh://host/path"]
 
 
 def test_unknown_placeholders_are_errors_with_codes(vinculum: Program) -> None:

@@ -1,4 +1,4 @@
-"""The same command line makes the same archive, exit code and output with Borg 1.4.5 and with us: which files, in which order."""
+"""The same command line makes the same archive, exit code and output with Borg 1.4.5 and us: which files, in which order."""
 
 from __future__ import annotations
 

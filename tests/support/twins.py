@@ -109,8 +109,9 @@ class Twins:
     """
 
     def __init__(self, servers: Servers, place: Path, tree: Path) -> None:
+        # Names of one length, so that what holds the path of its repository has one size.
         self._servers = {"theirs": servers.theirs, "ours": servers.ours}
-        self._place = place
+        self._homes = {"theirs": place / "twin-a", "ours": place / "twin-b"}
         self.cwd = tree
         self.environment: dict[str, str] = {}
         self.obey_modes = False
@@ -118,20 +119,20 @@ class Twins:
 
     def init(self, mode: str = "none", *options: str) -> None:
         """Makes the first repository with real Borg, the second as its copy."""
-        (self._place / "theirs" / "home").mkdir(parents=True)
+        (self._homes["theirs"] / "home").mkdir(parents=True)
         self.run("theirs", "init", "-e", mode, *options, "REPO")
-        shutil.copytree(self._place / "theirs", self._place / "ours")
+        shutil.copytree(self._homes["theirs"], self._homes["ours"])
         # Both clients know their repository, wherever its copy is: security records and the cache hold its path.
-        for record in (*(self._place / "ours").rglob("location"), *(self._place / "ours" / "home").rglob("config")):
+        for record in (*self._homes["ours"].rglob("location"), *(self._homes["ours"] / "home").rglob("config")):
             if record.is_file():
                 record.write_text(record.read_text().replace(str(self.repository("theirs")), str(self.repository("ours"))))
 
     def repository(self, name: str) -> Path:
-        return self._place / name / "repository"
+        return self._homes[name] / "repository"
 
     def run(self, name: str, *args: str, stdin: bytes = b"", **environment: str) -> Completed:
         """Runs one of the two programs on its own twin."""
-        home = self._place / name / "home"
+        home = self._homes[name] / "home"
         filled = [arg.replace("REPO", str(self.repository(name))).replace("HOME", str(home)) for arg in args]
         return self._servers[name].run(
             filled,
@@ -173,7 +174,7 @@ class Twins:
         return lines
 
     def _masked(self, name: str, text: str, exact: bool) -> str:
-        text = text.replace(str(self._place / name), "<TWIN>")
+        text = text.replace(str(self._homes[name]), "<TWIN>")
         if not exact:
             for pattern, mask in MASKS:
                 text = pattern.sub(mask, text)
@@ -187,7 +188,7 @@ class Twins:
             ["debug", "dump-archive", f"{self.repository(name)}::{archive}", "-"],
             stdin=b"",
             cwd=self.cwd,
-            environment={**client_environment(self._place / name / "home"), "BORG_HOST_ID": "twins"},
+            environment={**client_environment(self._homes[name] / "home"), "BORG_HOST_ID": "twins"},
         )
         assert done.code == 0, done
         content: dict[str, Any] = json.loads(done.out)
@@ -210,7 +211,7 @@ class Twins:
         """(path, fields) of each item, in order, after those of the archive object, whose path is empty."""
         content = self.dump(name, archive)
         meta = content["_meta"]
-        meta["cmdline"] = [word.replace(str(self._place / name), "<TWIN>") for word in meta["cmdline"]]
+        meta["cmdline"] = [word.replace(str(self._homes[name]), "<TWIN>") for word in meta["cmdline"]]
         left_out = {"time", "time_end", "tam", *ignoring}
         described = [("", meta), *((item["path"], item) for item in content["_items"])]
         return [(path, {key: fields[key] for key in fields.keys() - left_out}) for path, fields in described]

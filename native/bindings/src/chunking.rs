@@ -186,9 +186,15 @@ impl FileReader {
     }
 
     fn read(&self, py: Python<'_>, batch_bytes: usize) -> PyResult<ChunkBatch> {
-        py.detach(|| lock(&self.reader).read(self.fd.borrow(), batch_bytes))
-            .map(ChunkBatch)
-            .into_python()
+        loop {
+            let chunks = py
+                .detach(|| lock(&self.reader).read(self.fd.borrow(), batch_bytes))
+                .into_python()?;
+            if let Some(chunks) = chunks {
+                return Ok(ChunkBatch(chunks));
+            }
+            py.check_signals()?;
+        }
     }
 }
 

@@ -55,6 +55,15 @@ class Statistics:
             self.original_size_parts += content.size_bytes
             self.compressed_size_parts += content.csize_bytes
 
+    def including_parts(self) -> Statistics:
+        """The same with part files counted as files of their own."""
+        return Statistics(
+            self.original_size + self.original_size_parts,
+            self.compressed_size + self.compressed_size_parts,
+            self.deduplicated_size,
+            self.nfiles + self.nfiles_parts,
+        )
+
     def __add__(self, other: Statistics) -> Statistics:
         return self._combine(other, 1)
 

@@ -122,7 +122,9 @@ def _feed(
 ) -> None:
     """Hands every source over, in the order of the command line."""
     standard_input = StandardInput(os.fsencode(args.stdin_name), args.stdin_user, args.stdin_group, args.stdin_mode)
-    if args.content_from_command:
+    if args.content_from_command and args.dry_run:
+        creation.add_pipe(-1, standard_input)  # nobody knows what running the command would do
+    elif args.content_from_command:
         with child.output_of(args.paths) as output:
             creation.add_pipe(output.fileno(), standard_input)
     elif args.paths_from_command or args.paths_from_stdin:
@@ -143,7 +145,7 @@ def _feed(
 
 def _delimiter(text: str | None) -> bytes:
     r"""The bytes that separate paths; escapes such as \0 and \n are understood."""
-    if text is None:
+    if not text:
         return b"\n"
     return os.fsencode(text.encode("ascii", "backslashreplace").decode("unicode-escape"))
 
@@ -152,7 +154,16 @@ def _report(args: argparse.Namespace, session: Session, opened: OpenCache, saved
     """Statistics of what was just made, as text or JSON."""
     usage = None
     if not args.quick_stats:
-        usage = repository_usage(opened.store, opened.key, opened.cache.chunks, opened.manifest, session.workarounds)
+        usage = repository_usage(
+            opened.store,
+            opened.key,
+            opened.cache.chunks,
+            opened.manifest,
+            session.workarounds,
+            with_parts=args.consider_part_files,
+        )
+    if args.consider_part_files:
+        statistics = statistics.including_parts()
     archive = saved.metadata
     if args.json:
         cache = json_documents.cache_document(opened.cache.directory, usage) if usage else None

@@ -124,6 +124,7 @@ def test_pattern_options_keep_their_order() -> None:
         ("exclude-from", "three"),
         ("exclude", "four"),
         ("patterns-from", "five"),
+        ("root", "p"),
     ]
     assert parse("create", "r::a", "p").pattern_sources == []
 

@@ -3,7 +3,9 @@
 //! Nothing is mapped: files change while they are read, and a truncated map is a crash. A file that shrinks just ends earlier.
 
 use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
@@ -45,26 +47,35 @@ impl FileReader {
     }
 
     /// The next chunks, at least one and up to about `batch_bytes`; an empty batch at the end of the file.
-    pub fn read(&mut self, fd: BorrowedFd<'_>, batch_bytes: usize) -> Result<ChunkBatch> {
+    ///
+    /// Returns in about a second even if the source is slow, with None if no chunk is complete by then or a signal came: so
+    /// that the caller can deal with signals and checkpoints before it calls again.
+    pub fn read(&mut self, fd: BorrowedFd<'_>, batch_bytes: usize) -> Result<Option<ChunkBatch>> {
         if let Stage::New { sparse } = self.stage {
             self.stage = self.begin(fd, sparse);
         }
         match &mut self.stage {
-            Stage::New { .. } | Stage::Ended => Ok(ChunkBatch::default()),
-            Stage::Sparse(reader) => reader.read(fd, batch_bytes, &self.hasher),
+            Stage::New { .. } | Stage::Ended => Ok(Some(ChunkBatch::default())),
+            Stage::Sparse(reader) => reader.read(fd, batch_bytes, &self.hasher).map(Some),
             Stage::Sequential { cutter, promised } => {
                 let batch = batch_size(&self.chunker, batch_bytes);
+                // Later reads of a regular file are taken for such, which costs next to nothing.
+                let waits = promised.is_none();
                 loop {
                     // Once: a file that turns out to be longer than it promised is read like any other.
                     let want = promised.take().map_or(batch, |size| size.min(batch));
-                    let ended = fill(fd, cutter, want)?;
+                    let filled = fill(fd, cutter, want, waits)?;
+                    let ended = filled == Filled::Ended;
                     let chunks = cutter.take(ended, if ended { 0 } else { batch });
                     if ended {
                         self.stage = Stage::Ended;
-                        return Ok(ChunkBatch::of(chunks, &self.hasher));
+                        return Ok(Some(ChunkBatch::of(chunks, &self.hasher)));
                     }
                     if !chunks.is_empty() {
-                        return Ok(ChunkBatch::of(chunks, &self.hasher));
+                        return Ok(Some(ChunkBatch::of(chunks, &self.hasher)));
+                    }
+                    if filled == Filled::Paused {
+                        return Ok(None);
                     }
                 }
             }
@@ -105,19 +116,48 @@ const LEAST_SPACE: usize = 4096;
 /// Reading less at a time costs more in calls than it saves.
 const SMALLEST_READ: usize = 128 * 1024;
 
-/// Reads up to `want` bytes; returns whether the end of the file is reached.
-fn fill(fd: BorrowedFd<'_>, cutter: &mut Cutter, want: usize) -> Result<bool> {
+/// How reading a batch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filled {
+    Full,
+    Ended,
+    /// The source is slow, or a signal came.
+    Paused,
+}
+
+/// How long to read before the caller may look around.
+const PATIENCE: Duration = Duration::from_secs(1);
+const POLL_TIMEOUT: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 250_000_000,
+};
+
+/// Reads up to `want` bytes. `waits` says that there may be nothing to read for long, as in a pipe.
+fn fill(fd: BorrowedFd<'_>, cutter: &mut Cutter, want: usize, waits: bool) -> Result<Filled> {
+    let begun = Instant::now();
     let mut rest = want;
     while rest > 0 {
+        // A signal just before a read would not end it, so reads that may take long are not begun.
+        if begun.elapsed() > PATIENCE || (waits && !is_readable(fd)) {
+            return Ok(Filled::Paused);
+        }
         match rustix::io::read(fd, cutter.space(rest)) {
-            Ok(0) => return Ok(true),
+            Ok(0) => return Ok(Filled::Ended),
             Ok(count) => {
                 cutter.accept(count);
                 rest -= count;
             }
-            Err(Errno::INTR) => {}
+            Err(Errno::INTR) => return Ok(Filled::Paused),
             Err(error) => return Err(std::io::Error::from(error).into()),
         }
     }
-    Ok(false)
+    Ok(Filled::Full)
+}
+
+/// False if there is nothing to read for a while, or a signal came. What cannot be polled is readable.
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    match poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&POLL_TIMEOUT)) {
+        Ok(0) | Err(Errno::INTR) => false,
+        Ok(_) | Err(_) => true,
+    }
 }

@@ -42,7 +42,14 @@ def _show_repository(args: argparse.Namespace, session: Session, opened: OpenCac
     from vinculum.operations.info import repository_usage
     from vinculum.ui import json_documents, statistics_text
 
-    usage = repository_usage(opened.store, opened.key, opened.cache.chunks, opened.manifest, session.workarounds)
+    usage = repository_usage(
+        opened.store,
+        opened.key,
+        opened.cache.chunks,
+        opened.manifest,
+        session.workarounds,
+        with_parts=args.consider_part_files,
+    )
     key = opened.key
     if args.json:
         document = describe_repository(session, opened, cache=json_documents.cache_document(opened.cache.directory, usage))
@@ -69,10 +76,17 @@ def _show_archives(args: argparse.Namespace, session: Session, opened: OpenCache
     from vinculum.operations.info import repository_usage
     from vinculum.ui import json_documents, statistics_text
 
-    usage = repository_usage(opened.store, opened.key, opened.cache.chunks, opened.manifest, session.workarounds)
+    usage = repository_usage(
+        opened.store,
+        opened.key,
+        opened.cache.chunks,
+        opened.manifest,
+        session.workarounds,
+        with_parts=args.consider_part_files,
+    )
     if args.json:
         document = describe_repository(session, opened, cache=json_documents.cache_document(opened.cache.directory, usage))
-        document["archives"] = [_archive_document(session, opened, entry) for entry in entries]
+        document["archives"] = [_archive_document(args, session, opened, entry) for entry in entries]
         sys.stdout.write(json_documents.dump(document, session.json_indent) + "\n")
         return
     table = statistics_text.repository_rows(usage, iec=args.iec)
@@ -80,7 +94,7 @@ def _show_archives(args: argparse.Namespace, session: Session, opened: OpenCache
     sys.stdout.write("\n".join(texts))
 
 
-def _archive_document(session: Session, opened: OpenCache, entry: ArchiveEntry) -> dict[str, object]:
+def _archive_document(args: argparse.Namespace, session: Session, opened: OpenCache, entry: ArchiveEntry) -> dict[str, object]:
     from vinculum.archive.archive import load_archive
     from vinculum.operations.info import archive_statistics
     from vinculum.ui.json_documents import archive_document
@@ -92,7 +106,9 @@ def _archive_document(session: Session, opened: OpenCache, entry: ArchiveEntry) 
         start=archive.time,
         end=archive.time_end,
         command_line=archive.cmdline,
-        statistics=archive_statistics(opened.store, opened.key, opened.cache.chunks, archive),
+        statistics=archive_statistics(
+            opened.store, opened.key, opened.cache.chunks, archive, with_parts=args.consider_part_files
+        ),
         utilization=_utilization(opened, entry),
         details={
             "cwd": archive.cwd or "",
@@ -112,7 +128,7 @@ def _archive_lines(args: argparse.Namespace, session: Session, opened: OpenCache
     from vinculum.ui.text import display_text
 
     archive = load_archive(opened.store, opened.key, entry, workarounds=session.workarounds)
-    statistics = archive_statistics(opened.store, opened.key, opened.cache.chunks, archive)
+    statistics = archive_statistics(opened.store, opened.key, opened.cache.chunks, archive, with_parts=args.consider_part_files)
     return [
         f"Archive name: {display_text(entry.name)}",
         f"Archive fingerprint: {entry.id.hex()}",

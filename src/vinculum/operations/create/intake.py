@@ -167,7 +167,7 @@ class Intake:
             self._writer.checkpoint()
 
         try:
-            fd = batch.open_large(large)
+            fd = self._open_large(batch, large)
         except OSError as error:
             self._open_failed.add(large)
             batch.fail_large(large, error.errno or 0)
@@ -178,6 +178,14 @@ class Intake:
             batch.fail_large(large, failure.errno)
         finally:
             os.close(fd)
+
+    def _open_large(self, batch: _native.FileBatch, large: int) -> int:
+        while True:
+            try:
+                return batch.open_large(large)
+            except InterruptedError:  # a fifo that nobody writes to, and a signal
+                if self._writer.stop_is_requested():
+                    raise
 
     # -- reporting -----------------------------------------------------------------------------------------------------
 

@@ -72,6 +72,10 @@ class ArchiveWriter:
 
     # -- checkpoints ---------------------------------------------------------------------------------------------------
 
+    def stop_is_requested(self) -> bool:
+        """Whether the user wants no more than a checkpoint."""
+        return self._stop_requested()
+
     def checkpoint_is_due(self) -> bool:
         interval = self._options.checkpoint_interval_s
         return self._stop_requested() or (interval > 0 and time.monotonic() - self._checkpoint_s > interval)
