@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
-from support.golden import REPOSITORIES
+from support.golden import REPOSITORIES, unpack_tar
 from vinculum.cache.config import CacheConfig
 from vinculum.cache.directory import Cache, FilesCacheSettings
 from vinculum.cache.security import SecurityRecord
@@ -77,8 +76,7 @@ class ClientState:
 
 def golden_state(to: Path) -> ClientState:
     """Unpacks the golden client state."""
-    with tarfile.open(REPOSITORIES / f"{NAME}.tar.gz") as tar:
-        tar.extractall(to, filter="fully_trusted")
+    unpack_tar(REPOSITORIES / f"{NAME}.tar.gz", to)
     config = CacheConfig.load(str(to / NAME / "cache" / "config"))
     assert config.timestamp is not None
     return ClientState(to / NAME, config.repository_id, SomeManifest(config.manifest_id, config.timestamp))
