@@ -34,7 +34,7 @@ class ArchiveFilter(NamedTuple):
     def select(self, entries: Iterable[ArchiveEntry]) -> list[ArchiveEntry]:
         """The chosen entries in the wanted order (the first sort key counts most)."""
         chosen = list(entries)
-        if self.glob is not None:
+        if self.glob:  # an empty one is none
             matches = re.compile(translate_shell(self.glob)).match
             chosen = [entry for entry in chosen if matches(entry.name)]
         if not self.consider_checkpoints:

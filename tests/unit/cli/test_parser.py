@@ -126,7 +126,7 @@ def test_pattern_options_keep_their_order() -> None:
         ("patterns-from", "five"),
         ("root", "p"),
     ]
-    assert parse("create", "r::a", "p").pattern_sources == []
+    assert parse("create", "r::a", "p").pattern_sources == [("root", "p")]
 
 
 def test_defaults_of_create() -> None:
