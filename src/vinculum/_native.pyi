@@ -394,7 +394,7 @@ class FilesCache:
     def load(self, data: Blob) -> None:
         """Takes the records of a files cache, every age raised by one; IntegrityError if they are not well formed."""
     def save(self) -> Bytes:
-        """The records worth keeping (cache.md 6: age, ttl, strictly older than the newest file read)."""
+        """The records worth keeping (docs/format/client-state.md: age, ttl, strictly older than the newest file read)."""
     def __len__(self) -> int: ...
 
 @final

@@ -248,7 +248,7 @@ def error_by_name(error: OSError | int, name: bytes) -> OSError:
 
 
 def split_root(path: bytes) -> tuple[bytes, bytes]:
-    """The path to walk and the path to archive it under, from what the user gave (archive.md 5.2)."""
+    """The path to walk and the path to archive it under, from what the user gave (docs/format/archives.md)."""
     walked = os.path.normpath(path)
     return walked, archived_path(walked, stripped_prefix(path))
 
