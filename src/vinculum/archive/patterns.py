@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os.path
 import re
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -84,7 +85,10 @@ def _path_full_test(full: str) -> Callable[[str], bool]:
 
 
 def _regex_test(expression: str) -> Callable[[str], bool]:
-    search = re.compile(expression).search
+    with warnings.catch_warnings():
+        # What may mean something else in a later Python is no news for somebody whose pattern works.
+        warnings.simplefilter("ignore", FutureWarning)
+        search = re.compile(expression).search
     return lambda path: search(path) is not None
 
 

@@ -83,7 +83,7 @@ def _open_reporter(args: argparse.Namespace) -> Reporter:
 def _run(command: Command, args: argparse.Namespace, reporter: Reporter, *, modern: bool) -> int:
     prompter = Prompter(os.environ, write_record=getattr(reporter, "write_record", None))
     try:
-        signals.install()
+        signals.install(reporter.tell_progress)
         with _profiled(args.debug_profile), Session(args, reporter, prompter, os.environ) as session:
             code = command.run(args, session)
         return exit_codes.of_warnings(reporter.warning_codes, modern=modern) if code is None else code

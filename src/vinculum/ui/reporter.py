@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import time
 
+from vinculum.ui.formatting import format_size
+from vinculum.ui.text import display
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,6 +50,8 @@ class Reporter:
         self.status_filter = status_filter
         self.wants_files = "list" in self.topics
         self.wants_progress = progress
+        self._shows_progress = progress
+        self._was_asked = False
         self.warning_codes: set[int] = set()
         self._clock = clock
         self._next_progress = float("-inf")
@@ -82,7 +87,18 @@ class Reporter:
         if self.wants_files and (not letter or not self.status_filter or letter in self.status_filter):
             self.write_status(letter, path)
 
+    def tell_progress(self) -> None:
+        """The next progress event is shown as a message, whether or not progress is shown at all."""
+        self._was_asked = self.wants_progress = True
+
+    def _answer(self, text: str) -> None:
+        self._was_asked = False
+        self.wants_progress = self._shows_progress
+        self.write_message(INFO, LOGGER, text, "")
+
     def archive_progress(self, original: int, compressed: int, deduplicated: int, files: int, path: bytes) -> None:
+        if self._was_asked:
+            self._answer(f"{files} files with {format_size(original)} so far, at {display(path)}")
         if self.wants_progress and self._is_due():
             self._archive_shown = True
             self.write_archive_progress(original, compressed, deduplicated, files, path)
@@ -93,6 +109,8 @@ class Reporter:
             self.write_archive_finished()
 
     def progress(self, operation: str, current: int, total: int | None, text: str) -> None:
+        if self._was_asked:
+            self._answer(text if total is None else percent_message(operation, current, total, text))
         if not self.wants_progress:
             return
         if total is not None:

@@ -36,6 +36,9 @@ class TerminalReporter(Reporter):
     def write_archive_progress(self, original: int, compressed: int, deduplicated: int, files: int, path: bytes) -> None:
         sizes = [format_size(size, iec=self._iec) for size in (original, compressed, deduplicated)]
         start = f"{sizes[0]} O {sizes[1]} C {sizes[2]} D {files} N "
+        if not self._stream.isatty():
+            self._write(f"{start}{display(path)}\n")  # a log file: lines to read one after the other
+            return
         self._show(start + shorten(display(path), max(self._columns() - 1 - len(start), 10)))
 
     def write_archive_finished(self) -> None:

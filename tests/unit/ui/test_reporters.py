@@ -21,8 +21,13 @@ class Clock:
         return self.now
 
 
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def terminal(level: str = "warning", **settings: Any) -> tuple[TerminalReporter, io.StringIO]:
-    stream = io.StringIO()
+    stream = Screen()
     return TerminalReporter(stream, level=LEVELS[level], **settings), stream
 
 
@@ -242,3 +247,23 @@ def test_json_steps_are_numbered() -> None:
         {**second, **percent, "finished": False},
         {**second, "finished": True},
     ]
+
+
+def test_archive_progress_in_a_log_file_is_a_line_each() -> None:
+    stream = io.StringIO()
+    sink = TerminalReporter(stream, progress=True)
+    sink.archive_progress(
+        2_000_000, 1_000_000, 500, 3, b"dir/a rather long path that a terminal would have to shorten, but a file not"
+    )
+    assert stream.getvalue().startswith("2.00 MB O 1.00 MB C 500 B D 3 N dir/a rather")
+    assert stream.getvalue().endswith("but a file not\n")
+
+
+def test_progress_can_be_asked_for_once() -> None:
+    sink, stream = terminal()
+    sink.tell_progress()
+    assert sink.wants_progress
+    sink.archive_progress(2_000_000, 1_000_000, 500, 3, b"dir/file")
+    sink.archive_progress(3_000_000, 1_000_000, 500, 4, b"dir/other")
+    assert not sink.wants_progress
+    assert stream.getvalue() == "3 files with 2.00 MB so far, at dir/file\n"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vinculum.archive.statistics import Statistics
+    from vinculum.events import Sink
     from vinculum.objects.codec import ObjectCodec
     from vinculum.repository.store import Store
 
@@ -60,16 +61,23 @@ class ContentUnreadable(Exception):
 class ContentReader:
     """Reads one open file or pipe into the chunk store, with part items where a checkpoint falls into it."""
 
-    def __init__(self, chunks: ChunkStore, chunker: _native.Chunker, hasher: _native.IdHasher, *, sparse: bool) -> None:
+    def __init__(
+        self, chunks: ChunkStore, chunker: _native.Chunker, hasher: _native.IdHasher, sink: Sink, *, sparse: bool
+    ) -> None:
         self._chunks = chunks
         self._chunker = chunker
         self._hasher = hasher
+        self._sink = sink
         self._sparse = sparse
 
     def read(
-        self, fd: int, checkpoint_is_due: Callable[[], bool], save_part: Callable[[int, _native.ChunkList], None]
+        self,
+        fd: int,
+        path: bytes,
+        checkpoint_is_due: Callable[[], bool],
+        save_part: Callable[[int, _native.ChunkList], None],
     ) -> _native.ChunkList:
-        """The content of `fd`.
+        """The content of `fd`; `path` is what progress calls it.
 
         `save_part(number, chunks)` archives the chunks since the previous part and makes a checkpoint.
         ContentUnreadable if reading fails: then the chunks that no part holds are released again.
@@ -87,6 +95,10 @@ class ContentReader:
                 break
             self._chunks.add(chunks)
             content.extend(chunks)
+            if self._sink.wants_progress:
+                so_far = self._chunks.statistics
+                sizes = so_far.original_size + content.size_bytes, so_far.compressed_size, so_far.deduplicated_size
+                self._sink.archive_progress(*sizes, so_far.nfiles, path)
             if checkpoint_is_due():
                 parts += 1
                 save_part(parts, content.part(saved, len(content)))

@@ -41,7 +41,7 @@ class Creation:
         self._chunks = ChunkStore(session.store, session.codec, session.cache.chunks, self.statistics)
         self._writer = ArchiveWriter(session, self._chunks, options, sink, stop_requested)
         chunker = _native.Chunker(options.chunker_params, key.chunk_seed)
-        self._content = ContentReader(self._chunks, chunker, key.hasher, sparse=options.sparse)
+        self._content = ContentReader(self._chunks, chunker, key.hasher, sink, sparse=options.sparse)
         self._intake = Intake(
             item_options=options.item_options,
             chunker=chunker,
@@ -90,7 +90,7 @@ class Creation:
             self._writer.checkpoint()
 
         try:
-            content = self._content.read(fd, self._writer.checkpoint_is_due, save_part)
+            content = self._content.read(fd, source.name, self._writer.checkpoint_is_due, save_part)
         except ContentUnreadable as failure:
             error = OSError(failure.errno, os.strerror(failure.errno))
             self._sink.warning(*describe_os_error(source.name, error, "read"))

@@ -173,7 +173,8 @@ class Intake:
             batch.fail_large(large, error.errno or 0)
             return
         try:
-            batch.finish_large(large, fd, self._content.read(fd, self._writer.checkpoint_is_due, save_part))
+            content = self._content.read(fd, batch.paths()[large], self._writer.checkpoint_is_due, save_part)
+            batch.finish_large(large, fd, content)
         except ContentUnreadable as failure:
             batch.fail_large(large, failure.errno)
         finally:
