@@ -14,13 +14,16 @@ from vinculum.cli.parser import build_parser, load_command
 ASK_BORG = """
 import argparse, json
 from borg.archiver import Archiver
-parser = Archiver().build_parser()
-commands = next(action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-table = {}
-for name, command in commands.items():
-    table[name] = {
-        flag: [action.nargs == 0, action.required] for action in command._actions for flag in action.option_strings
+def describe(parser, prefix):
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                describe(command, f"{prefix}{name} ")
+    table[prefix.rstrip()] = {
+        flag: [action.nargs == 0, action.required] for action in parser._actions for flag in action.option_strings
     }
+table = {}
+describe(Archiver().build_parser(), "")
 print(json.dumps(table))
 """
 

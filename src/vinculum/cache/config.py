@@ -55,6 +55,11 @@ class CacheConfig:
         bytes.fromhex(self._facts.get("repository", ""))
         int(self._facts.get("key_type", "0"))
 
+    @property
+    def ini(self) -> Ini:
+        """The texts of all sections."""
+        return self._ini
+
     def save(self) -> None:
         write_atomically(self.path, self._ini.format().encode("utf-8", "surrogateescape"))
 

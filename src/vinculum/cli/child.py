@@ -1,4 +1,4 @@
-"""Programs that we start for their output: content or paths to back up."""
+"""Programs that we start: for their output (content or paths to back up), or on the user's behalf."""
 
 from __future__ import annotations
 
@@ -45,3 +45,14 @@ def blocks(stream: IO[bytes]) -> Iterator[bytes]:
     """What comes out of a pipe, as it comes."""
     while block := os.read(stream.fileno(), _BLOCK_BYTES):
         yield block
+
+
+def run_to_the_end(command: list[str]) -> int:
+    """The exit code of a program that has our streams. CommandError if it cannot start, or a signal ends it."""
+    try:
+        code = subprocess.run(command, env=child_environment(os.environ), check=False).returncode
+    except (OSError, ValueError) as error:
+        raise CommandError(f"Error while trying to run '{command[0]}': {error}") from None
+    if code < 0:
+        raise CommandError(f"Error while trying to run '{command[0]}': it was ended by signal {-code}")
+    return code

@@ -36,7 +36,7 @@ HELP_DIRECTORY = os.path.join(os.path.dirname(__file__), "help")
 
 def read_help(name: str) -> str:
     """The long text about a command or topic."""
-    with open(os.path.join(HELP_DIRECTORY, f"{name}.txt"), encoding="utf-8") as file:
+    with open(os.path.join(HELP_DIRECTORY, f"{name.replace(' ', '-')}.txt"), encoding="utf-8") as file:
         return file.read()
 
 
@@ -100,24 +100,39 @@ class CommandParser(argparse.ArgumentParser):
         self.exit(2, f"{self.format_usage()}{self.prog}: error: {message}\n")
 
 
-class _ProgramParser(argparse.ArgumentParser):
-    """The parser for what stands before the command word."""
+class _ChoiceParser(argparse.ArgumentParser):
+    """The parser for what stands before a command word: the program's own, or that of a group of commands."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, group: str = "") -> None:
+        prog = f"{program} {group}".rstrip()
         super().__init__(
-            prog=program,
-            usage=f"{program} [common options] <command> ...",
-            description="Deduplicating backups: Borg's repositories and commands, on all cores.",
+            prog=prog,
+            usage=f"{prog} [common options] <command> ...",
+            description=registry.GROUPS[group]
+            if group
+            else "Deduplicating backups: Borg's repositories and commands, on all cores.",
             formatter_class=_HelpFormatter,
             add_help=False,
         )
-        self.add_argument("-V", "--version", action="version", version=version_line(program), help="show the version and exit")
+        self._prefix = f"{group} ".lstrip()
+        if not group:
+            self.add_argument(
+                "-V", "--version", action="version", version=version_line(program), help="show the version and exit"
+            )
         common_options.add_to(self)
         self.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
     def format_help(self) -> str:
-        lines = [f"  {name:<13} {summary}\n" for name, (_, summary) in registry.COMMANDS.items()]
+        names = [name for name in registry.COMMANDS if name.startswith(self._prefix)]
+        width = max(13, *(len(name) for name in names))
+        lines = [f"  {name:<{width}} {registry.COMMANDS[name][1]}\n" for name in names]
         return f"{super().format_help()}\nCommands:\n{''.join(lines)}"
+
+    def refuse(self, word: str) -> NoReturn:
+        """Ends the program because `word` is no command."""
+        names = [name.removeprefix(self._prefix) for name in registry.COMMANDS if name.startswith(self._prefix)]
+        known = ", ".join(sorted({name.split()[0] for name in names}))
+        self.error(f"argument <command>: invalid choice: {word!r} (choose from {known})")
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.format_usage()}{self.prog}: error: {message}\n")
@@ -137,8 +152,9 @@ def build_parser(program: str, name: str, command: Command) -> CommandParser:
     return parser
 
 
-def print_program_help(program: str, file: IO[str] | None = None) -> None:
-    _ProgramParser(program).print_help(file)
+def print_program_help(program: str, file: IO[str] | None = None, *, group: str = "") -> None:
+    """Which commands there are, or only those of a group."""
+    _ChoiceParser(program, group).print_help(file)
 
 
 def parse_command_line(program: str, arguments: list[str]) -> tuple[Command, argparse.Namespace]:
@@ -146,23 +162,34 @@ def parse_command_line(program: str, arguments: list[str]) -> tuple[Command, arg
 
     SystemExit if the arguments are wrong (2) or ask for help (0), after the text has been printed.
     """
-    before: argparse.Namespace | None = None
-    if not arguments or arguments[0].startswith("-"):
-        top = _ProgramParser(program)
-        before = top.parse_args(arguments)
-        arguments = before.command
-        del before.command
-        if not arguments:
-            top.print_help()
-            top.exit(0)
-    name = arguments[0]
+    before: dict[str, object] = {}
+    group = ""
+    while True:
+        word, arguments = _take_word(program, group, arguments, before)
+        name = f"{group} {word}".lstrip()
+        if name not in registry.GROUPS:
+            break
+        group = name
     if name not in registry.COMMANDS:
-        known = ", ".join(sorted(registry.COMMANDS))
-        _ProgramParser(program).error(f"argument <command>: invalid choice: {name!r} (choose from {known})")
+        _ChoiceParser(program, group).refuse(word)
     command = load_command(name)
     parser = build_parser(program, name, command)
-    if before is not None:
-        parser.set_defaults(**vars(before))
-    args = parser.parse(arguments[1:])
+    parser.set_defaults(**before)
+    args = parser.parse(arguments)
     args.program = program
     return command, args
+
+
+def _take_word(program: str, group: str, arguments: list[str], before: dict[str, object]) -> tuple[str, list[str]]:
+    """The next command word and what follows it; values of options in front of it are added to `before`."""
+    if not arguments or arguments[0].startswith("-"):
+        parser = _ChoiceParser(program, group)
+        parser.set_defaults(**before)
+        before.update(vars(parser.parse_args(arguments)))
+        rest = before.pop("command")
+        assert isinstance(rest, list)
+        if not rest:
+            parser.print_help()
+            parser.exit(0)
+        arguments = rest
+    return arguments[0], arguments[1:]

@@ -1,11 +1,14 @@
 """Which commands there are: the module of each, and one line about it.
 
-This module imports nothing, so that finding a command costs nothing. Order is the order of `borg --help`.
+This module imports nothing, so that finding a command costs nothing. Order is the order of `borg --help`. The first of two
+words of a command names the group that it belongs to.
 """
 
 from __future__ import annotations
 
 COMMANDS = {
+    "break-lock": ("vinculum.cli.commands.break_lock", "remove locks that nobody holds any more"),
+    "config": ("vinculum.cli.commands.config", "get, set or delete settings of a repository"),
     "create": ("vinculum.cli.commands.create", "back up files into a new archive"),
     "extract": ("vinculum.cli.commands.extract", "restore files from an archive"),
     "help": ("vinculum.cli.commands.help", "explain a command or a topic"),
@@ -13,7 +16,10 @@ COMMANDS = {
     "init": ("vinculum.cli.commands.init", "make a new repository"),
     "list": ("vinculum.cli.commands.list", "list archives, or the files in one"),
     "version": ("vinculum.cli.commands.version", "show the versions of client and server"),
+    "with-lock": ("vinculum.cli.commands.with_lock", "run a program while the repository is locked"),
 }
+
+GROUPS: dict[str, str] = {}
 
 TOPICS = {
     "compression": "methods and levels of compression",

@@ -106,15 +106,20 @@ class Session:
     # -- doors ---------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def open_repository(self, *, exclusive: bool = False) -> Iterator[Repository]:
-        """The bare store. Everything that may write needs `exclusive`."""
+    def open_repository(
+        self, *, exclusive: bool = False, locked: bool = True, may_bypass: bool | None = None
+    ) -> Iterator[Repository]:
+        """The bare store. Everything that may write needs `exclusive`.
+
+        `may_bypass` says whether --bypass-lock is allowed (by default: unless `exclusive`); without `locked` nothing is locked.
+        """
         from vinculum.repository.repository import Repository
 
         require_local(self.location)
-        if exclusive and not self.locks:
+        if not self.locks and not (not exclusive if may_bypass is None else may_bypass):
             raise Error("Not allowed to bypass locking mechanism for chosen command")
         with Repository(
-            self.location.path, exclusive=exclusive, lock=self.locks, lock_wait=self.lock_wait_s, sink=self.sink
+            self.location.path, exclusive=exclusive, lock=self.locks and locked, lock_wait=self.lock_wait_s, sink=self.sink
         ) as store:
             yield store
 
@@ -127,7 +132,7 @@ class Session:
 
         with self._open_manifest(operation, exclusive=exclusive, compression=compression) as archives:
             check_access_without_cache(
-                self._cache_directory(archives.store.id),
+                self.cache_directory(archives.store.id),
                 archives.key,
                 archives.manifest,
                 self.canonical_location,
@@ -145,6 +150,7 @@ class Session:
         exclusive: bool = True,
         compression: str = DEFAULT_COMPRESSION,
         files_cache_mode: str | None = None,
+        may_bypass: bool | None = None,
     ) -> Iterator[OpenCache]:
         """Archives and the cache, synchronised; with a files cache if a mode for it is given."""
         from vinculum.archive.cache_sync import synchronise
@@ -152,10 +158,10 @@ class Session:
         from vinculum.platform import paths
 
         paths.make_cache_dir()  # with the tag by which other backups leave it out
-        with self._open_manifest(operation, exclusive=exclusive, compression=compression) as archives:
+        with self._open_manifest(operation, exclusive=exclusive, compression=compression, may_bypass=may_bypass) as archives:
             store = archives.store
             with Cache(
-                self._cache_directory(store.id),
+                self.cache_directory(store.id),
                 store.id,
                 archives.key,
                 self.canonical_location,
@@ -177,10 +183,18 @@ class Session:
                     )
                 yield OpenCache(archives, cache)
 
+    def cache_directory(self, repository_id: bytes) -> str:
+        """Where this client's cache of a repository is."""
+        from vinculum.platform import paths
+
+        return os.path.join(paths.cache_dir(), repository_id.hex())
+
     # -- inside --------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _open_manifest(self, operation: Operation, *, exclusive: bool, compression: str) -> Iterator[OpenArchives]:
+    def _open_manifest(
+        self, operation: Operation, *, exclusive: bool, compression: str, may_bypass: bool | None = None
+    ) -> Iterator[OpenArchives]:
         from vinculum._native import Compressor
         from vinculum.archive.manifest import Manifest, fetch_manifest_object
         from vinculum.keys.counters import NONCE_NAME, CounterAllocator
@@ -188,7 +202,7 @@ class Session:
         from vinculum.objects.codec import ObjectCodec
         from vinculum.platform import paths
 
-        with self.open_repository(exclusive=exclusive) as store:
+        with self.open_repository(exclusive=exclusive, may_bypass=may_bypass) as store:
             stored = fetch_manifest_object(store)
             key = open_key(store, stored, self.passphrases, workarounds=self.workarounds)
             manifest = Manifest.load(store, key, stored=stored)
@@ -198,11 +212,6 @@ class Session:
             if exclusive and key.encrypts:
                 counters = CounterAllocator(store, nonce_path, key.first_counter(stored))
             yield OpenArchives(store, key, manifest, ObjectCodec(key, counters, Compressor(compression)))
-
-    def _cache_directory(self, repository_id: bytes) -> str:
-        from vinculum.platform import paths
-
-        return os.path.join(paths.cache_dir(), repository_id.hex())
 
     def _files_settings(self, mode: str | None) -> FilesCacheSettings | None:
         from vinculum.cache.directory import FilesCacheSettings

@@ -78,6 +78,11 @@ class RepositoryConfig:
         """The texts of the section `repository`."""
         return self._ini.section(_SECTION)
 
+    @property
+    def ini(self) -> Ini:
+        """The texts of all sections."""
+        return self._ini
+
     def format(self) -> str:
         return self._ini.format()
 

@@ -362,6 +362,10 @@ class Repository:
                 raise
             self._warn(f"No permission to change the config of repository {self.path}.")
 
+    def save_config(self) -> None:
+        """Writes the config as it was changed in memory."""
+        write_config(self._storage, self.config, sink=self._sink)
+
     def get_free_nonce(self) -> int | None:
         try:
             text = self._storage.read(_NONCE_NAME).strip()

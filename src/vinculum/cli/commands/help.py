@@ -21,22 +21,25 @@ OPERANDS = "[TOPIC]"
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--epilog-only", action="store_true", help="only the long text")
     parser.add_argument("--usage-only", action="store_true", help="only the usage line and the options")
-    parser.add_argument("topic", metavar="TOPIC", nargs="?", help="a command or topic; without it, all of them are listed")
+    parser.add_argument("topic", metavar="TOPIC", nargs="*", help="a command or topic; without it, all of them are listed")
     parser.set_defaults(fail=parser.error)
 
 
 def run(args: argparse.Namespace, session: Session) -> None:  # noqa: ARG001 (every command gets one)
-    if not args.topic:
+    topic = " ".join(args.topic)
+    if not topic:
         print_program_help(args.program, sys.stdout)
         sys.stdout.write("\nTopics:\n" + "".join(f"  {name:<13} {text}\n" for name, text in registry.TOPICS.items()))
-    elif args.topic in registry.TOPICS:
-        sys.stdout.write(read_help(args.topic))
-    elif args.topic in registry.COMMANDS:
+    elif topic in registry.TOPICS:
+        sys.stdout.write(read_help(topic))
+    elif topic in registry.GROUPS:
+        print_program_help(args.program, sys.stdout, group=topic)
+    elif topic in registry.COMMANDS:
         if args.epilog_only:
-            sys.stdout.write(read_help(args.topic))
+            sys.stdout.write(read_help(topic))
             return
-        parser = build_parser(args.program, args.topic, load_command(args.topic))
+        parser = build_parser(args.program, topic, load_command(topic))
         sys.stdout.write(parser.format_options() if args.usage_only else parser.format_help())
     else:
         commands, topics = ", ".join(sorted(registry.COMMANDS)), ", ".join(sorted(registry.TOPICS))
-        args.fail(f"No help available on {args.topic}.\nCommands: {commands}\nTopics: {topics}")
+        args.fail(f"No help available on {topic}.\nCommands: {commands}\nTopics: {topics}")
