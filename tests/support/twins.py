@@ -24,7 +24,7 @@ OUR_MODULES = [
     "vinculum.cli.main",
     "vinculum.cli.execution",
     "vinculum.cli.creating",
-    *(f"vinculum.cli.commands.{name}" for name in ("create", "extract", "list", "info", "init", "config")),
+    *(f"vinculum.cli.commands.{name}" for name in ("create", "export_tar", "extract", "list", "info", "init", "config")),
     "vinculum.archive.chunk_reader",
     "vinculum.archive.cache_sync",
     "vinculum.repository.repository",

@@ -27,6 +27,8 @@ WARNING_IDS = {
     106: "BackupIOError",
     107: "BackupFileNotFoundError",
 }
+# Operations that Borg gives the msgid of another.
+_STEP_IDS = {"export-tar": "extract"}
 
 
 class _Step:
@@ -104,7 +106,8 @@ class JsonReporter(Reporter):
 
     def _write_step(self, operation: str, record: dict[str, object], *, finished: bool) -> None:
         step = self._steps[operation]
-        record |= {"operation": step.number, "msgid": operation, "type": step.kind, "finished": finished, "time": time.time()}
+        msgid = _STEP_IDS.get(operation, operation)
+        record |= {"operation": step.number, "msgid": msgid, "type": step.kind, "finished": finished, "time": time.time()}
         self.write_record(record)
 
     def write_record(self, record: dict[str, object]) -> None:

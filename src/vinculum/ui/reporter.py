@@ -22,7 +22,11 @@ LOGGER = "borg.archiver"  # the name that messages without a topic carry
 # Messages with these topics are asked for by an option of their own, whatever the level.
 OUTPUT_TOPICS = frozenset(("list", "stats", "show-rc", "show-version"))
 
-_PERCENT_FORMS = {"extract": "{percent:5.1f}% Extracting: {text}", "cache.sync": "{percent:3.0f}% {text}"}
+_PERCENT_FORMS = {
+    "extract": "{percent:5.1f}% Extracting: {text}",
+    "export-tar": "{percent:5.1f}% Processing: {text}",
+    "cache.sync": "{percent:3.0f}% {text}",
+}
 
 
 def percent_message(operation: str, current: int, total: int, text: str) -> str:

@@ -1,0 +1,58 @@
+"""`borg export-tar`: write an archive as a tar."""
+
+from __future__ import annotations
+
+from vinculum.cli import option_groups, option_types
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from vinculum.cli.parser import CommandParser
+    from vinculum.cli.session import Session
+
+SUMMARY = "Write the files of an archive as a tar."
+OPERANDS = "ARCHIVE FILE [PATH ...]"
+
+
+def add_arguments(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add("--tar-filter", metavar="COMMAND", default="auto", help="program that the tar goes through (default: by name of FILE)")
+    add("--list", dest="output_list", action="store_true", help="list files as they are written")
+    option_groups.add_exclusion(parser).add_argument(
+        "--strip-components",
+        metavar="NUMBER",
+        type=int,
+        default=0,
+        help="drop so many leading parts of each path; what has no more parts than that is skipped",
+    )
+    parser.add_location(option_types.ARCHIVE, "the archive to export")
+    add("tarfile", metavar="FILE", help='the tar to write, "-" for stdout')
+    add("paths", metavar="PATH", nargs="*", type=option_types.path, help="what to export; may be patterns")
+
+
+def run(args: argparse.Namespace, session: Session) -> None:
+    from vinculum.archive.archive import load_archive
+    from vinculum.archive.chunk_reader import ChunkReader
+    from vinculum.archive.item_stream import read_items
+    from vinculum.cli import tar_streams
+    from vinculum.cli.choosing import never_matched_warnings, wanted_files
+    from vinculum.operations.export_tar import TarExporter
+    from vinculum.operations.extract.selection import Selection
+
+    matcher = wanted_files(args)
+
+    def selection() -> Selection:
+        return Selection(matcher, args.strip_components, with_parts=args.consider_part_files)
+
+    with session.open_archives("read") as opened:
+        store, key = opened.store, opened.key
+        archive = load_archive(store, key, opened.manifest.archive(args.location.archive), workarounds=session.workarounds)
+        command = tar_streams.filter_command(args.tar_filter, args.tarfile, decompress=False)
+        with tar_streams.written(args.tarfile, command) as output:
+            exporter = TarExporter(ChunkReader(store, key), selection(), session.sink, output)
+            if args.progress:
+                exporter.total_bytes = selection().total_bytes(read_items(store, key, archive.items))
+            exporter.export(read_items(store, key, archive.items))
+    for text, code in never_matched_warnings(matcher):
+        session.sink.warning(text, code)

@@ -1,0 +1,145 @@
+"""An archive as a tar: headers in GNU format, content as it comes out of the repository, byte for byte what Borg writes.
+
+Lossy as that format is: whole seconds, no flags, ACLs, extended attributes, access and change times, no holes.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tarfile
+from collections import deque
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from vinculum import _native
+from vinculum.errors import IntegrityError
+from vinculum.formats.texts import to_text
+from vinculum.operations.extract.selection import is_hard_link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vinculum.archive.chunk_reader import ChunkReader, Portion
+    from vinculum.events import Sink
+    from vinculum.operations.extract.selection import Selection
+
+_OPERATION = "export-tar"
+_SIZE_WARNING = 102
+_KINDS = {
+    stat.S_IFREG: tarfile.REGTYPE,
+    stat.S_IFDIR: tarfile.DIRTYPE,
+    stat.S_IFLNK: tarfile.SYMTYPE,
+    stat.S_IFBLK: tarfile.BLKTYPE,
+    stat.S_IFCHR: tarfile.CHRTYPE,
+    stat.S_IFIFO: tarfile.FIFOTYPE,
+}
+_NOTHING = _native.ChunkList()
+
+
+class _Member(NamedTuple):
+    """What goes into the tar for one item."""
+
+    path: bytes  # as archived
+    header: bytes
+    chunks: _native.ChunkList
+
+
+class TarExporter:
+    """Writes the selected items to one stream. Confined to one thread."""
+
+    def __init__(self, reader: ChunkReader, selection: Selection, sink: Sink, output: IO[bytes]) -> None:
+        self._reader = reader
+        self._selection = selection
+        self._sink = sink
+        self._output = output
+        self._waiting: deque[_Member] = deque()  # asked for and not yet written, in order
+        self._written_bytes = 0
+        self._done_bytes = 0  # content, for progress
+        self.total_bytes: int | None = None  # set it for progress in percent
+
+    def export(self, items: Iterable[list[_native.Item]]) -> None:
+        """Writes the whole tar. ObjectNotFound or IntegrityError if content is lost: the tar is incomplete then."""
+        done = 0
+        for portion in self._reader.read(self._contents(items)):
+            done = self._write_portion(portion, done)
+        self._write(bytes(2 * tarfile.BLOCKSIZE))
+        self._pad(tarfile.RECORDSIZE)
+        if self._sink.wants_progress:
+            self._sink.finished(_OPERATION)
+
+    def _contents(self, items: Iterable[list[_native.Item]]) -> Iterator[_native.ChunkList]:
+        for batch in items:
+            for item in batch:
+                path = self._selection.target_path(item)
+                member = None if path is None else self._member(item, path)
+                if member is not None:
+                    self._waiting.append(member)
+                    yield member.chunks
+
+    def _write_portion(self, portion: Portion, done: int) -> int:
+        """Writes what there is of the first waiting member, of which `done` bytes are written; returns how many then are."""
+        member = self._waiting[0]
+        if portion.error is not None:
+            raise portion.error
+        if not done:
+            self._sink.status("", member.path)
+            self._write(member.header)
+        self._output.writelines(portion.chunks)
+        size = sum(map(len, portion.chunks))
+        self._written_bytes += size
+        self._done_bytes += size
+        done += size
+        if size and self._sink.wants_progress:
+            self._sink.progress(_OPERATION, self._done_bytes, self.total_bytes, os.fsdecode(member.path))
+        if not portion.is_last:
+            return done
+        if done != member.chunks.size_bytes:
+            raise IntegrityError(f"{os.fsdecode(member.path)}: its chunks have {done} bytes, not {member.chunks.size_bytes}")
+        self._pad(tarfile.BLOCKSIZE)
+        self._waiting.popleft()
+        return 0
+
+    def _write(self, data: bytes) -> None:
+        self._output.write(data)
+        self._written_bytes += len(data)
+
+    def _pad(self, block_bytes: int) -> None:
+        self._write(bytes(-self._written_bytes % block_bytes))
+
+    # -- headers -------------------------------------------------------------------------------------------------------
+
+    def _member(self, item: _native.Item, path: bytes) -> _Member | None:
+        """None, and a warning, for what a tar cannot hold."""
+        kind = _KINDS.get(stat.S_IFMT(item.mode))
+        if kind is None:
+            form = f"{stat.S_IFMT(item.mode):o}"
+            self._sink.warning(f"{os.fsdecode(path)}: unsupported file type {form} for tar export")
+            return None
+        header = tarfile.TarInfo(to_text(path))
+        header.type = kind
+        header.mode = stat.S_IMODE(item.mode)
+        header.mtime = item.mtime / 1e9  # rounds as Borg does; the format then cuts to whole seconds
+        header.uid, header.gid = item.uid or 0, item.gid or 0
+        header.uname, header.gname = to_text(item.user or b""), to_text(item.group or b"")
+        chunks = _NOTHING
+        if kind == tarfile.REGTYPE:
+            chunks = self._describe_file(header, item, path)
+        elif kind == tarfile.SYMTYPE:
+            header.linkname = to_text(item.source or b"")
+        elif kind in (tarfile.BLKTYPE, tarfile.CHRTYPE):
+            header.devmajor, header.devminor = os.major(item.rdev or 0), os.minor(item.rdev or 0)
+        return _Member(item.path, header.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"), chunks)
+
+    def _describe_file(self, header: tarfile.TarInfo, item: _native.Item, path: bytes) -> _native.ChunkList:
+        content = item
+        if is_hard_link(item):
+            source, content = self._selection.link_source(item, path)
+            if source:
+                header.type, header.linkname = tarfile.LNKTYPE, to_text(source)
+                return _NOTHING
+        chunks = content.chunks or _NOTHING
+        header.size = chunks.size_bytes
+        if content.size is not None and content.size != header.size:
+            text = f"{os.fsdecode(path)}: Size inconsistency detected: size {content.size}, chunks size {header.size}"
+            self._sink.warning(text, _SIZE_WARNING)
+        return chunks
