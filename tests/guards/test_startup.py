@@ -61,7 +61,13 @@ def imports(arguments: list[str], home: Path) -> set[str]:
 
 
 def test_version_imports_nothing(tmp_path: Path) -> None:
-    assert imports(["--version"], tmp_path) == {"__future__", "vinculum", "vinculum.cli", "vinculum.cli.main"}
+    assert imports(["--version"], tmp_path) == {
+        "__future__",
+        "vinculum",
+        "vinculum.cli",
+        "vinculum.cli.main",
+        "vinculum.cli.program",
+    }
 
 
 def test_help_imports_only_parsers(tmp_path: Path) -> None:
@@ -75,6 +81,7 @@ def test_help_imports_only_parsers(tmp_path: Path) -> None:
         "vinculum.cli.execution",
         "vinculum.cli.exit_codes",
         "vinculum.cli.main",
+        "vinculum.cli.program",
         "vinculum.cli.option_types",
         "vinculum.cli.parser",
         "vinculum.cli.registry",

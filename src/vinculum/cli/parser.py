@@ -12,7 +12,7 @@ import importlib
 import os
 
 from vinculum.cli import common_options, option_types, registry
-from vinculum.cli.main import version_line
+from vinculum.cli.program import version_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
