@@ -40,6 +40,13 @@ _TIME_FORMATS = (
     "%Y-%j",
 )
 
+DIFF_SORT_FIELDS = frozenset(
+    (
+        *("path", "size", "size_added", "size_removed", "size_diff"),
+        *("user", "group", "uid", "gid", "ctime", "mtime", "ctime_diff", "mtime_diff"),
+    )
+)
+
 
 # -- actions -----------------------------------------------------------------------------------------------------------
 
@@ -323,3 +330,14 @@ def sort_keys(text: str) -> tuple[str, ...]:
         if key not in SORT_KEYS:
             raise ArgumentTypeError(f"Invalid sort key: {key}")
     return tuple(SORT_KEYS[key] for key in keys)
+
+
+def diff_sort_fields(text: str) -> tuple[str, ...]:
+    """The fields to sort differences by, each with its sign for the direction if there is one."""
+    fields = tuple(field for word in text.split(",") if (field := word.strip()))
+    if not fields:
+        raise ArgumentTypeError("unsupported sort field: empty spec")
+    for field in fields:
+        if field.removeprefix(field[0] if field[0] in "<>" else "") not in DIFF_SORT_FIELDS:
+            raise ArgumentTypeError(f"unsupported sort field: {field}")
+    return fields
