@@ -194,10 +194,28 @@ class KeyfileExists(Error):
     template = "There is already something at {}, which a new key must not overwrite."
 
 
+class NotABorgKeyFile(Error):
+    template = "This is not a key that Borg exported."
+    msgid = "NotABorgKeyFile"
+    modern_code = 43
+
+
 class RepoKeyNotFound(Error):
     template = "No key entry found in the config of repository {}."
     msgid = "RepoKeyNotFoundError"
     modern_code = 44
+
+
+class RepoIdMismatch(Error):
+    template = "This key belongs to another repository."
+    msgid = "RepoIdMismatch"
+    modern_code = 45
+
+
+class UnencryptedRepo(Error):
+    template = "The repository is not encrypted, so there is no key."
+    msgid = "UnencryptedRepo"
+    modern_code = 46
 
 
 class UnsupportedPayload(Error):

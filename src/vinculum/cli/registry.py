@@ -16,12 +16,22 @@ COMMANDS = {
     "help": ("vinculum.cli.commands.help", "explain a command or a topic"),
     "info": ("vinculum.cli.commands.info", "show facts about a repository or archives"),
     "init": ("vinculum.cli.commands.init", "make a new repository"),
+    "key change-passphrase": ("vinculum.cli.commands.key_change_passphrase", "protect the key by another passphrase"),
+    "key export": ("vinculum.cli.commands.key_export", "copy the key to a safe place, or to paper"),
+    "key export-related-secrets": (
+        "vinculum.cli.commands.key_export_related_secrets",
+        "let another repository deduplicate like this one",
+    ),
+    "key import": ("vinculum.cli.commands.key_import", "put a key back from its copy"),
+    "key migrate-to-repokey": ("vinculum.cli.commands.key_migrate_to_repokey", "leave the old passphrase mode"),
     "list": ("vinculum.cli.commands.list", "list archives, or the files in one"),
     "version": ("vinculum.cli.commands.version", "show the versions of client and server"),
     "with-lock": ("vinculum.cli.commands.with_lock", "run a program while the repository is locked"),
 }
 
-GROUPS: dict[str, str] = {}
+GROUPS = {
+    "key": "Look after the key of a repository.",
+}
 
 TOPICS = {
     "compression": "methods and levels of compression",

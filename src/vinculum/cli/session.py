@@ -125,12 +125,17 @@ class Session:
 
     @contextmanager
     def open_archives(
-        self, operation: Operation, *, exclusive: bool = False, compression: str = DEFAULT_COMPRESSION
+        self,
+        operation: Operation,
+        *,
+        exclusive: bool = False,
+        compression: str = DEFAULT_COMPRESSION,
+        may_bypass: bool | None = None,
     ) -> Iterator[OpenArchives]:
         """Repository, key and manifest; access has been checked, and so has that we know all features `operation` needs."""
         from vinculum.cache.directory import check_access_without_cache
 
-        with self._open_manifest(operation, exclusive=exclusive, compression=compression) as archives:
+        with self._open_manifest(operation, exclusive=exclusive, compression=compression, may_bypass=may_bypass) as archives:
             check_access_without_cache(
                 self.cache_directory(archives.store.id),
                 archives.key,

@@ -70,6 +70,30 @@ class KeyMaterial:
             tam_required=True,
         )
 
+    @classmethod
+    def from_passphrase(cls, repository_id: bytes, passphrase: str) -> Self:
+        """The secrets of a repository in the old passphrase mode, as a repokey holds them."""
+        derived = hashlib.pbkdf2_hmac("sha256", _encoded(passphrase), repository_id, ITERATIONS, 100)
+        return cls(
+            repository_id=repository_id,
+            enc_key=derived[:32],
+            enc_hmac_key=derived[32:64],
+            id_key=derived[64:96],
+            chunk_seed=int.from_bytes(derived[96:], "big", signed=True),
+            tam_required=True,
+        )
+
+    def with_tam_required(self, required: bool) -> Self:
+        """The same secrets with another opinion on authenticated manifests."""
+        return type(self)(
+            repository_id=self.repository_id,
+            enc_key=self.enc_key,
+            enc_hmac_key=self.enc_hmac_key,
+            id_key=self.id_key,
+            chunk_seed=self.chunk_seed,
+            tam_required=required,
+        )
+
     @property
     def tam_secret(self) -> bytes:
         """What the authentication keys of manifest and archives are derived from."""
@@ -168,8 +192,12 @@ def _parse_material(plain: bytes) -> KeyMaterial:
 
 
 def _derive(passphrase: str, salt: bytes, iterations: int) -> bytes:
+    return hashlib.pbkdf2_hmac("sha256", _encoded(passphrase), salt, iterations, 32)
+
+
+def _encoded(passphrase: str) -> bytes:
     # Environment variables that are not valid UTF-8 arrive with surrogate escapes; their bytes are what was meant.
-    return hashlib.pbkdf2_hmac("sha256", passphrase.encode("utf-8", "surrogateescape"), salt, iterations, 32)
+    return passphrase.encode("utf-8", "surrogateescape")
 
 
 def _padded(key: bytes) -> bytes:

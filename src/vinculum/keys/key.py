@@ -7,29 +7,21 @@ the kernels and `tam`.
 from __future__ import annotations
 
 from vinculum._native import IdHasher, Opener, Sealer
-from vinculum.errors import Error, KeyfileInvalid, RepoKeyNotFound
-from vinculum.keys.blob import KeyMaterial, LockedBlob, decode_text, encode_text, lock_blob
+from vinculum.errors import CommandError, Error, KeyfileInvalid
+from vinculum.keys.blob import KeyMaterial, LockedBlob, encode_text, lock_blob
 from vinculum.keys.counters import counter_after
-from vinculum.keys.keyfile import create_key_file, find_key_file, read_key_file
+from vinculum.keys.custody import read_repository_key
+from vinculum.keys.keyfile import create_key_file, find_key_file, read_key_file, replace_key_file
 from vinculum.keys.modes import MODES, mode_of
+from vinculum.keys.related_secrets import RelatedSecrets, format_related_secrets
 from vinculum.keys.tam_marker import is_marked, set_marked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
-
     from vinculum._native import Blob, Compressor
+    from vinculum.keys.custody import KeyStore
     from vinculum.keys.modes import Mode
     from vinculum.keys.passphrase import PassphraseSource
-    from vinculum.keys.related_secrets import RelatedSecrets
-
-    class KeyStore(Protocol):
-        @property
-        def id(self) -> bytes: ...
-        @property
-        def path(self) -> str: ...
-        def load_key(self) -> bytes: ...
-        def save_key(self, data: bytes) -> None: ...
 
 
 AUTHENTICATED_NO_KEY = "authenticated_no_key"
@@ -44,6 +36,7 @@ class Key:
 
     __slots__ = (
         "_material",
+        "_passphrase",
         "chunk_seed",
         "hasher",
         "key_file",
@@ -64,6 +57,7 @@ class Key:
         logically_encrypted: bool,
         tam_required: bool,
         key_file: str | None = None,
+        passphrase: str = "",
     ) -> None:
         self.mode = mode
         self.repository_id = repository_id
@@ -73,6 +67,7 @@ class Key:
         self.verifies = material is not None or mode.storage == "none"
         self.chunk_seed = material.chunk_seed if material else 0
         self._material = material
+        self._passphrase = passphrase
         # Without secrets there are no real ids; what a hasher is then asked for is only the manifest's version.
         self.hasher = IdHasher(mode.id_kind, material.id_key) if material else IdHasher("sha256")
         enc_key, mac_key = self._cipher_keys()
@@ -177,7 +172,7 @@ def open_key(
         key_file = where = find_key_file(store.id, name)
         blob = read_key_file(key_file, store.id, name)
     else:
-        blob = _read_repository_key(store, name)
+        blob = read_repository_key(store, name)
     try:
         material, passphrase = passphrases.unlock(where, LockedBlob(blob).unlock)
         return Key(
@@ -187,19 +182,38 @@ def open_key(
             logically_encrypted=_is_logically_encrypted(mode, passphrase),
             tam_required=is_marked(store.id) if material.tam_required is None else material.tam_required,
             key_file=key_file,
+            passphrase=passphrase,
         )
     except ValueError:
         raise KeyfileInvalid(name, where) from None
 
 
-def _read_repository_key(store: KeyStore, name: str) -> bytes:
-    text = store.load_key()
-    if not text.strip():
-        raise RepoKeyNotFound(name)
-    try:
-        return decode_text(text)
-    except ValueError:
-        raise KeyfileInvalid(name, name) from None
+def change_passphrase(store: KeyStore, key: Key, passphrases: PassphraseSource) -> None:
+    """Locks an opened key by another passphrase, in the place where it is. CommandError if there is none."""
+    if key._material is None:
+        raise CommandError("This repository has no key that could be changed, hence no passphrase.")
+    _replace_key(store, key, lock_blob(key._material, passphrases.choose()))
+
+
+def require_tam(store: KeyStore, key: Key, *, required: bool) -> None:
+    """Notes in the stored key whether it wants authenticated manifests; its passphrase stays. `key` itself does not change."""
+    if key._material is None:
+        return
+    _replace_key(store, key, lock_blob(key._material.with_tam_required(required), key._passphrase))
+
+
+def related_secrets(key: Key) -> str:
+    """What another repository needs to deduplicate like this one, as a file's content. CommandError if there is nothing."""
+    if key._material is None:
+        raise CommandError("This repository has no key, so there are no secrets to export.")
+    return format_related_secrets(RelatedSecrets(key._material.id_key, key._material.chunk_seed), key.mode)
+
+
+def _replace_key(store: KeyStore, key: Key, blob: bytes) -> None:
+    if key.key_file is None:
+        store.save_key(encode_text(blob).encode("ascii"))
+    else:
+        replace_key_file(key.key_file, key.repository_id, encode_text(blob))
 
 
 def _is_logically_encrypted(mode: Mode, passphrase: str) -> bool:

@@ -89,6 +89,12 @@ def create_key_file(repository_id: bytes, text: str, path: str, host: str | None
     return target
 
 
+def replace_key_file(target: str, repository_id: bytes, text: str) -> None:
+    """Writes a key file anew, whatever was there."""
+    make_private(os.path.dirname(os.path.abspath(target)))
+    write_atomically(target, format_key_file(repository_id, text).encode("ascii"), 0o600)
+
+
 def _reserve(path: str, host: str | None) -> str:
     """Creates an empty file of the right name, which nobody else can have created."""
     named = key_file()

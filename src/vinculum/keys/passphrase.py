@@ -54,7 +54,9 @@ class PassphraseSource:
         self._given: str | None = None
         self._given_is_known = False
 
-    def unlock(self, key_name: str, attempt: Callable[[str], Opened | None]) -> tuple[Opened, str]:
+    def unlock(
+        self, key_name: str, attempt: Callable[[str], Opened | None], *, prompt: str | None = None
+    ) -> tuple[Opened, str]:
         """What `attempt` makes of the right passphrase, and that passphrase; `attempt` returns None for a wrong one.
 
         `key_name` tells the user which key this is about. PassphraseWrong, PasswordRetriesExceeded, NoPassphrase.
@@ -70,7 +72,7 @@ class PassphraseSource:
         if opened is not None:
             return opened, ""
         for _ in range(TRIES_OPENING):
-            typed = self._ask_secret(f"Enter passphrase for key {key_name}: ")
+            typed = self._ask_secret(prompt or f"Enter passphrase for key {key_name}: ")
             opened = attempt(typed)
             if opened is not None:
                 return opened, typed

@@ -57,3 +57,14 @@ def read_related_secrets(path: str, mode: Mode) -> RelatedSecrets | None:
             "chunks would get other ids (HMAC-SHA256 or BLAKE2b), and nothing would be deduplicated."
         )
     return RelatedSecrets(id_key, seed)
+
+
+def format_related_secrets(secrets: RelatedSecrets, mode: Mode) -> str:
+    """The content of the file, as a repository in `mode` exports it."""
+    document = {
+        "version": _VERSION,
+        "id_key": secrets.id_key.hex(),
+        "chunk_seed": secrets.chunk_seed,
+        "key_name": mode.label,
+    }
+    return json.dumps(document, indent=4) + "\n"

@@ -198,3 +198,35 @@ def test_without_a_command_all_of_them_are_listed(arguments: list[str], capsys: 
     assert end.value.code == 0
     printed = capsys.readouterr().out
     assert all(f"  {name} " in printed for name in registry.COMMANDS)
+
+
+@pytest.mark.parametrize("group", sorted(registry.GROUPS))
+@pytest.mark.parametrize("options", [[], ["--info"], ["--help"]])
+def test_groups_list_their_commands(group: str, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(group, *options)
+    assert end.value.code == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"usage: borg {group} [common options] <command>")
+    members = [name for name in registry.COMMANDS if name.startswith(f"{group} ")]
+    assert members
+    assert all(f"  {name} " in printed for name in members)
+    assert "  create " not in printed
+
+
+def test_common_options_may_stand_before_each_word() -> None:
+    command, args = parser.parse_command_line("borg", ["--lock-wait", "7", "key", "--info", "export", "--paper", "repo", "-p"])
+    assert command.__name__.endswith("key_export")
+    assert (args.lock_wait, args.log_level, args.paper, args.progress) == (7, "info", True, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "program"), [(["nonsense"], "borg"), (["key", "nonsense"], "borg key"), (["key", "-v", "create"], "borg key")]
+)
+def test_words_that_are_no_commands(words: list[str], program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(*words)
+    assert end.value.code == 2
+    printed = capsys.readouterr().err
+    assert f"{program}: error: argument <command>: invalid choice: {words[-1]!r} (choose from " in printed
+    assert "key export" not in printed
