@@ -216,6 +216,8 @@ class RepositoryIndex:
         """
     def any_known(self, ids: bytes) -> bool:
         """True if at least one of the ids is in the index."""
+    def remove_many(self, ids: bytes) -> None:
+        """Removes the ids; KeyError without change if one is absent."""
     def ids(self, marker: bytes | None = None, limit: int | None = None) -> list[bytes]:
         """Up to `limit` ids in table order, after `marker`; KeyError for an unknown marker."""
     def replay(self, entries: SegmentEntries, segment: int) -> Replay:
@@ -272,6 +274,13 @@ class ChunkIndex:
         """Adds every count of `other` to this index."""
     def count_items(self, stream: ItemStream, data: Blob) -> None:
         """Feeds a piece of an item stream and adds one reference per chunk entry in it (cache synchronisation)."""
+    def release(self, ids: bytes) -> Released:
+        """Gives up one reference per id. KeyError without change if one is absent."""
+    def release_items(self, stream: ItemStream, data: Blob, with_parts: bool) -> Released:
+        """Feeds a piece of an item stream and gives up one reference per chunk entry in it; KeyError if a chunk is absent.
+
+        Sizes of part files count only `with_parts`.
+        """
     def usage(self) -> tuple[int, int, int, int, int, int]:
         """(total size, total csize, unique size, unique csize, unique chunks, total chunks) over all entries."""
     def usage_of(self, part: ChunkIndex) -> tuple[int, int, int, int, int, int]:
@@ -279,6 +288,25 @@ class ChunkIndex:
     def unsized_ids(self) -> bytes:
         """The entries whose csize is 0, that is unknown."""
     def ids(self) -> list[bytes]: ...
+
+@final
+class Released:
+    """What giving up references came to. Immutable."""
+
+    @property
+    def orphans(self) -> bytes:
+        """The chunks that nothing refers to any more, in the order in which that happened."""
+    @property
+    def size(self) -> int:
+        """Sum of the sizes, once per reference."""
+    @property
+    def csize(self) -> int: ...
+    @property
+    def freed(self) -> int:
+        """The part of `csize` that belonged to the orphans."""
+    @property
+    def damage(self) -> str | None:
+        """What ended the reading of an item stream early."""
 
 @final
 class ItemStream:
@@ -308,6 +336,12 @@ def scan_segment(fd: int) -> SegmentEntries:
 
 def read_objects(fd: int, ids: bytes, offsets: list[int]) -> list[Bytes]:
     """The data of the PUT entries at the offsets, CRC and key verified; IntegrityError if an entry is not what it should be."""
+
+def entry_sizes(fd: int, ids: bytes, offsets: list[int]) -> list[int]:
+    """The sizes of the PUT entries at the offsets, headers included; IntegrityError if one is not that of its id."""
+
+def encode_deletes(ids: bytes) -> Bytes:
+    """One DELETE entry per id, ready to be appended to a segment file."""
 
 def recover_segment(data: Blob) -> Bytes:
     """A segment rebuilt from every entry of `data` that is still valid, wherever it begins."""

@@ -169,6 +169,13 @@ class ArchiveDoesNotExist(Error):
     modern_code = 31
 
 
+class ChunkIndexCorrupted(Error):
+    """Fact: the id in hex of a chunk that something refers to."""
+
+    template = "Chunk {} is missing from the chunk index, which must be corrupted - aborting the transaction."
+    msgid = "ChunksIndexError"
+
+
 # -- keys and passphrases ----------------------------------------------------------------------------------------------
 
 

@@ -95,6 +95,17 @@ def test_extract_does_nothing_per_chunk(repository: Path, client_home: Path, wor
     assert (many.native_calls - few.native_calls) / more_chunks < 0.05
 
 
+def test_delete_does_nothing_per_chunk(repository: Path, client_home: Path, workplace: Path, vinculum: Program) -> None:
+    (workplace / "big").write_bytes(random_content("crossings", 20 << 20))
+    for name, chunker in (("few", "fixed,1048576"), ("many", "fixed,2500")):
+        vinculum.run("create", "--chunker-params", chunker, f"{repository}::{name}", "big")
+    few = count(client_home, workplace, "delete", f"{repository}::few")
+    many = count(client_home, workplace, "delete", f"{repository}::many")
+    more_chunks = (20 << 20) // 2500 - 20
+    assert (many.lines - few.lines) / more_chunks < 0.05
+    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+
+
 def test_create_does_a_handful_per_file(repository: Path, client_home: Path, workplace: Path) -> None:
     """Both for files that are read and for files that the files cache knows."""
     build_plain(workplace / "few", files=500, size_bytes=200, per_directory=500)

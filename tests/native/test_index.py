@@ -367,6 +367,30 @@ def test_removing_an_unknown_reference_changes_nothing() -> None:
     assert index.get(A) == (2, 1, 1)
 
 
+def test_released_references_are_summed_up() -> None:
+    index = _native.ChunkIndex()
+    index.set(A, 2, 100, 50)
+    index.set(B, 1, 7, 6)
+    index.set(C, MAX_VALUE, 1000, 900)
+    released = index.release(A + B + C + A)
+    assert (released.orphans, released.size, released.csize, released.freed) == (B + A, 1207, 1006, 56)
+    assert released.damage is None
+    assert (index.get(C), len(index)) == ((MAX_VALUE, 1000, 900), 1)
+    with pytest.raises(KeyError, match=A.hex()):
+        index.release(C + A)
+
+
+def test_positions_are_removed_all_or_none() -> None:
+    index = _native.RepositoryIndex()
+    for segment, id in enumerate((A, B, C)):
+        index.set(id, segment, 8)
+    index.remove_many(A + C)
+    assert index.ids() == [B]
+    with pytest.raises(KeyError, match=A.hex()):
+        index.remove_many(B + A)
+    assert index.ids() == [B]
+
+
 counts = st.dictionaries(numbers, st.integers(1, 5) | st.just(MAX_VALUE), max_size=12)
 
 

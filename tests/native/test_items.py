@@ -289,3 +289,51 @@ def test_counting_stops_at_a_chunk_of_two_sizes() -> None:
 def test_counting_refuses_malformed_entries(entry: object) -> None:
     with pytest.raises(IntegrityError):
         _native.ChunkIndex().count_items(_native.ItemStream(), reference.encode({b"path": b"p", b"chunks": [entry]}))
+
+
+# -- releasing ---------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(COUNTED, max_size=8), st.sets(st.integers(0, 7)), st.booleans(), st.data())
+@settings(deadline=None)
+def test_releasing_undoes_counting(
+    items: list[dict[bytes, object]], parts: set[int], with_parts: bool, data: st.DataObject
+) -> None:
+    stream = b"".join(reference.encode(item | ({b"part": 1} if number in parts else {})) for number, item in enumerate(items))
+    index, state = _native.ChunkIndex(), _native.ItemStream()
+    index.count_items(_native.ItemStream(), stream)
+    known = {id: index.get(id) for id in index.ids()}
+    totals, orphans = [0, 0, 0], b""
+    for piece in data.draw(st.composite(lambda draw: cut_anywhere(draw, stream))()):
+        released = index.release_items(state, piece, with_parts)
+        assert released.damage is None
+        totals = [sum(pair) for pair in zip(totals, (released.size, released.csize, released.freed), strict=True)]
+        orphans += released.orphans
+    assert len(index) == 0
+    assert sorted(orphans[at : at + 32] for at in range(0, len(orphans), 32)) == sorted(known)
+    counted = [item.get(b"chunks") or [] for number, item in enumerate(items) if with_parts or number not in parts]
+    facts = [known[entry[0]] for chunks in counted for entry in chunks]  # type: ignore[attr-defined, index]
+    assert totals[:2] == [sum(fact[1] for fact in facts if fact), sum(fact[2] for fact in facts if fact)]
+    assert totals[2] <= totals[1]
+    if with_parts or not parts:
+        assert totals[2] == sum(fact[2] for fact in known.values() if fact)
+
+
+def test_releasing_tells_what_came_before_the_damage() -> None:
+    index, id = _native.ChunkIndex(), b"i" * 32
+    index.set(id, 2, 10, 9)
+    item = reference.encode({b"path": b"p", b"chunks": [[id, 10, 9]]})
+    released = index.release_items(_native.ItemStream(), item + b"\xc1" + item, False)
+    assert released.damage
+    assert (released.size, released.orphans, index.get(id)) == (10, b"", (1, 10, 9))
+    with pytest.raises(KeyError, match="00" * 32):
+        index.release_items(_native.ItemStream(), reference.encode({b"chunks": [[bytes(32), 1, 1]]}), False)
+
+
+@pytest.mark.parametrize("entry", [[bytes(31), 1, 1], [bytes(32), 1], 7, [None, 1, 1]])
+def test_a_malformed_item_releases_nothing(entry: object) -> None:
+    index = _native.ChunkIndex()
+    index.set(b"i" * 32, 1, 10, 9)
+    item = reference.encode({b"path": b"p", b"chunks": [[b"i" * 32, 10, 9], entry]})
+    assert index.release_items(_native.ItemStream(), item, True).damage
+    assert index.get(b"i" * 32) == (1, 10, 9)

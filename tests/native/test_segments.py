@@ -273,3 +273,27 @@ def test_replay_reports_what_was_superseded(parts: list[bytes]) -> None:
         assert (replay.puts, replay.put_bytes) == (len(sizes), sum(sizes))
         assert (replay.superseded, replay.deleted) == (superseded, deleted)
     assert {id: index.get(id) for id in index.ids()} == model
+
+
+# -- deleting ----------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(keys, max_size=10))
+def test_deletes_are_those_of_the_twin(chosen: list[bytes]) -> None:
+    assert bytes(_native.encode_deletes(b"".join(chosen))) == b"".join(twin.pack_entry(twin.DELETE, key) for key in chosen)
+
+
+@given(segments, st.data())
+def test_sizes_are_those_of_puts_only(data: bytes, draw: st.DataObject) -> None:
+    puts = [entry for entry in twin.parse_segment(data) if entry.tag == twin.PUT]
+    wanted = draw.draw(st.lists(st.sampled_from(puts))) if puts else []
+    with open_segment(data) as fd:
+        assert _native.entry_sizes(fd, b"".join(entry.key for entry in wanted), [entry.offset for entry in wanted]) == [
+            entry.size for entry in wanted
+        ]
+        for entry in twin.parse_segment(data):
+            key = b"x" * 32 if entry.tag == twin.PUT else entry.key
+            with pytest.raises(IntegrityError):
+                _native.entry_sizes(fd, key.ljust(32, b"x"), [entry.offset])
+        with pytest.raises(IntegrityError):
+            _native.entry_sizes(fd, b"x" * 32, [len(data)])

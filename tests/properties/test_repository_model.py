@@ -63,6 +63,16 @@ class RepositoryModel(RuleBasedStateMachine):
             with pytest.raises(ObjectNotFound):
                 self.repository.delete(id)
 
+    @rule(chosen=st.lists(ids, unique=True))
+    def delete_many(self, chosen: list[bytes]) -> None:
+        missing = self.repository.delete_many(b"".join(chosen))
+        assert missing == b"".join(id for id in chosen if self.current.pop(id, None) is None)
+
+    @rule()
+    def delete_everything(self) -> None:
+        assert self.repository.delete_many(b"".join(self.current)) == b""
+        self.current.clear()
+
     @rule()
     def commit(self) -> None:
         self.repository.commit()

@@ -56,6 +56,10 @@ class MemoryStore:
         self.get(id)
         del self._objects[id]
 
+    def delete_many(self, ids: bytes) -> bytes:
+        each = [ids[start : start + ID_BYTES] for start in range(0, len(ids), ID_BYTES)]
+        return b"".join(id for id in each if self._objects.pop(id, None) is None)
+
     def commit(self) -> None:
         self.commits += 1
         self._committed = dict(self._objects)

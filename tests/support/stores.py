@@ -68,6 +68,10 @@ class MemoryStore:
     def delete(self, id: bytes) -> None:
         del self.objects[id]
 
+    def delete_many(self, ids: bytes) -> bytes:
+        each = [ids[start : start + 32] for start in range(0, len(ids), 32)]
+        return b"".join(id for id in each if self.objects.pop(id, None) is None)
+
     def __len__(self) -> int:
         return len(self.objects)
 

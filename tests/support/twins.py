@@ -24,7 +24,11 @@ OUR_MODULES = [
     "vinculum.cli.main",
     "vinculum.cli.execution",
     "vinculum.cli.creating",
-    *(f"vinculum.cli.commands.{name}" for name in ("create", "export_tar", "extract", "list", "info", "init", "config")),
+    "vinculum.cli.deleting",
+    *(
+        f"vinculum.cli.commands.{name}"
+        for name in ("create", "delete", "export_tar", "extract", "list", "info", "init", "config")
+    ),
     "vinculum.archive.chunk_reader",
     "vinculum.archive.cache_sync",
     "vinculum.repository.repository",
@@ -121,14 +125,39 @@ class Twins:
         """Makes the first repository with real Borg, the second as its copy."""
         (self._homes["theirs"] / "home").mkdir(parents=True)
         self.run("theirs", "init", "-e", mode, *options, "REPO")
+        self.clone()
+
+    def clone(self, saved: Path | None = None) -> None:
+        """Makes our repository and client state copies of Borg's, and both of what `save` put away if that is given."""
+        if saved is not None:
+            shutil.rmtree(self._homes["theirs"])
+            shutil.copytree(saved, self._homes["theirs"])
+        shutil.rmtree(self._homes["ours"], ignore_errors=True)
         shutil.copytree(self._homes["theirs"], self._homes["ours"])
         # Both clients know their repository, wherever its copy is: security records and the cache hold its path.
         for record in (*self._homes["ours"].rglob("location"), *(self._homes["ours"] / "home").rglob("config")):
             if record.is_file():
                 record.write_text(record.read_text().replace(str(self.repository("theirs")), str(self.repository("ours"))))
 
+    def save(self) -> Path:
+        """Puts a copy of Borg's twin away, for `clone`."""
+        saved = self._homes["theirs"].with_name("saved")
+        shutil.copytree(self._homes["theirs"], saved)
+        return saved
+
+    def home(self, name: str) -> Path:
+        return self._homes[name] / "home"
+
     def repository(self, name: str) -> Path:
         return self._homes[name] / "repository"
+
+    def ask_borg(self, name: str, *args: str) -> Completed:
+        """What Borg says about one of the twins; it must succeed."""
+        filled = [arg.replace("REPO", str(self.repository(name))) for arg in args]
+        environment = {**client_environment(self.home(name)), "BORG_HOST_ID": "twins", **self.environment}
+        done = self._servers["theirs"].run(filled, stdin=b"", cwd=self.cwd, environment=environment)
+        assert done.code == 0, done
+        return done
 
     def run(self, name: str, *args: str, stdin: bytes = b"", **environment: str) -> Completed:
         """Runs one of the two programs on its own twin."""

@@ -1,4 +1,4 @@
-//! `RepositoryIndex`, `Replay`, `ChunkIndex`. Single lookups stay attached to Python unless the lock is taken; batches detach.
+//! `RepositoryIndex`, `Replay`, `ChunkIndex`, `Released`. Single lookups stay attached to Python unless the lock is taken; batches detach.
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -88,6 +88,10 @@ impl RepositoryIndex {
         py.detach(|| self.0.lock().any_known(ids.as_slice()))
     }
 
+    fn remove_many(&self, py: Python<'_>, ids: Ids) -> PyResult<()> {
+        py.detach(|| self.0.lock().remove_many(ids.as_slice())).into_python()
+    }
+
     #[pyo3(signature = (marker=None, limit=None))]
     fn ids<'py>(&self, py: Python<'py>, marker: Option<OneId>, limit: Option<usize>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
         let ids = py
@@ -148,6 +152,40 @@ impl ChunkIndex {
             Some(mut table) => act(&mut table),
             None => py.detach(|| act(&mut self.0.lock())),
         }
+    }
+}
+
+#[pyclass(frozen, module = "vinculum._native")]
+pub struct Released {
+    released: index::Released,
+    damage: Option<String>,
+}
+
+#[pymethods]
+impl Released {
+    #[getter]
+    fn orphans<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        joined(py, &self.released.orphans)
+    }
+
+    #[getter]
+    fn size(&self) -> u64 {
+        self.released.size
+    }
+
+    #[getter]
+    fn csize(&self) -> u64 {
+        self.released.csize
+    }
+
+    #[getter]
+    fn freed(&self) -> u64 {
+        self.released.freed
+    }
+
+    #[getter]
+    fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
     }
 }
 
@@ -247,6 +285,20 @@ impl ChunkIndex {
             .into_python()
     }
 
+    fn release(&self, py: Python<'_>, ids: Ids) -> PyResult<Released> {
+        let mut released = index::Released::default();
+        py.detach(|| self.0.lock().release(ids.as_slice(), true, &mut released))
+            .into_python()?;
+        Ok(Released { released, damage: None })
+    }
+
+    fn release_items(&self, py: Python<'_>, stream: &ItemStream, data: Blob, with_parts: bool) -> PyResult<Released> {
+        let (released, damage) = py
+            .detach(|| items::release_items(&mut stream.lock(), &data, &mut self.0.lock(), with_parts))
+            .into_python()?;
+        Ok(Released { released, damage })
+    }
+
     fn usage(&self, py: Python<'_>) -> UsageTuple {
         usage_tuple(py.detach(|| self.0.snapshot().usage()))
     }
@@ -273,5 +325,6 @@ impl ChunkIndex {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<RepositoryIndex>()?;
     module.add_class::<Replay>()?;
+    module.add_class::<Released>()?;
     module.add_class::<ChunkIndex>()
 }

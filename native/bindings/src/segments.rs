@@ -1,4 +1,4 @@
-//! `SegmentEntries`, `scan_segment`, `read_objects`, `recover_segment`.
+//! `SegmentEntries`, `scan_segment`, `read_objects`, `entry_sizes`, `encode_deletes`, `recover_segment`.
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -56,6 +56,17 @@ fn read_objects(py: Python<'_>, fd: Descriptor, ids: Ids, offsets: Vec<u32>) -> 
 }
 
 #[pyfunction]
+fn entry_sizes(py: Python<'_>, fd: Descriptor, ids: Ids, offsets: Vec<u32>) -> PyResult<Vec<u32>> {
+    py.detach(|| segments::entry_sizes(fd.borrow(), ids.as_slice(), &offsets))
+        .into_python()
+}
+
+#[pyfunction]
+fn encode_deletes(py: Python<'_>, ids: Ids) -> Bytes {
+    Bytes(py.detach(|| segments::encode_deletes(ids.as_slice())))
+}
+
+#[pyfunction]
 fn recover_segment(py: Python<'_>, data: Blob) -> Bytes {
     Bytes(py.detach(|| segments::recover_segment(&data)))
 }
@@ -64,5 +75,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<SegmentEntries>()?;
     module.add_function(wrap_pyfunction!(scan_segment, module)?)?;
     module.add_function(wrap_pyfunction!(read_objects, module)?)?;
+    module.add_function(wrap_pyfunction!(entry_sizes, module)?)?;
+    module.add_function(wrap_pyfunction!(encode_deletes, module)?)?;
     module.add_function(wrap_pyfunction!(recover_segment, module)?)
 }

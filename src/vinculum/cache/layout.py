@@ -55,6 +55,17 @@ def fill_cache(directory: str, repository_id: bytes) -> None:
     CacheConfig.fresh(os.path.join(directory, "config"), repository_id).save()
 
 
+def destroy_cache(directory: str) -> None:
+    """Deletes a cache, if it is one."""
+    import shutil  # rarely needed
+
+    try:
+        os.unlink(os.path.join(directory, "config"))  # what has none is no cache any more, whatever happens next
+    except FileNotFoundError:
+        return
+    shutil.rmtree(directory)
+
+
 def replace_content(path: str, content: Blob) -> None:
     """Writes a file in place. Not synced: what a cache holds is verified when it is read, and can be had again."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -101,6 +101,13 @@ class SecurityRecord:
     def save_location(self, location: str) -> None:
         self._write("location", location)
 
+    def destroy(self) -> None:
+        """Forgets the repository, with all that other parts of the program keep beside the record."""
+        import shutil  # rarely needed
+
+        if os.path.isdir(self.directory):
+            shutil.rmtree(self.directory)
+
     def _read(self, name: str) -> str | None:
         try:
             with open(os.path.join(self.directory, name), encoding="utf-8", errors="surrogateescape") as file:

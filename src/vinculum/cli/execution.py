@@ -50,6 +50,8 @@ def execute(program: str, arguments: list[str]) -> int:
         reporter.log(LEVELS["info"], f"borgbackup version {BORG_VERSION} (vinculum {__version__})", "show-version")
     for old, new in getattr(args, "renamed", ()):
         reporter.warning(f"{old} is an old option, {f'use {new} instead' if new else 'its effect is the default now'}.", 0)
+    if getattr(args, "dry_run", False):
+        _drop_statistics(args, reporter)
     code = _flush_stdout(_run(command, args, reporter, modern=modern))
     if args.show_rc:
         level, text = exit_codes.describe(code)
@@ -78,6 +80,14 @@ def _open_reporter(args: argparse.Namespace) -> Reporter:
         as_json=args.log_json,
         logging_config=os.environ.get("BORG_LOGGING_CONF"),
     )
+
+
+def _drop_statistics(args: argparse.Namespace, reporter: Reporter) -> None:
+    """There are none of what was not done; scripts that ask for them nevertheless shall not fail."""
+    for option in ("stats", "quick_stats"):
+        if getattr(args, option, False):
+            reporter.warning(f"Ignoring --{option.replace('_', '-')}. It is not supported when using --dry-run.", 0)
+            setattr(args, option, False)
 
 
 def _run(command: Command, args: argparse.Namespace, reporter: Reporter, *, modern: bool) -> int:

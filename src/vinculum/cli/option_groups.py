@@ -73,6 +73,23 @@ def add_archive_filters(parser: argparse.ArgumentParser, *, sort: bool = True, f
         )
 
 
+def add_deletion(parser: argparse.ArgumentParser) -> None:
+    """Options of the commands that delete archives."""
+    add = parser.add_argument
+    add("-n", "--dry-run", action="store_true", help="show what would be done, but do nothing")
+    add("-s", "--stats", action="store_true", help="show statistics of what was deleted")
+    add("--quick-stats", action="store_true", help="show statistics of what was deleted alone, not of the whole repository")
+    add("--save-space", action="store_true", help="has no effect: deleting works with little space anyway")
+    add(
+        "-c",
+        "--checkpoint-interval",
+        metavar="SECONDS",
+        type=int,
+        default=1800,
+        help="how often to save what has been done so far (default: %(default)d)",
+    )
+
+
 def add_old_flag(group: argparse._ActionsContainer, flag: str, dest: str, replacement: str) -> None:
     """A flag under its old name; without a replacement, a flag that has no effect any more."""
     group.add_argument(

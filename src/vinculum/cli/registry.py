@@ -10,6 +10,7 @@ COMMANDS = {
     "break-lock": ("vinculum.cli.commands.break_lock", "remove locks that nobody holds any more"),
     "config": ("vinculum.cli.commands.config", "get, set or delete settings of a repository"),
     "create": ("vinculum.cli.commands.create", "back up files into a new archive"),
+    "delete": ("vinculum.cli.commands.delete", "delete archives, or a whole repository"),
     "diff": ("vinculum.cli.commands.diff", "show what has changed between two archives"),
     "export-tar": ("vinculum.cli.commands.export_tar", "write an archive as a tar"),
     "extract": ("vinculum.cli.commands.extract", "restore files from an archive"),

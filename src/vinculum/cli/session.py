@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from vinculum._native import Bytes
     from vinculum.archive.manifest import Manifest, Operation
     from vinculum.cache.directory import Cache, FilesCacheSettings
     from vinculum.cache.security import SecurityRecord
@@ -135,7 +136,7 @@ class Session:
         """Repository, key and manifest; access has been checked, and so has that we know all features `operation` needs."""
         from vinculum.cache.directory import check_access_without_cache
 
-        with self._open_manifest(operation, exclusive=exclusive, compression=compression, may_bypass=may_bypass) as archives:
+        with self.open_manifest(operation, exclusive=exclusive, compression=compression, may_bypass=may_bypass) as archives:
             check_access_without_cache(
                 self.cache_directory(archives.store.id),
                 archives.key,
@@ -158,35 +159,81 @@ class Session:
         may_bypass: bool | None = None,
     ) -> Iterator[OpenCache]:
         """Archives and the cache, synchronised; with a files cache if a mode for it is given."""
+        with (
+            self.open_manifest(operation, exclusive=exclusive, compression=compression, may_bypass=may_bypass) as archives,
+            self.with_cache(archives, files_cache_mode) as opened,
+        ):
+            yield opened
+
+    @contextmanager
+    def with_cache(self, archives: OpenArchives, files_cache_mode: str | None = None) -> Iterator[OpenCache]:
+        """What is open already, and its cache, synchronised. This checks access, too."""
         from vinculum.archive.cache_sync import synchronise
         from vinculum.cache.directory import Cache
         from vinculum.platform import paths
 
         paths.make_cache_dir()  # with the tag by which other backups leave it out
-        with self._open_manifest(operation, exclusive=exclusive, compression=compression, may_bypass=may_bypass) as archives:
-            store = archives.store
-            with Cache(
-                self.cache_directory(store.id),
-                store.id,
-                archives.key,
-                self.canonical_location,
-                _security_record(store.id),
-                lock_wait=self.lock_wait_s,
-                sink=self.sink,
-                files=self._files_settings(files_cache_mode),
-            ) as cache:
-                cache.check_access(archives.manifest, self.prompter.confirm)
-                if not cache.is_synchronised(archives.manifest):
-                    synchronise(
-                        cache,
-                        store,
-                        archives.key,
-                        archives.manifest,
-                        self.sink,
-                        use_archive_indexes=self._uses_archive_indexes(),
-                        workarounds=self.workarounds,
-                    )
-                yield OpenCache(archives, cache)
+        store = archives.store
+        with Cache(
+            self.cache_directory(store.id),
+            store.id,
+            archives.key,
+            self.canonical_location,
+            _security_record(store.id),
+            lock_wait=self.lock_wait_s,
+            sink=self.sink,
+            files=self._files_settings(files_cache_mode),
+        ) as cache:
+            cache.check_access(archives.manifest, self.prompter.confirm)
+            if not cache.is_synchronised(archives.manifest):
+                synchronise(
+                    cache,
+                    store,
+                    archives.key,
+                    archives.manifest,
+                    self.sink,
+                    use_archive_indexes=self._uses_archive_indexes(),
+                    workarounds=self.workarounds,
+                )
+            yield OpenCache(archives, cache)
+
+    @contextmanager
+    def open_manifest(
+        self,
+        operation: Operation,
+        *,
+        exclusive: bool = False,
+        compression: str = DEFAULT_COMPRESSION,
+        may_bypass: bool | None = None,
+    ) -> Iterator[OpenArchives]:
+        """Repository, key and manifest for those who go on to the cache: access has not been checked yet."""
+        from vinculum._native import Compressor
+        from vinculum.keys.counters import NONCE_NAME, CounterAllocator
+        from vinculum.objects.codec import ObjectCodec
+        from vinculum.platform import paths
+
+        with self.open_repository(exclusive=exclusive, may_bypass=may_bypass) as store:
+            stored, key, manifest = self._read_manifest(store)
+            manifest.check_feature_flags(operation)
+            counters = None
+            nonce_path = os.path.join(paths.security_dir(store.id), NONCE_NAME)
+            if exclusive and key.encrypts:
+                counters = CounterAllocator(store, nonce_path, key.first_counter(stored))
+            yield OpenArchives(store, key, manifest, ObjectCodec(key, counters, Compressor(compression)))
+
+    def read_manifest(self, store: Repository) -> Manifest:
+        """The manifest of an open repository, whatever features it needs. NoManifestError."""
+        return self._read_manifest(store)[2]
+
+    def forget_cache(self, repository_id: bytes) -> None:
+        """Deletes what this client caches of a repository."""
+        from vinculum.cache.layout import destroy_cache
+
+        destroy_cache(self.cache_directory(repository_id))
+
+    def forget_security_record(self, repository_id: bytes) -> None:
+        """Deletes what this client knows a repository by."""
+        _security_record(repository_id).destroy()
 
     def cache_directory(self, repository_id: bytes) -> str:
         """Where this client's cache of a repository is."""
@@ -196,27 +243,13 @@ class Session:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _open_manifest(
-        self, operation: Operation, *, exclusive: bool, compression: str, may_bypass: bool | None = None
-    ) -> Iterator[OpenArchives]:
-        from vinculum._native import Compressor
+    def _read_manifest(self, store: Repository) -> tuple[Bytes, Key, Manifest]:
         from vinculum.archive.manifest import Manifest, fetch_manifest_object
-        from vinculum.keys.counters import NONCE_NAME, CounterAllocator
         from vinculum.keys.key import open_key
-        from vinculum.objects.codec import ObjectCodec
-        from vinculum.platform import paths
 
-        with self.open_repository(exclusive=exclusive, may_bypass=may_bypass) as store:
-            stored = fetch_manifest_object(store)
-            key = open_key(store, stored, self.passphrases, workarounds=self.workarounds)
-            manifest = Manifest.load(store, key, stored=stored)
-            manifest.check_feature_flags(operation)
-            counters = None
-            nonce_path = os.path.join(paths.security_dir(store.id), NONCE_NAME)
-            if exclusive and key.encrypts:
-                counters = CounterAllocator(store, nonce_path, key.first_counter(stored))
-            yield OpenArchives(store, key, manifest, ObjectCodec(key, counters, Compressor(compression)))
+        stored = fetch_manifest_object(store)
+        key = open_key(store, stored, self.passphrases, workarounds=self.workarounds)
+        return stored, key, Manifest.load(store, key, stored=stored)
 
     def _files_settings(self, mode: str | None) -> FilesCacheSettings | None:
         from vinculum.cache.directory import FilesCacheSettings

@@ -11,12 +11,17 @@ The maps keep their insertion order: it shows in the bytes of the file. A Hints 
 
 from __future__ import annotations
 
+from itertools import chain, repeat
+from struct import Struct
+
 from vinculum.errors import IntegrityError
 from vinculum.formats.msgpack import pack, unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+_IDS = Struct("32s")
 
 
 class Hints:
@@ -78,6 +83,17 @@ class Hints:
         """Notes that the PUT of `id` in `segment`, an entry of `size` bytes, is not current any more."""
         self.shadow.setdefault(id, []).append(segment)
         self.segments[segment] = self.segments.get(segment, 0) - 1
+        self.free(segment, size)
+
+    def supersede_many(self, ids: bytes, segment: int, size: int) -> None:
+        """The same for the PUTs of several ids in one segment, entries of `size` bytes together."""
+        each = list(chain.from_iterable(_IDS.iter_unpack(ids)))
+        if self.shadow.keys().isdisjoint(each):
+            self.shadow.update(zip(each, map(list, repeat((segment,))), strict=False))
+        else:
+            for id in each:
+                self.shadow.setdefault(id, []).append(segment)
+        self.segments[segment] = self.segments.get(segment, 0) - len(each)
         self.free(segment, size)
 
     def free(self, segment: int, size: int) -> None:

@@ -216,6 +216,16 @@ class Repository:
         if not found:
             raise ObjectNotFound(id.hex(), self.path)
 
+    def delete_many(self, ids: bytes) -> bytes:
+        transaction = self._begin()
+        try:
+            return transaction.delete_many(ids)
+        except FileNotFoundError:
+            raise CheckNeeded(self.path) from None
+        except OSError as error:
+            self._note(error)
+            raise
+
     def commit(self) -> None:
         transaction = self._transaction
         if transaction is None:

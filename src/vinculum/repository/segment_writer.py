@@ -6,7 +6,7 @@ COMMIT is durable before the segment with the COMMIT exists. Files are created e
 
 from __future__ import annotations
 
-from vinculum._native import crc32
+from vinculum._native import crc32, encode_deletes
 from vinculum.repository.segments import COMMIT_ENTRY, DELETE, ENTRY_HEADER, KEYED_SIZE, MAGIC, PUT
 from vinculum.repository.store import MANIFEST_KEY
 
@@ -58,6 +58,16 @@ class SegmentWriter:
         header = _checked_header(KEYED_SIZE, DELETE, id, b"")
         file = self._file_for(starts_segment=id == MANIFEST_KEY)
         return self._append(file, KEYED_SIZE, header, id)[0]
+
+    def delete_many(self, ids: bytes) -> tuple[int, int]:
+        """Appends the DELETEs of some of the ids, as many as go into one segment; returns the segment and how many.
+
+        No id may be the manifest's.
+        """
+        file = self._file_for()
+        count = min(len(ids) // 32, max(1, (self._limit - self._offset) // KEYED_SIZE + 1))
+        entries = encode_deletes(ids[: count * 32])
+        return self._append(file, len(entries), entries)[0], count
 
     def commit(self) -> int:
         """Writes a COMMIT into a segment of its own and finishes it; everything so far is durable then. Returns the segment."""

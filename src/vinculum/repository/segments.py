@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 from struct import Struct
 
-from vinculum._native import read_objects, scan_segment
+from vinculum._native import entry_sizes, read_objects, scan_segment
 from vinculum.errors import IntegrityError
 
 TYPE_CHECKING = False
@@ -120,6 +120,13 @@ class Segments:
             if ENTRY_HEADER.size <= size <= MAX_OBJECT:
                 return int(size)
         raise IntegrityError(f"no entry in segment {segment} at offset {offset}")
+
+    def entry_sizes(self, segment: int, ids: bytes, offsets: list[int]) -> list[int]:
+        """The size fields of the PUTs at the offsets. IntegrityError if one is not there."""
+        try:
+            return entry_sizes(self._descriptor(segment), ids, offsets)
+        except IntegrityError as error:
+            raise _in_segment(error, segment) from None
 
     def remove(self, segment: int) -> None:
         """Deletes a segment file, emptying it first where even that needs space."""

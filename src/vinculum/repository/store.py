@@ -41,6 +41,9 @@ class Store(Protocol):
     def delete(self, id: bytes) -> None:
         """Removes one object. ObjectNotFound if there is none."""
 
+    def delete_many(self, ids: bytes) -> bytes:
+        """Removes the objects of n distinct ids; returns the ids of which there was none."""
+
     def commit(self) -> None:
         """Makes everything since the last commit permanent; nothing happens if nothing was changed."""
 

@@ -76,6 +76,27 @@ class Transaction:
         self._whole = whole
         return position is not None
 
+    def delete_many(self, ids: bytes) -> bytes:
+        """Removes the objects of distinct ids with one write per segment; returns the ids of which there was none."""
+        positions = self.index.get_many(ids)
+        if None in positions or MANIFEST_KEY in ids:
+            # Rare: something is damaged, or `ids` only look like the manifest's somewhere.
+            each = [ids[at : at + 32] for at in range(0, len(ids), 32)]
+            return b"".join(id for id in each if not self.delete(id))
+        whole, self._whole = self._whole, False
+        for segment, here, offsets, _ in self.index.locate(ids):
+            sizes = self._segments.entry_sizes(segment, here, offsets)
+            self.hints.supersede_many(here, segment, sum(sizes))
+        self.index.remove_many(ids)
+        start = 0
+        while start < len(ids):
+            landed, count = self._writer.delete_many(ids[start:])
+            self.hints.count_puts(landed, 0, 0)
+            self.hints.free(landed, count * KEYED_SIZE)
+            start += count * 32
+        self._whole = whole
+        return b""
+
     def commit(self) -> int:
         """Writes the COMMIT; returns the number of the transaction. The caller has checked `raise_if_doomed`."""
         segment = self._writer.commit()

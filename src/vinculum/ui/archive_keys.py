@@ -21,6 +21,11 @@ _FROM_ARCHIVE = ("hostname", "username", "comment", "bcomment", "end", "command_
 ARCHIVE_KEYS = frozenset({*_FROM_MANIFEST, *_FROM_ARCHIVE})
 
 
+def archive_line(entry: ArchiveEntry) -> str:
+    """An archive in one line, as the default format shows it."""
+    return f"{display_text(entry.name):<36} {Moment.whole_second(entry.time)} [{entry.id.hex()}]"
+
+
 class ArchiveFormatter:
     """Turns archives into lines or JSON objects; archive objects are only loaded for keys that need them."""
 

@@ -25,6 +25,7 @@ OUTPUT_TOPICS = frozenset(("list", "stats", "show-rc", "show-version"))
 _PERCENT_FORMS = {
     "extract": "{percent:5.1f}% Extracting: {text}",
     "export-tar": "{percent:5.1f}% Processing: {text}",
+    **dict.fromkeys(("archive.delete", "prune"), "{text} {percent:3.0f}%"),
     "cache.sync": "{percent:3.0f}% {text}",
 }
 

@@ -23,6 +23,12 @@ def archive_row(statistics: Statistics, *, iec: bool) -> str:
     return _row("This archive:", sizes, iec)
 
 
+def deleted_row(statistics: Statistics, *, iec: bool) -> str:
+    """The line of what was deleted, as negative sizes."""
+    sizes = statistics.original_size, statistics.compressed_size, statistics.deduplicated_size
+    return _row("Deleted data:", sizes, iec)
+
+
 def repository_rows(usage: RepositoryUsage, *, iec: bool) -> list[str]:
     """The lines of the whole repository."""
     return [

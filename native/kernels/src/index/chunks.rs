@@ -27,6 +27,18 @@ pub struct Usage {
     pub chunks: u64,
 }
 
+/// What giving up references came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// The chunks that nothing refers to any more, in the order in which that happened.
+    pub orphans: Vec<Id>,
+    /// Sums over the references given up.
+    pub size: u64,
+    pub csize: u64,
+    /// The part of `csize` that belonged to the orphans.
+    pub freed: u64,
+}
+
 impl ChunkIndex {
     pub fn new(capacity: usize) -> Result<Self> {
         Ok(Self(Mutex::new(ChunkTable(Table::with_capacity(capacity)?))))
@@ -137,24 +149,35 @@ impl ChunkTable {
 
     /// Lowers the count of each id by one; returns the ids that reached zero and were removed. All or none if one is absent.
     pub fn remove_references(&mut self, ids: &[Id]) -> Result<Vec<Id>> {
+        let mut released = Released::default();
+        self.release(ids, false, &mut released)?;
+        Ok(released.orphans)
+    }
+
+    /// The same, with the orphans added to `released`, and the sizes too if they are `counted`.
+    pub fn release(&mut self, ids: &[Id], counted: bool, released: &mut Released) -> Result<()> {
         if let Some(id) = ids.iter().find(|id| self.get(id).is_none()) {
             return Err(absent(id));
         }
-        let mut removed = Vec::new();
         for id in ids {
             let Slot::Found(bucket) = self.0.find(id) else {
                 return Err(absent(id));
             };
-            match unpack(self.0.value(bucket)) {
-                (MAX_VALUE, ..) => {}
-                (0 | 1, ..) => {
-                    self.0.remove(bucket)?;
-                    removed.push(*id);
-                }
-                (count, size, csize) => self.0.set_value(bucket, pack(count - 1, size, csize)),
+            let (count, size, csize) = unpack(self.0.value(bucket));
+            let is_orphan = count <= 1;
+            if is_orphan {
+                self.0.remove(bucket)?;
+                released.orphans.push(*id);
+            } else if count != MAX_VALUE {
+                self.0.set_value(bucket, pack(count - 1, size, csize));
+            }
+            if counted {
+                released.size += u64::from(size);
+                released.csize += u64::from(csize);
+                released.freed += if is_orphan { u64::from(csize) } else { 0 };
             }
         }
-        Ok(removed)
+        Ok(())
     }
 
     /// Raises the count of every id by one; fails without change if one is absent.

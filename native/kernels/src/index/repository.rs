@@ -134,6 +134,14 @@ impl RepositoryTable {
         ids.iter().any(|id| self.get(id).is_some())
     }
 
+    /// Removes every id; fails without change if one is absent.
+    pub fn remove_many(&mut self, ids: &[Id]) -> Result<()> {
+        if let Some(id) = ids.iter().find(|id| self.get(id).is_none()) {
+            return Err(Error::Key(hex(id)));
+        }
+        ids.iter().try_for_each(|id| self.pop(id).map(drop))
+    }
+
     /// Up to `limit` ids in table order, after `marker`.
     pub fn ids(&mut self, marker: Option<&Id>, limit: Option<usize>) -> Result<Vec<Id>> {
         let start = match marker.map(|id| self.0.find(id)) {

@@ -11,7 +11,7 @@ mod framing;
 mod item;
 pub mod msgpack;
 
-pub use counting::count_items;
+pub use counting::{count_items, release_items};
 pub use decoder::ItemDecoder;
 pub use fields::{Field, Value, write_map};
 pub use framing::{ItemFrames, MAX_ITEM_BYTES};

@@ -8,11 +8,13 @@
 //!
 //! Nothing here knows directories, transactions or what a key means. No entry leaves this module whose CRC was not verified.
 
+mod deletes;
 mod read;
 mod recover;
 mod scan;
 
-pub use read::read_objects;
+pub use deletes::encode_deletes;
+pub use read::{entry_sizes, read_objects};
 pub use recover::recover_segment;
 pub use scan::{SegmentEntries, scan_segment};
 

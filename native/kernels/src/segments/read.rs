@@ -96,3 +96,28 @@ fn read_object(fd: BorrowedFd<'_>, id: &Id, offset: u64, ahead: &[u8]) -> Result
     }
     Ok(Shared::from(entry).slice(HEADER_AND_KEY..head.size))
 }
+
+/// The sizes of the PUT entries of `ids` at `offsets`, header included. Their data are not looked at.
+pub fn entry_sizes(fd: BorrowedFd<'_>, ids: &[Id], offsets: &[u32]) -> Result<Vec<u32>> {
+    if ids.len() != offsets.len() {
+        return Err(Error::value(format!("{} ids with {} offsets", ids.len(), offsets.len())));
+    }
+    let mut bytes = [0; HEADER_AND_KEY];
+    let mut sizes = Vec::with_capacity(ids.len());
+    for (id, &offset) in ids.iter().zip(offsets) {
+        let offset = u64::from(offset);
+        if read_at(fd, &mut bytes, offset)? < HEADER_AND_KEY {
+            return Err(damaged(offset, "it lies behind the end of the file"));
+        }
+        let Some((header, key)) = bytes.split_first_chunk::<HEADER>() else {
+            return Err(damaged(offset, "it has no header"));
+        };
+        let head = Head::parse(header, offset)?;
+        if head.tag != PUT || key != id {
+            return Err(damaged(offset, format_args!("it is not the one of object {}", hex(id))));
+        }
+        // The limit of a plausible size is far below what does not fit.
+        sizes.push(u32::try_from(head.size).unwrap_or(u32::MAX));
+    }
+    Ok(sizes)
+}

@@ -45,9 +45,7 @@ class ChunkStore:
 
     def release(self, ids: bytes) -> None:
         """Takes back one reference per id; what nobody references any more is deleted."""
-        orphans = self.index.remove_references(ids)
-        for start in range(0, len(orphans), 32):
-            self._store.delete(orphans[start : start + 32])
+        self._store.delete_many(self.index.remove_references(ids))
 
 
 class ContentUnreadable(Exception):

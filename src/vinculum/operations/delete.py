@@ -1,0 +1,136 @@
+"""Taking archives out of a repository: their references are given up, and what nobody refers to any more is deleted.
+
+The order makes a crash harmless: deletions and the manifest without the archives first, then the repository's commit, then the
+cache's. Space is only freed by a later compaction.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from vinculum._native import ItemStream
+from vinculum.archive.archive import load_archive
+from vinculum.archive.item_stream import ItemChunkReader
+from vinculum.archive.statistics import Statistics
+from vinculum.errors import ChunkIndexCorrupted, IntegrityError, ObjectNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vinculum._native import Released
+    from vinculum.archive.item_stream import ItemChunk
+    from vinculum.archive.manifest import ArchiveEntry
+    from vinculum.events import Sink
+    from vinculum.operations.create.writer import Session
+
+OPERATION = "archive.delete"
+_BATCH_BYTES = 1 << 20  # of ids that wait for being deleted
+
+
+class Deletion:
+    """Deletes archives one by one; nothing counts before `save`. Confined to one thread.
+
+    `statistics` has the sizes of all references given up, negative. `forced` goes on where an archive is damaged.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        sink: Sink,
+        *,
+        forced: bool = False,
+        with_parts: bool = False,
+        checkpoint_interval_s: int = 0,
+        workarounds: frozenset[str] = frozenset(),
+    ) -> None:
+        self.statistics = Statistics()
+        self._session = session
+        self._sink = sink
+        self._forced = forced
+        self._with_parts = with_parts
+        self._interval_s = checkpoint_interval_s
+        self._workarounds = workarounds
+        self._saved_s = time.monotonic()
+        self._unsaved = False
+        self._orphans: list[bytes] = []
+        self._orphans_bytes = 0
+        self._damaged = False
+
+    def delete(self, entry: ArchiveEntry) -> None:
+        """Deletes one archive. After an error nothing may be saved any more."""
+        store, key, _, manifest, cache = self._session
+        archive = load_archive(store, key, entry, workarounds=self._workarounds)
+        self._damaged = False
+        stream = ItemStream()
+        for number, chunk in enumerate(self._item_chunks(archive.items)):
+            if self._sink.wants_progress:
+                self._sink.progress(OPERATION, number, len(archive.items), "Decrementing references")
+            try:
+                self._count(cache.chunks.release(chunk.id))
+                released = cache.chunks.release_items(stream, chunk.data, self._with_parts)
+            except KeyError as error:
+                raise ChunkIndexCorrupted(error.args[0]) from None
+            self._count(released)
+            if released.damage is not None:
+                self._tolerate(IntegrityError(released.damage))
+                stream = ItemStream()  # the rest of this chunk is lost, with the next one an item may begin
+        self._sink.finished(OPERATION)
+        try:
+            self._count(cache.chunks.release(entry.id))
+        except KeyError as error:
+            raise ChunkIndexCorrupted(error.args[0]) from None
+        self._delete_orphans()
+        del manifest.archives[entry.name]
+        self._unsaved = True
+        if self._damaged:
+            self._sink.warning("The deletion was forced through, but the deleted archive was corrupted.", 0)
+            self._sink.warning("Only borg check --repair can free all of its space.", 0)
+
+    @property
+    def checkpoint_is_due(self) -> bool:
+        return self._interval_s != 0 and time.monotonic() - self._saved_s > self._interval_s
+
+    def save(self) -> None:
+        """Makes the deletions so far permanent."""
+        if self._unsaved:
+            store, _, codec, manifest, cache = self._session
+            manifest.write(store, codec)
+            store.commit()
+            cache.commit(manifest)
+            self._unsaved = False
+        self._saved_s = time.monotonic()
+
+    def _item_chunks(self, item_ids: list[bytes]) -> Iterator[ItemChunk]:
+        """The chunks of the item stream; if forced, as many as there are before the first that is lost."""
+        reader = ItemChunkReader(self._session.store, self._session.key)
+        # One at a time if forced: a window fails as a whole.
+        runs = [[id] for id in item_ids] if self._forced else [item_ids]
+        try:
+            for run in runs:
+                for window in reader.read(run):
+                    yield from window
+        except ObjectNotFound as error:
+            self._tolerate(error)
+
+    def _count(self, released: Released) -> None:
+        totals = self.statistics
+        totals.original_size -= released.size
+        totals.compressed_size -= released.csize
+        totals.deduplicated_size -= released.freed
+        orphans = released.orphans
+        self._orphans.append(orphans)
+        self._orphans_bytes += len(orphans)
+        if self._orphans_bytes > _BATCH_BYTES:
+            self._delete_orphans()
+
+    def _delete_orphans(self) -> None:
+        ids, self._orphans, self._orphans_bytes = b"".join(self._orphans), [], 0
+        missing = self._session.store.delete_many(ids) if ids else b""
+        if missing:
+            self._tolerate(ObjectNotFound(missing[:32].hex(), self._session.store.path))
+
+    def _tolerate(self, error: IntegrityError | ObjectNotFound) -> None:
+        if not self._forced:
+            raise error
+        self._damaged = True
