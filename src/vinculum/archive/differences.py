@@ -96,7 +96,8 @@ class Comparison:
 
     def _changes(self, old: Item, new: Item) -> list[Change]:
         changes: list[Change] = []
-        if stat.S_ISLNK(old.mode) and stat.S_ISLNK(new.mode) and old.source and new.source and old.source != new.source:
+        is_link = stat.S_ISLNK(old.mode) or stat.S_ISLNK(new.mode)
+        if is_link and old.source is not None and new.source is not None and old.source != new.source:
             changes.append({"type": "changed link"})
         if old.chunks is not None and new.chunks is not None:
             changes += self._content_changes(old.chunks, new.chunks)
@@ -118,11 +119,11 @@ class Comparison:
 
 def size_of(item: Item) -> int:
     """The size of the content, of a symlink that of its target."""
+    if stat.S_ISLNK(item.mode):
+        return len((item.source or b"").decode(errors="surrogateescape"))
     if item.size is not None:
         return item.size
-    if item.chunks is not None:
-        return item.chunks.size_bytes
-    return len((item.source or b"").decode(errors="surrogateescape")) if stat.S_ISLNK(item.mode) else 0
+    return 0 if item.chunks is None else item.chunks.size_bytes
 
 
 def _presence(old: Item | None, new: Item | None) -> list[Change]:

@@ -165,8 +165,8 @@ class PatternMatcher:
         return self.fallback == INCLUDE and not self._patterns and not self._by_full_path
 
     def never_matched(self) -> list[str]:
-        """The wanted paths that no path ever matched, as the user wrote them."""
-        return [pattern.text for pattern in self._roots if not pattern.matched]
+        """The wanted paths that no path ever matched, as the user wrote them; Borg keeps silent about full paths."""
+        return [pattern.text for pattern in self._roots if not pattern.matched and pattern.full_path is None]
 
     def decide(self, path: str) -> int:
         """INCLUDE, EXCLUDE or EXCLUDE_NO_RECURSE for a path; leading slashes do not matter."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 LAYOUT_KEYS = {"LF": "\n", "SPACE": " ", "TAB": "\t", "CR": "\r", "NUL": "\0", "NEWLINE": "\n", "NL": "\n"}
-_MAX_TIME_S = 2**31 - 1 - 48 * 3600 + 2**31  # as far as every platform's C library can show
+_MAX_TIME_S = 2**31 - 1 - 48 * 3600  # Borg shows nothing later, for the sake of 32 bit platforms
 
 
 class Moment:
