@@ -106,6 +106,21 @@ def test_delete_does_nothing_per_chunk(repository: Path, client_home: Path, work
     assert (many.native_calls - few.native_calls) / more_chunks < 0.05
 
 
+def test_tars_do_nothing_per_chunk(repository: Path, client_home: Path, workplace: Path, vinculum: Program) -> None:
+    (workplace / "big").write_bytes(random_content("crossings", 40 << 20))
+    for name, chunker in (("few", "fixed,1048576"), ("many", "fixed,5000")):
+        vinculum.run("create", "--chunker-params", chunker, f"{repository}::{name}", "big")
+    more_chunks = (40 << 20) // 5000 - 40
+    few = count(client_home, workplace, "export-tar", f"{repository}::few", "few.tar")
+    many = count(client_home, workplace, "export-tar", f"{repository}::many", "many.tar")
+    assert (many.lines - few.lines) / more_chunks < 0.05
+    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+    few = count(client_home, workplace, "import-tar", "--chunker-params", "fixed,1048576", f"{repository}::3", "few.tar")
+    many = count(client_home, workplace, "import-tar", "--chunker-params", "fixed,5000", f"{repository}::4", "few.tar")
+    assert (many.lines - few.lines) / more_chunks < 0.05
+    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+
+
 def test_create_does_a_handful_per_file(repository: Path, client_home: Path, workplace: Path) -> None:
     """Both for files that are read and for files that the files cache knows."""
     build_plain(workplace / "few", files=500, size_bytes=200, per_directory=500)

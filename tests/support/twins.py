@@ -25,9 +25,10 @@ OUR_MODULES = [
     "vinculum.cli.execution",
     "vinculum.cli.creating",
     "vinculum.cli.deleting",
+    "vinculum.cli.importing",
     *(
         f"vinculum.cli.commands.{name}"
-        for name in ("create", "delete", "export_tar", "extract", "list", "info", "init", "config")
+        for name in ("create", "delete", "export_tar", "import_tar", "extract", "list", "info", "init", "config")
     ),
     "vinculum.archive.chunk_reader",
     "vinculum.archive.cache_sync",

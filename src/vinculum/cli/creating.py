@@ -63,7 +63,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         _feed(args, creation, patterns.roots, rules, skip=_own_places(session))
         saved = creation.save()
         if args.json or args.stats or args.quick_stats:
-            _report(args, session, opened, saved, creation.statistics)
+            report(args, session, opened, saved, creation.statistics)
 
 
 def _check_sources(args: argparse.Namespace, sources: list[str]) -> None:
@@ -150,7 +150,7 @@ def _delimiter(text: str | None) -> bytes:
     return os.fsencode(text.encode("ascii", "backslashreplace").decode("unicode-escape"))
 
 
-def _report(args: argparse.Namespace, session: Session, opened: OpenCache, saved: SavedArchive, statistics: Statistics) -> None:
+def report(args: argparse.Namespace, session: Session, opened: OpenCache, saved: SavedArchive, statistics: Statistics) -> None:
     """Statistics of what was just made, as text or JSON."""
     usage = None
     if not args.quick_stats:

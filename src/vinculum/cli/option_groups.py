@@ -1,4 +1,4 @@
-"""Options that several commands share: choosing files by patterns, choosing archives."""
+"""Options that several commands share: choosing files by patterns, choosing archives, making an archive."""
 
 from __future__ import annotations
 
@@ -101,4 +101,57 @@ def add_old_flag(group: argparse._ActionsContainer, flag: str, dest: str, replac
         action=option_types.Renamed,
         replacement=replacement,
         help=f"old name of {replacement}" if replacement else "does nothing any more, as it is the default",
+    )
+
+
+def add_archive_output(parser: argparse.ArgumentParser) -> None:
+    """What is told about a new archive."""
+    add = parser.add_argument
+    add("-s", "--stats", action="store_true", help="show statistics of the new archive")
+    add("--quick-stats", action="store_true", help="show statistics of the archive alone, not of the whole repository")
+    add("--list", dest="output_list", action="store_true", help="list files with their status")
+    add(
+        "--filter",
+        metavar="STATUSCHARS",
+        dest="output_filter",
+        action=option_types.OnlyOnce,
+        help="list only files whose status is one of these letters",
+    )
+    add("--json", action="store_true", help="statistics as JSON on stdout (implies --stats)")
+
+
+def add_archive_making(parser: argparse.ArgumentParser, *, fills_comment: bool = True) -> None:
+    """How a new archive is made; the comment may have placeholders."""
+    add = parser.add_argument_group("Archive options").add_argument
+    comment_type = option_types.placeholders if fills_comment else str
+    add("--comment", metavar="COMMENT", type=comment_type, default="", help="a comment to keep with the archive")
+    add(
+        "--timestamp",
+        metavar="TIMESTAMP",
+        type=option_types.timestamp,
+        help="time of the archive: UTC as yyyy-mm-ddThh:mm:ss, or a file whose time to take",
+    )
+    add(
+        "-c",
+        "--checkpoint-interval",
+        metavar="SECONDS",
+        type=int,
+        default=1800,
+        help="how often to save what has been done so far (default: %(default)d)",
+    )
+    add(
+        "--chunker-params",
+        metavar="PARAMS",
+        type=option_types.chunker_params,
+        action=option_types.OnlyOnce,
+        default=option_types.DEFAULT_CHUNKER_PARAMS,
+        help="how to cut files into chunks (default: buzhash,19,23,21,4095)",
+    )
+    add(
+        "-C",
+        "--compression",
+        metavar="COMPRESSION",
+        type=option_types.compression,
+        default="lz4",
+        help='how to compress (default: lz4), see "borg help compression"',
     )

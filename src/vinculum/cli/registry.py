@@ -15,6 +15,7 @@ COMMANDS = {
     "export-tar": ("vinculum.cli.commands.export_tar", "write an archive as a tar"),
     "extract": ("vinculum.cli.commands.extract", "restore files from an archive"),
     "help": ("vinculum.cli.commands.help", "explain a command or a topic"),
+    "import-tar": ("vinculum.cli.commands.import_tar", "make an archive of a tar"),
     "info": ("vinculum.cli.commands.info", "show facts about a repository or archives"),
     "init": ("vinculum.cli.commands.init", "make a new repository"),
     "key change-passphrase": ("vinculum.cli.commands.key_change_passphrase", "protect the key by another passphrase"),

@@ -20,7 +20,7 @@ def add_arguments(parser: CommandParser) -> None:
     _add_input(parser)
     _add_exclusion(parser)
     _add_file_system(parser)
-    _add_archive(parser)
+    option_groups.add_archive_making(parser)
     parser.add_location(option_types.ARCHIVE, "the archive to make")
     parser.add_argument(
         "paths", metavar="PATH", nargs="*", type=option_types.path, action=option_types.Roots, help="what to back up"
@@ -30,17 +30,7 @@ def add_arguments(parser: CommandParser) -> None:
 def _add_output(parser: CommandParser) -> None:
     add = parser.add_argument
     add("-n", "--dry-run", action="store_true", help="walk and choose files, but store nothing")
-    add("-s", "--stats", action="store_true", help="show statistics of the new archive")
-    add("--quick-stats", action="store_true", help="show statistics of the archive alone, not of the whole repository")
-    add("--list", dest="output_list", action="store_true", help="list files with their status")
-    add(
-        "--filter",
-        metavar="STATUSCHARS",
-        dest="output_filter",
-        action=option_types.OnlyOnce,
-        help="list only files whose status is one of these letters",
-    )
-    add("--json", action="store_true", help="statistics as JSON on stdout (implies --stats)")
+    option_groups.add_archive_output(parser)
     add("--no-cache-sync", action="store_true", help="experimental: leave a stale cache as it is, and use no files cache")
 
 
@@ -98,41 +88,6 @@ def _add_file_system(parser: CommandParser) -> None:
         help="how to notice that a file changes while it is read: ctime, mtime or disabled (default: ctime)",
     )
     add("--read-special", action="store_true", help="read devices and FIFOs as if they were regular files")
-
-
-def _add_archive(parser: CommandParser) -> None:
-    add = parser.add_argument_group("Archive options").add_argument
-    add("--comment", metavar="COMMENT", type=option_types.placeholders, default="", help="a comment to keep with the archive")
-    add(
-        "--timestamp",
-        metavar="TIMESTAMP",
-        type=option_types.timestamp,
-        help="time of the archive: UTC as yyyy-mm-ddThh:mm:ss, or a file whose time to take",
-    )
-    add(
-        "-c",
-        "--checkpoint-interval",
-        metavar="SECONDS",
-        type=int,
-        default=1800,
-        help="how often to save what has been done so far (default: %(default)d)",
-    )
-    add(
-        "--chunker-params",
-        metavar="PARAMS",
-        type=option_types.chunker_params,
-        action=option_types.OnlyOnce,
-        default=option_types.DEFAULT_CHUNKER_PARAMS,
-        help="how to cut files into chunks (default: buzhash,19,23,21,4095)",
-    )
-    add(
-        "-C",
-        "--compression",
-        metavar="COMPRESSION",
-        type=option_types.compression,
-        default="lz4",
-        help='how to compress (default: lz4), see "borg help compression"',
-    )
 
 
 def run(args: argparse.Namespace, session: Session) -> None:

@@ -11,11 +11,17 @@ from vinculum import _native
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from vinculum.archive.statistics import Statistics
     from vinculum.events import Sink
     from vinculum.objects.codec import ObjectCodec
     from vinculum.repository.store import Store
+
+    class ChunkSource(Protocol):
+        def read(self, batch_bytes: int) -> _native.ChunkBatch:
+            """The next chunks; an empty batch at the end. OSError if there is no reading on."""
+
 
 BATCH_BYTES = 16 * 1024 * 1024
 
@@ -75,12 +81,22 @@ class ContentReader:
         checkpoint_is_due: Callable[[], bool],
         save_part: Callable[[int, _native.ChunkList], None],
     ) -> _native.ChunkList:
-        """The content of `fd`; `path` is what progress calls it.
+        """The content of `fd`; the rest as `take` has it."""
+        reader = _native.FileReader(fd, self._chunker, self._hasher, self._sparse)
+        return self.take(reader, path, checkpoint_is_due, save_part)
+
+    def take(
+        self,
+        reader: ChunkSource,
+        path: bytes,
+        checkpoint_is_due: Callable[[], bool],
+        save_part: Callable[[int, _native.ChunkList], None],
+    ) -> _native.ChunkList:
+        """The content that a reader gives, to its end; `path` is what progress calls it.
 
         `save_part(number, chunks)` archives the chunks since the previous part and makes a checkpoint.
         ContentUnreadable if reading fails: then the chunks that no part holds are released again.
         """
-        reader = _native.FileReader(fd, self._chunker, self._hasher, self._sparse)
         content = _native.ChunkList()
         parts = saved = 0
         while True:

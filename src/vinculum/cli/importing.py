@@ -1,0 +1,47 @@
+"""What `borg import-tar` does with its options: one tar in, one archive out, statistics for whoever asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from vinculum import _native
+from vinculum.archive.placeholders import Surroundings
+from vinculum.cli import creating, interruption, tar_streams
+from vinculum.operations.create.options import CreateOptions
+from vinculum.operations.create.writer import Session as MakingSession
+from vinculum.operations.import_tar import TarImport
+
+if TYPE_CHECKING:
+    import argparse
+
+    from vinculum.cli.session import Session
+
+
+def run(args: argparse.Namespace, session: Session) -> None:
+    with session.open_cache("write", compression=args.compression) as opened, interruption.noted() as stop_requested:
+        making = MakingSession(opened.store, opened.key, opened.codec, opened.manifest, opened.cache)
+        importing = TarImport(making, _options(args, session), session.sink, stop_requested)
+        command = tar_streams.filter_command(args.tar_filter, args.tarfile, decompress=True)
+        # The filter has to end well before anything is saved: what it did not finish is no archive.
+        with tar_streams.read(args.tarfile, command) as stream:
+            importing.add(stream, ignore_zeros=args.ignore_zeros)
+        saved = importing.save()
+        if args.json or args.stats or args.quick_stats:
+            creating.report(args, session, opened, saved, importing.statistics)
+
+
+def _options(args: argparse.Namespace, session: Session) -> CreateOptions:
+    surroundings = Surroundings(session.environment.get("BORG_HOSTNAME"), session.environment.get("BORG_USERNAME"))
+    return CreateOptions(
+        name=args.location.archive,
+        item_options=_native.ItemOptions(),
+        chunker_params=args.chunker_params,
+        comment=args.comment,
+        timestamp=args.timestamp,
+        checkpoint_interval_s=args.checkpoint_interval,
+        cmdline=tuple(os.fsencode(word) for word in sys.argv),
+        hostname=surroundings.hostname(),
+        username=surroundings.username(),
+    )
