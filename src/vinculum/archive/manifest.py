@@ -203,10 +203,13 @@ class Manifest:
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    def write(self, store: Store, codec: ObjectCodec, *, now: datetime | None = None) -> None:
-        """Stores the manifest as it is now with a timestamp later than before; the caller commits. Sets `id`, `timestamp`."""
-        if self._key.tam_required:
-            self.config[b"tam_required"] = True
+    def write(self, store: Store, codec: ObjectCodec, *, now: datetime | None = None, require_tam: bool | None = None) -> None:
+        """Stores the manifest as it is now with a timestamp later than before; the caller commits. Sets `id`, `timestamp`.
+
+        `require_tam` makes it say whether it must be authenticated; by default that stays, unless the key insists.
+        """
+        if require_tam is not None or self._key.tam_required:
+            self.config[b"tam_required"] = require_tam is not False
         timestamp = self._next_timestamp(datetime.now(UTC) if now is None else now)
         fields: dict[bytes, object] = {
             b"version": 2 if self.config.get(b"feature_flags") else 1,

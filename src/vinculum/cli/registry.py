@@ -27,6 +27,7 @@ COMMANDS = {
     "key import": ("vinculum.cli.commands.key_import", "put a key back from its copy"),
     "key migrate-to-repokey": ("vinculum.cli.commands.key_migrate_to_repokey", "leave the old passphrase mode"),
     "list": ("vinculum.cli.commands.list", "list archives, or the files in one"),
+    "upgrade": ("vinculum.cli.commands.upgrade", "bring a repository of an older version up to date"),
     "version": ("vinculum.cli.commands.version", "show the versions of client and server"),
     "with-lock": ("vinculum.cli.commands.with_lock", "run a program while the repository is locked"),
 }

@@ -67,6 +67,8 @@ class Session:
         self.environment = environment
         self.location: Location = getattr(args, "location", None)  # type: ignore[assignment]
         self.locks: bool = args.lock
+        self._trusts_manifest = False
+        self._workarounds: frozenset[str] = frozenset()
         self.lock_wait_s: float | None = None if args.lock_wait < 0 else args.lock_wait
 
     def __enter__(self) -> Self:
@@ -82,8 +84,16 @@ class Session:
 
     @property
     def workarounds(self) -> frozenset[str]:
-        """What BORG_WORKAROUNDS asks for."""
-        return frozenset(word.strip() for word in self.environment.get("BORG_WORKAROUNDS", "").split(",") if word.strip())
+        """What BORG_WORKAROUNDS and the command ask for."""
+        return self._workarounds | frozenset(
+            word.strip() for word in self.environment.get("BORG_WORKAROUNDS", "").split(",") if word.strip()
+        )
+
+    def trust(self, *, manifest: bool, workaround: str | None = None) -> None:
+        """Makes the doors below accept a manifest that is not authenticated, or use a workaround, for this command."""
+        self._trusts_manifest = manifest
+        if workaround is not None:
+            self._workarounds |= {workaround}
 
     @property
     def json_indent(self) -> int | str | None:
@@ -200,13 +210,16 @@ class Session:
     @contextmanager
     def open_manifest(
         self,
-        operation: Operation,
+        operation: Operation | None,
         *,
         exclusive: bool = False,
         compression: str = DEFAULT_COMPRESSION,
         may_bypass: bool | None = None,
     ) -> Iterator[OpenArchives]:
-        """Repository, key and manifest for those who go on to the cache: access has not been checked yet."""
+        """Repository, key and manifest for those who go on to the cache: access has not been checked yet.
+
+        With None for `operation`, features do not matter.
+        """
         from vinculum._native import Compressor
         from vinculum.keys.counters import NONCE_NAME, CounterAllocator
         from vinculum.objects.codec import ObjectCodec
@@ -214,7 +227,8 @@ class Session:
 
         with self.open_repository(exclusive=exclusive, may_bypass=may_bypass) as store:
             stored, key, manifest = self._read_manifest(store)
-            manifest.check_feature_flags(operation)
+            if operation is not None:
+                manifest.check_feature_flags(operation)
             counters = None
             nonce_path = os.path.join(paths.security_dir(store.id), NONCE_NAME)
             if exclusive and key.encrypts:
@@ -249,7 +263,9 @@ class Session:
 
         stored = fetch_manifest_object(store)
         key = open_key(store, stored, self.passphrases, workarounds=self.workarounds)
-        return stored, key, Manifest.load(store, key, stored=stored)
+        if self._trusts_manifest and key.tam_required:
+            self.sink.warning("Manifest authentication DISABLED.", 0)
+        return stored, key, Manifest.load(store, key, stored=stored, trust=self._trusts_manifest)
 
     def _files_settings(self, mode: str | None) -> FilesCacheSettings | None:
         from vinculum.cache.directory import FilesCacheSettings

@@ -86,6 +86,10 @@ class Key:
         return self.mode.type_byte
 
     @property
+    def has_secrets(self) -> bool:
+        return self._material is not None
+
+    @property
     def encrypts(self) -> bool:
         """True if sealing needs counters."""
         return self.mode.encrypts
