@@ -11,7 +11,7 @@ import os
 from vinculum.cache.config import CacheConfig
 from vinculum.errors import CommandError, Error, InvalidRepository, InvalidRepositoryConfig
 from vinculum.formats.sizes import parse_size
-from vinculum.repository.config import RepositoryConfig
+from vinculum.repository.config import MAX_SEGMENT_SIZE_LIMIT, RepositoryConfig
 from vinculum.repository.location import Location
 
 TYPE_CHECKING = False
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from vinculum.repository.repository import Repository
 
 _MIN_SPACE = 10_000_000
-_MAX_SEGMENT_SIZE_LIMIT = 2**32 - 20 * 2**20
 _LISTED = ("version", "segments_per_dir", "max_segment_size", "storage_quota", "additional_free_space", "append_only", "id")
 
 
@@ -120,8 +119,8 @@ def _check_positive(text: str) -> None:
 
 
 def _check_segment_size(text: str) -> None:
-    if parse_size(text) >= _MAX_SEGMENT_SIZE_LIMIT:
-        raise ValueError(f"it must be below {_MAX_SEGMENT_SIZE_LIMIT}")
+    if parse_size(text) >= MAX_SEGMENT_SIZE_LIMIT:
+        raise ValueError(f"it must be below {MAX_SEGMENT_SIZE_LIMIT}")
 
 
 def _check_space(text: str) -> None:

@@ -28,7 +28,7 @@ _OLD_NAME = "config.old"
 _SECTION = "repository"
 _DEFAULT_SEGMENTS_PER_DIR = 1000
 _DEFAULT_MAX_SEGMENT_SIZE = 500 * 2**20
-_MAX_SEGMENT_SIZE_LIMIT = 2**32 - 20 * 2**20
+MAX_SEGMENT_SIZE_LIMIT = 2**32 - 20 * 2**20
 
 
 class RepositoryConfig:
@@ -66,8 +66,8 @@ class RepositoryConfig:
         if self.segments_per_dir < 1:
             raise InvalidRepositoryConfig(path, "segments_per_dir < 1")
         self.max_segment_size = typed("max_segment_size", parse_size)
-        if self.max_segment_size >= _MAX_SEGMENT_SIZE_LIMIT:
-            raise InvalidRepositoryConfig(path, f"max_segment_size >= {_MAX_SEGMENT_SIZE_LIMIT}")
+        if self.max_segment_size >= MAX_SEGMENT_SIZE_LIMIT:
+            raise InvalidRepositoryConfig(path, f"max_segment_size >= {MAX_SEGMENT_SIZE_LIMIT}")
         self.append_only = typed("append_only", parse_bool, "0")
         self.storage_quota = typed("storage_quota", parse_size, "0")
         self.additional_free_space = typed("additional_free_space", parse_size, "0")
