@@ -29,7 +29,10 @@ class Sink(Protocol):
         """Something was odd, the work goes on; the command will end with a warning's exit code (0: as if nothing was)."""
 
     def info(self, text: str, topic: str = "") -> None:
-        """Worth knowing at --info; with a topic (`list`, `stats`) shown exactly if the user asked for that topic."""
+        """Worth knowing at --info; with a topic (`list`, `stats`) shown exactly if the user asked for that topic.
+
+        The topic `repository` only says who speaks.
+        """
 
     def debug(self, text: str, topic: str = "") -> None:
         """For somebody who looks for a fault, at --debug; a topic can also be asked for alone (--debug-topic)."""

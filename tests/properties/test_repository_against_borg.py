@@ -35,8 +35,22 @@ def _closed(steps: list[tuple[bytes, ...]], last: tuple[bytes, ...], ends_with_c
     return [*steps, last, *([("commit",), ("list",)] if ends_with_commit else [])]
 
 
+def _compacted(steps: list[tuple[bytes, ...]], last: tuple[bytes, ...], threshold: int, cleanup: list[bytes]) -> Session:
+    return [*steps, last, ("compact", bytes([threshold]), *cleanup), ("list",)]
+
+
 sessions = st.builds(_closed, st.lists(steps, max_size=12), changes, st.booleans())
+compactions = st.builds(
+    _compacted,
+    st.lists(steps, max_size=6),
+    changes,
+    st.sampled_from([0, 10, 50, 90, 100]),
+    st.sampled_from([[], [], [b"cleanup commits"]]),
+)
 histories = st.lists(sessions, min_size=1, max_size=6)
+# Without any commit Borg refuses to begin a second transaction; the first session therefore starts with one.
+_FIRST: Session = [("put", MANIFEST_KEY, b"manifest"), ("commit",)]
+long_histories = st.lists(st.one_of(sessions, sessions, compactions), min_size=2, max_size=10)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +61,10 @@ def store_oracle(borg145_python: Path) -> Iterator[StoreOracle]:
 
 def _state_files(path: Path) -> list[Path]:
     return [file for kind in ("index", "hints", "integrity") for file in path.glob(f"{kind}.*")]
+
+
+def _directories_of(path: Path) -> list[str]:
+    return sorted(str(place.relative_to(path)) for place in path.rglob("*") if place.is_dir())
 
 
 def _spoil(file: Path) -> None:
@@ -134,3 +152,23 @@ def test_same_operations_give_the_same_files_as_borg(
         expected = store_oracle.run(theirs, config, [first, *history])
         assert run_ours(ours, config, [first, *history]) == expected
         assert files_of(ours) == files_of(theirs)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    history=long_histories,
+    last=compactions,
+    segments_per_dir=st.integers(1, 4),
+    max_segment_size=st.sampled_from([1, 100, 300, 5000]),
+)
+def test_compaction_leaves_the_same_files_as_borg(
+    store_oracle: StoreOracle, history: list[Session], last: Session, segments_per_dir: int, max_segment_size: int
+) -> None:
+    config = CONFIG.format(segments_per_dir=segments_per_dir, max_segment_size=max_segment_size)
+    with tempfile.TemporaryDirectory() as directory:
+        theirs, ours = Path(directory, "theirs"), Path(directory, "ours")
+        sessions = [[*_FIRST, *history[0]], *history[1:], last]
+        expected = store_oracle.run(theirs, config, sessions)
+        assert run_ours(ours, config, sessions) == expected
+        assert files_of(ours) == files_of(theirs)
+        assert _directories_of(ours) == _directories_of(theirs)

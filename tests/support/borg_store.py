@@ -37,6 +37,8 @@ def run_step(repository, word, facts):
         return [id.hex() for id in repository.list()]
     elif word == "commit":
         repository.commit(compact=False)
+    elif word == "compact":
+        repository.commit(compact=True, threshold=facts[0][0] / 100, cleanup_commits=len(facts) > 1)
     elif word == "rollback":
         repository.rollback()
     else:

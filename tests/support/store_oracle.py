@@ -84,5 +84,8 @@ def _run_step(repository: Repository, word: str, facts: list[bytes]) -> Any:
         return bytes(repository.get(*facts)).hex()
     if word == "list":
         return [id.hex() for id in repository.list()]
+    if word == "compact":
+        repository.commit(compact=True, threshold=facts[0][0] / 100, cleanup_commits=len(facts) > 1)
+        return None
     getattr(repository, word)(*facts)
     return None

@@ -28,7 +28,7 @@ OUR_MODULES = [
     "vinculum.cli.importing",
     *(
         f"vinculum.cli.commands.{name}"
-        for name in ("create", "delete", "export_tar", "import_tar", "extract", "list", "info", "init", "config")
+        for name in ("compact", "create", "delete", "export_tar", "import_tar", "extract", "list", "info", "init", "config")
     ),
     "vinculum.archive.chunk_reader",
     "vinculum.archive.cache_sync",

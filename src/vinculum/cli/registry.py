@@ -8,6 +8,7 @@ from __future__ import annotations
 
 COMMANDS = {
     "break-lock": ("vinculum.cli.commands.break_lock", "remove locks that nobody holds any more"),
+    "compact": ("vinculum.cli.commands.compact", "free the space of what was deleted"),
     "config": ("vinculum.cli.commands.config", "get, set or delete settings of a repository"),
     "create": ("vinculum.cli.commands.create", "back up files into a new archive"),
     "delete": ("vinculum.cli.commands.delete", "delete archives, or a whole repository"),

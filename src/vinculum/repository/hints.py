@@ -99,3 +99,16 @@ class Hints:
     def free(self, segment: int, size: int) -> None:
         """Notes that compaction could free `size` bytes more of a segment."""
         self.compact[segment] = self.compact.get(segment, 0) + size
+
+    def forget_superseded(self, id: bytes, segment: int, size: int) -> None:
+        """Notes that a PUT of `id` that is not current, an entry of `size` bytes, will be gone from a segment."""
+        self.quota_use -= size
+        shadowed = self.shadow.get(id)
+        if shadowed and segment in shadowed:
+            # An empty list stays: it says that no PUT is left, while no list would say nothing.
+            shadowed.remove(segment)
+
+    def forget_segment(self, segment: int) -> None:
+        """Drops the counts of a segment that is no more."""
+        self.segments.pop(segment, None)
+        self.compact.pop(segment, None)

@@ -20,6 +20,7 @@ from vinculum.errors import (
     PathPermissionDenied,
     RepositoryDoesNotExist,
 )
+from vinculum.formats.sizes import format_size
 from vinculum.repository.config import read_config, write_config
 from vinculum.repository.creation import create_directory, fill_directory
 from vinculum.repository.index_files import IndexFiles
@@ -226,13 +227,14 @@ class Repository:
             self._note(error)
             raise
 
-    def commit(self) -> None:
+    def commit(self, *, compact: bool = False, threshold: float = 0.1, cleanup_commits: bool = False) -> None:
         transaction = self._transaction
         if transaction is None:
             return
         try:
             transaction.raise_if_doomed()
             self._check_free_space(transaction)
+            self._tell_quota(transaction.hints)
             committed = transaction.commit()
         except BaseException as error:
             self._note(error)
@@ -240,8 +242,25 @@ class Repository:
             raise
         # From here on the transaction counts. If the files fail, the next one to open the repository replays it.
         self._transaction = self._state = None
+        if compact and not self.append_only:
+            committed = self._compact(transaction, threshold, cleanup_commits=cleanup_commits)
         self._save(committed, transaction.index, transaction.hints)
         self._state = State(committed, transaction.index, transaction.hints)
+
+    def _compact(self, transaction: Transaction, threshold: float, *, cleanup_commits: bool) -> int:
+        """Compacts after the COMMIT. Where it fails, the last COMMIT it wrote counts, and what came after is worth nothing."""
+        try:
+            stable = self._files.find_transaction()
+            return transaction.compact(threshold, cleanup_commits=cleanup_commits, stable=stable, sink=self._sink)
+        except BaseException as error:
+            self._note(error)
+            transaction.close()
+            if self._disk_is_full:
+                self._disk_is_full = False
+                last = self._segments.find_last_committed()
+                assert last is not None
+                self._segments.remove_after(last)
+            raise
 
     def rollback(self) -> None:
         transaction, self._transaction = self._transaction, None
@@ -271,6 +290,7 @@ class Repository:
             raise CheckNeeded(self.path)
         assert state.hints is not None
         state.hints.forget_shadows_after(first - 1)
+        self._tell_quota(state.hints)
         writer = SegmentWriter(self._storage, self._segments, first, self.config.max_segment_size)
         self._transaction = Transaction(state.index, state.hints, self._segments, writer, self._quota)
         return self._transaction
@@ -284,6 +304,11 @@ class Repository:
             self.config,
             append_only=self.append_only,
         )
+
+    def _tell_quota(self, hints: Hints) -> None:
+        if self._quota and self._sink is not None:
+            used, quota = format_size(hints.quota_use), format_size(self._quota)
+            self._sink.info(f"Storage quota: {used} out of {quota} used.", "repository")
 
     def _note(self, error: BaseException) -> None:
         """Remembers that the disk is full: the leftovers of this transaction are then removed at once."""

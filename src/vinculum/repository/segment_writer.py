@@ -69,6 +69,28 @@ class SegmentWriter:
         entries = encode_deletes(ids[: count * 32])
         return self._append(file, len(entries), entries)[0], count
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """Segment and offset of the next entry, if it does not have to go into another segment."""
+        return (self._next, len(MAGIC)) if self._file is None else (self._segment, self._offset)
+
+    def is_full(self, planned: int = 0) -> bool:
+        """Whether the open segment takes no more entries once `planned` bytes more are in it."""
+        return (planned > 0 or self._file is not None) and self.position[1] + planned > self._limit
+
+    def append(self, parts: list[bytes]) -> None:
+        """Appends whole entries as they are, at `position`."""
+        file = self._begin() if self._file is None else self._file
+        self._append(file, sum(map(len, parts)), *parts)
+
+    def commit_here(self) -> int:
+        """Ends the open segment with a COMMIT, before which all else is durable, and finishes it. Returns the segment."""
+        file = self._begin() if self._file is None else self._file
+        file.sync()
+        segment, _ = self._append(file, len(COMMIT_ENTRY), COMMIT_ENTRY)
+        self._finish()
+        return segment
+
     def commit(self) -> int:
         """Writes a COMMIT into a segment of its own and finishes it; everything so far is durable then. Returns the segment."""
         segment, _ = self._append(self._file_for(starts_segment=True), len(COMMIT_ENTRY), COMMIT_ENTRY)

@@ -112,6 +112,14 @@ class Segments:
         except IntegrityError as error:
             raise _in_segment(error, segment) from None
 
+    def read_ranges(self, segment: int, ranges: list[tuple[int, int]]) -> list[bytes]:
+        """The bytes at each (offset, size) of a segment. IntegrityError if the file ends before."""
+        fd = self._descriptor(segment)
+        parts = [self._storage.read_at(fd, offset, size) for offset, size in ranges]
+        if any(len(part) != size for part, (_, size) in zip(parts, ranges, strict=True)):
+            raise IntegrityError(f"segment {segment} is shorter than it was")
+        return parts
+
     def entry_size(self, segment: int, offset: int) -> int:
         """The size field of the entry at an offset. IntegrityError if there cannot be an entry."""
         header = self._storage.read_at(self._descriptor(segment), offset, ENTRY_HEADER.size)
@@ -146,6 +154,17 @@ class Segments:
         """Deletes all segments above a number, the highest first."""
         for number in reversed(self.numbers_after(segment)):
             self.remove(number)
+
+    def remove_empty_directories(self) -> None:
+        """Removes the directories without segments, and waits until all removals are on disk."""
+        for directory in map(str, _numeric(self._list("data"))):
+            name = f"data/{directory}"
+            try:
+                self._storage.remove_directory(name)
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                    self._storage.sync_directory(name)
+        self._storage.sync_directory("data")
 
     def close(self) -> None:
         """Closes all files; they are opened again as needed."""

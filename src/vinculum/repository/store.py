@@ -44,8 +44,12 @@ class Store(Protocol):
     def delete_many(self, ids: bytes) -> bytes:
         """Removes the objects of n distinct ids; returns the ids of which there was none."""
 
-    def commit(self) -> None:
-        """Makes everything since the last commit permanent; nothing happens if nothing was changed."""
+    def commit(self, *, compact: bool = False, threshold: float = 0.1, cleanup_commits: bool = False) -> None:
+        """Makes everything since the last commit permanent; nothing happens if nothing was changed.
+
+        With `compact` each segment file of which more than the share `threshold` is superseded gives that space back, unless
+        the store is append-only; `cleanup_commits` includes files that hold a COMMIT only but were not counted as such.
+        """
 
     def rollback(self) -> None:
         """Forgets everything since the last commit."""

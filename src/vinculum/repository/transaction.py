@@ -7,13 +7,15 @@ memory and segment apart; the transaction is spoilt then and only a rollback hel
 from __future__ import annotations
 
 from vinculum.errors import Error, IntegrityError, StorageQuotaExceeded
+from vinculum.repository.compaction import Compaction
 from vinculum.repository.quota import check_quota
-from vinculum.repository.segments import COMMIT_ENTRY, KEYED_SIZE, MAX_DATA
+from vinculum.repository.segments import COMMIT_ENTRY, KEYED_SIZE, MAGIC, MAX_DATA
 from vinculum.repository.store import MANIFEST_KEY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import Blob, RepositoryIndex, SealedBatch
+    from vinculum.events import Sink
     from vinculum.repository.hints import Hints
     from vinculum.repository.segment_writer import SegmentWriter
     from vinculum.repository.segments import Segments
@@ -103,6 +105,16 @@ class Transaction:
         self.hints.count_puts(segment, 0, 0)
         self.hints.free(segment, len(COMMIT_ENTRY))
         return segment
+
+    def compact(self, threshold: float, *, cleanup_commits: bool, stable: int | None, sink: Sink | None) -> int:
+        """Compacts what `commit` has just completed; returns the number of the transaction after that. See `Compaction`."""
+        if cleanup_commits:
+            # Segments with nothing but a COMMIT, which Borg 1.1 left in heaps without counting them.
+            for segment in self._segments.numbers():
+                if self._segments.size(segment) == len(MAGIC) + len(COMMIT_ENTRY):
+                    self.hints.segments[segment] = 0
+                    self.hints.compact[segment] = len(COMMIT_ENTRY)
+        return Compaction(self._segments, self._writer, self.index, self.hints, stable=stable, sink=sink).run(threshold)
 
     def raise_if_doomed(self) -> None:
         """Raises what makes a commit impossible, if anything does."""

@@ -93,7 +93,7 @@ class JsonReporter(Reporter):
         record: dict[str, object] = {"message": text}
         if total is not None:
             message = percent_message(operation, current, total, text)
-            record = {"message": message, "current": current, "total": total, "info": [text]}
+            record = {"message": message, "current": current, "total": total, "info": [text] if text else None}
         if operation not in self._steps:
             self._started += 1
             self._steps[operation] = _Step(self._started, "progress_message" if total is None else "progress_percent")

@@ -27,12 +27,21 @@ _PERCENT_FORMS = {
     "export-tar": "{percent:5.1f}% Processing: {text}",
     **dict.fromkeys(("archive.delete", "prune"), "{text} {percent:3.0f}%"),
     "cache.sync": "{percent:3.0f}% {text}",
+    "repository.compact_segments": "Compacting segments {percent:3.0f}%",
 }
+_COUNTED_WHEN_BEGUN = {"repository.compact_segments"}  # the one at work is in `current`, but not in the percentage
+
+
+def _logger(topic: str) -> str:
+    if topic in OUTPUT_TOPICS:
+        return f"borg.output.{topic}"
+    return f"borg.{topic}" if topic else LOGGER
 
 
 def percent_message(operation: str, current: int, total: int, text: str) -> str:
     """The line that tells how far a step is."""
-    percent = 100.0 * current / total if total else 0.0
+    done = current - 1 if operation in _COUNTED_WHEN_BEGUN else current
+    percent = 100.0 * done / total if total else 0.0
     return _PERCENT_FORMS.get(operation, "{text} {percent:.1f}%").format(percent=percent, text=text)
 
 
@@ -84,7 +93,7 @@ class Reporter:
     def log(self, level: int, text: str, topic: str = "", msgid: str = "") -> None:
         """Shows a message if its topic was asked for or, without one, if its level is high enough."""
         if topic in self.topics if topic in OUTPUT_TOPICS else level >= self.level:
-            self.write_message(level, f"borg.output.{topic}" if topic in OUTPUT_TOPICS else LOGGER, text, msgid)
+            self.write_message(level, _logger(topic), text, msgid)
 
     # -- files and progress --------------------------------------------------------------------------------------------
 

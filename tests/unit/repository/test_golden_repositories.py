@@ -12,6 +12,7 @@ import pytest
 from support.golden import GoldenRepository, golden_names
 from support.store_oracle import files_of, run_ours
 from vinculum.errors import LockTimeout
+from vinculum.operations.compact import compact_repository
 from vinculum.platform.identity import set_host_id
 from vinculum.repository.repository import Repository
 from vinculum.repository.segments import COMMIT, DELETE, PUT, Segments
@@ -55,14 +56,22 @@ def _live_after(number: int) -> dict[bytes, bytes]:
     return live
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 3])
+ENDS = {
+    "abandon": [],
+    "commit": [("commit",)],
+    "compact": [("compact", bytes([10]))],
+    "compact0": [("compact", bytes([0]))],
+}
+
+
+@pytest.mark.parametrize("number", range(len(STEPS["steps"])))
 def test_recorded_transaction_is_remade_byte_for_byte(tmp_path: Path, number: int) -> None:
     step = STEPS["steps"][number]
     path = tmp_path / "repo"
     _lay_out(path, _recorded_files(STEPS["steps"][number - 1]) if number else {})
 
     operations = [(word, KEYS[name], *(text.encode() for text in texts)) for word, name, *texts in step["operations"]]
-    run_ours(path, STEPS["config"], [[*operations, *([("commit",)] if step["end"] == "commit" else [])]])
+    run_ours(path, STEPS["config"], [[*operations, *ENDS[step["end"]]]])
 
     made = files_of(path)
     assert made.pop("config").decode() == STEPS["config"]
@@ -109,6 +118,26 @@ def test_every_object_of_a_golden_repository_is_found(golden: Unpack, name: str)
             assert (len(envelope), envelope[0]) == (expected["stored_length"], expected["type_byte"])
             if "iv" in expected:
                 assert int.from_bytes(envelope[33:41], "big") == expected["iv"]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.1])
+@pytest.mark.parametrize("name", golden_names())
+def test_compaction_keeps_every_object_of_a_golden_repository(golden: Unpack, name: str, threshold: float) -> None:
+    found = golden(name)
+    _copy_without_lock(found)
+    with Repository(str(found.path), exclusive=True) as repository:
+        before = {id: bytes(repository.get(id)) for id in repository.list()}
+        compact_repository(repository, threshold, cleanup_commits=True)
+    for derived in ("", "index.*", "hints.*"):
+        for file in found.path.glob(derived or "no file"):
+            file.unlink()
+        with Repository(str(found.path), exclusive=True) as repository:
+            assert {id: bytes(repository.get(id)) for id in repository.list()} == before
+    segments = Segments(LocalStorage(str(found.path)), 1000)
+    if not repository.append_only and threshold == 0:
+        sizes = {number: segments.scan(number).tags().count(DELETE) for number in segments.numbers()}
+        assert sum(sizes.values()) <= 1, "only DELETEs later than the last index are kept"
+    segments.close()
 
 
 @pytest.mark.parametrize("name", golden_names())
