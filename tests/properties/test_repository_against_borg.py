@@ -154,7 +154,7 @@ def test_same_operations_give_the_same_files_as_borg(
         assert files_of(ours) == files_of(theirs)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     history=long_histories,
     last=compactions,
