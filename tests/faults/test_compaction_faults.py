@@ -95,7 +95,7 @@ def test_failure_at_any_call_loses_nothing(repo_copy: Callable[[], Path], fault:
     count = _calls(repo_copy())
     assert count > 60
     struck = set()
-    # Errors unwind, so each leaves more to clean up than a kill; every other call will do for them.
+    # A kill is the hardest case; for errors every other call has to do, tests take time.
     for fail_at in range(0, count, 1 if fault is None else 2):
         path = repo_copy()
         storage = FaultyStorage(LocalStorage(str(path)), fail_at, fault)
