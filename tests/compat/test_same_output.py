@@ -211,6 +211,14 @@ def test_a_tag_above_its_directory_keeps_nothing(twins: Twins) -> None:
     assert twins.run("ours", "create", "--dry-run", "--list", *options, "--keep-exclude-tags", "REPO::x", ".").err == told
 
 
+def test_a_fifo_is_no_cache_tag(twins: Twins, tree: Path) -> None:
+    """Borg waits for somebody to write into it."""
+    (tree / "d").mkdir()
+    os.mkfifo(tree / "d" / "CACHEDIR.TAG")
+    done = twins.run("ours", "create", "--list", "--exclude-caches", "REPO::1", "d")
+    assert done.err.splitlines() == ["f d/CACHEDIR.TAG", "d d"]
+
+
 def test_what_cannot_be_read(twins: Twins, tree: Path) -> None:
     (tree / "a" / "two").chmod(0)
     (tree / "a" / "cache").chmod(0)

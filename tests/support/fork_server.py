@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 
+LONGEST_S = 60
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
 CAPABILITY_VERSION_3 = 0x20080522
@@ -33,6 +34,7 @@ def give_up_capabilities(*capabilities):
 def run_child(request, run):
     for number, flags in enumerate((os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)):
         os.dup2(os.open(request["streams"][number], flags, 0o600), number)
+    signal.alarm(LONGEST_S)  # whoever hangs dies of it
     os.chdir(request["cwd"])
     if request["obeys_modes"]:
         give_up_capabilities(CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH)

@@ -212,17 +212,24 @@ class Twins:
 
     # -- what is in the archives -------------------------------------------------------------------------------------------
 
+    def borg_on_ours(self, *args: str) -> Completed:
+        """What Borg makes of our repository, with our home."""
+        return self._run_borg("ours", *args)
+
     def dump(self, name: str, archive: str) -> dict[str, Any]:
         """Archive object and items of one twin's archive as Borg's own modules decode them."""
-        done = self._servers["theirs"].run(
-            ["debug", "dump-archive", f"{self.repository(name)}::{archive}", "-"],
+        done = self._run_borg(name, "debug", "dump-archive", f"REPO::{archive}", "-")
+        assert done.code == 0, done
+        content: dict[str, Any] = json.loads(done.out)
+        return content
+
+    def _run_borg(self, name: str, *args: str) -> Completed:
+        return self._servers["theirs"].run(
+            [arg.replace("REPO", str(self.repository(name))) for arg in args],
             stdin=b"",
             cwd=self.cwd,
             environment={**client_environment(self._homes[name] / "home"), "BORG_HOST_ID": "twins"},
         )
-        assert done.code == 0, done
-        content: dict[str, Any] = json.loads(done.out)
-        return content
 
     def same_archive(self, archive: str, *, ignoring: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
         """Fails unless both archives hold the same, field by field; returns Borg's: the fields of each path."""

@@ -41,7 +41,7 @@ class Surroundings:
     def hostname(self) -> str:
         from vinculum.platform import identity
 
-        return (self._hostname or identity.hostname()).split(".")[0]
+        return self._hostname or identity.hostname().split(".")[0]
 
     def fqdn(self) -> str:
         from vinculum.platform import identity

@@ -34,11 +34,12 @@ def collect_patterns(args: argparse.Namespace) -> PatternCollector:
 
 
 def wanted_files(args: argparse.Namespace) -> PatternMatcher:
-    """What the patterns and PATH operands of `list` and `extract` choose."""
+    """What the patterns, their roots and the PATH operands of `list` and `extract` choose."""
+    collected = collect_patterns(args)
     matcher = PatternMatcher()
-    matcher.add(collect_patterns(args).patterns)
+    matcher.add(collected.patterns)
     try:
-        matcher.add_wanted_paths([parse_pattern(path, "pp", INCLUDE) for path in args.paths])
+        matcher.add_wanted_paths([parse_pattern(path, "pp", INCLUDE) for path in (*args.paths, *collected.roots)])
     except ValueError as error:
         raise CommandError(str(error)) from None
     return matcher

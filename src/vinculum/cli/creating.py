@@ -47,6 +47,8 @@ def run(args: argparse.Namespace, session: Session) -> None:
     )
     session.sink.info(f'Creating archive at "{session.canonical_location}::{args.location.archive}"')
     if args.dry_run:
+        if args.stats or args.quick_stats:
+            session.sink.warning("There are no statistics of a dry run.", 0)
         with session.open_archives("write", exclusive=True):
             _feed(args, Rehearsal(session.sink), patterns.roots, rules, skip=_own_places(session))
         return

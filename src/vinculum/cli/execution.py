@@ -5,6 +5,7 @@ This is the only place that catches everything: expected trouble becomes one lin
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 def execute(program: str, arguments: list[str]) -> int:
     """Runs the command that `arguments` call for; whatever happens, the result is an exit code."""
     modern = exit_codes.is_modern(os.environ)
+    _let_stdout_take_any_text()
     try:
         command, args = parse_command_line(program, arguments)
     except SystemExit as end:
@@ -58,6 +60,13 @@ def execute(program: str, arguments: list[str]) -> int:
         reporter.log(LEVELS[level], text, "show-rc")
     reporter.close()
     return code
+
+
+def _let_stdout_take_any_text() -> None:
+    """Names may hold bytes that are not text, or characters that the locale does not have: neither ends a listing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        keeps_bytes = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        sys.stdout.reconfigure(errors="surrogateescape" if keeps_bytes else "replace")
 
 
 def _open_reporter(args: argparse.Namespace) -> Reporter:

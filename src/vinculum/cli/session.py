@@ -270,7 +270,7 @@ class Session:
     def _files_settings(self, mode: str | None) -> FilesCacheSettings | None:
         from vinculum.cache.directory import FilesCacheSettings
 
-        if mode is None:
+        if mode is None or "d" in mode:  # disabled: what is there stays for other runs
             return None
         text = self.environment.get("BORG_FILES_CACHE_TTL", "")
         ttl = int(text) if text.isdecimal() else DEFAULT_FILES_CACHE_TTL

@@ -34,8 +34,8 @@ def format_duration(seconds: float) -> str:
 
 
 def format_moment(moment: datetime, spec: str = "") -> str:
-    """A time in the local zone: "Mon, 2026-11-23 04:05:06", or as the strftime format `spec` says."""
-    return moment.astimezone().strftime(spec or "%a, %Y-%m-%d %H:%M:%S")
+    """A time in the local zone: "Mon, 2026-11-23 04:05:06", or as the strftime format `spec` says; %z and %Z are empty."""
+    return moment.astimezone().replace(tzinfo=None).strftime(spec or "%a, %Y-%m-%d %H:%M:%S")
 
 
 def format_moment_iso(moment: datetime) -> str:

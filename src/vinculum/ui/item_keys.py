@@ -57,6 +57,12 @@ def _size(item: Item) -> int:
     return item.size or 0
 
 
+def _csize(item: Item) -> int:
+    if item.chunks is not None:
+        return item.chunks.csize_bytes
+    return len(_source(item)) if stat.S_ISLNK(item.mode) else 0
+
+
 def _iso_time_getter(key: str) -> Callable[[Item], object]:
     return lambda item: _time(item, key).iso()
 
@@ -81,7 +87,7 @@ _GETTERS: dict[str, Callable[[Item], object]] = {
     "extra": _extra,
     "flags": lambda item: item.bsdflags or 0,
     "size": _size,
-    "csize": lambda item: item.chunks.csize_bytes if item.chunks is not None else 0,
+    "csize": _csize,
     "num_chunks": lambda item: len(item.chunks) if item.chunks is not None else 0,
 }
 _GETTERS |= {key: _time_getter(key) for key in TIMES}

@@ -17,7 +17,7 @@ HERE = Surroundings("tower.example.org", "anna", datetime(2026, 11, 23, 4, 5, 6,
     ("text", "expected"),
     [
         ("plain", "plain"),
-        ("{hostname}-{user}", "tower-anna"),
+        ("{hostname}-{user}", "tower.example.org-anna"),
         ("{utcnow}", "2026-11-23T04:05:06"),
         ("{utcnow:%Y-%m}", "2026-11"),
         ("{utcnow:%Yä}", "2026ä"),

@@ -31,7 +31,11 @@ def _add_output(parser: CommandParser) -> None:
     add = parser.add_argument
     add("-n", "--dry-run", action="store_true", help="walk and choose files, but store nothing")
     option_groups.add_archive_output(parser)
-    add("--no-cache-sync", action="store_true", help="experimental: leave a stale cache as it is, and use no files cache")
+    add(
+        "--no-cache-sync",
+        action="store_true",
+        help="without effect: the cache is always brought up to date, which is quick here",
+    )
 
 
 def _add_input(parser: CommandParser) -> None:

@@ -66,7 +66,7 @@ def _list_repository(args: argparse.Namespace, session: Session) -> None:
 
 
 def _list_archive(args: argparse.Namespace, session: Session) -> None:
-    from vinculum.cli.choosing import never_matched_warnings, wanted_files
+    from vinculum.cli.choosing import wanted_files
     from vinculum.ui import item_keys
     from vinculum.ui.templates import Template
 
@@ -80,8 +80,6 @@ def _list_archive(args: argparse.Namespace, session: Session) -> None:
     else:
         with session.open_archives("read") as archives:
             _print_items(args, session, archives, None, format_text, matcher)
-    for text, code in never_matched_warnings(matcher):
-        session.sink.warning(text, code)
 
 
 def _print_items(

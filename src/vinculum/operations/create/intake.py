@@ -95,6 +95,7 @@ class Intake:
 
     def begin(self, path: bytes) -> None:
         """What comes next is below `path`. Files of it that are waiting go first, to be found unchanged now."""
+        self._report_progress(path)
         path = os.path.normpath(os.path.join(self._cwd, path))
         above = _parents(path)
         if path in self._begun or path in self._above or not self._begun.isdisjoint(above):
@@ -209,10 +210,14 @@ class Intake:
                 elif statuses[index] != "d":
                     self._sink.status(statuses[index], paths[index])
             self._report_note(note)
-        if self._sink.wants_progress and paths:
+        if paths:
+            self._report_progress(paths[-1])
+
+    def _report_progress(self, path: bytes) -> None:
+        if self._sink.wants_progress:
             totals = self._chunks.statistics
             sizes = totals.original_size, totals.compressed_size, totals.deduplicated_size
-            self._sink.archive_progress(*sizes, totals.nfiles, paths[-1])
+            self._sink.archive_progress(*sizes, totals.nfiles, path)
 
     def _report_note(self, note: _Note) -> None:
         if note.warning:

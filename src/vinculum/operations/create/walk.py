@@ -139,7 +139,9 @@ class Walker:
         for index in range(frame.position, frame.stop):
             verdict = verdicts[index]
             is_directory = frame.kinds[index] == _DIRECTORY
-            if verdict == INCLUDE and not is_directory and self._is_wanted(frame, index):
+            is_skipped = (self._file_roots or is_directory) and self._is_skipped(frame, index)
+            has_nodump = index in frame.nodump
+            if verdict == INCLUDE and not is_directory and not is_skipped and not has_nodump:
                 continue
             if run < index:
                 self._visitor.take(frame.listing, run, index)
@@ -148,20 +150,15 @@ class Walker:
                 self._visitor.note("x", frame.paths[index])
                 if verdict == EXCLUDE_NO_RECURSE or not is_directory:
                     continue
-            if is_directory and self._is_wanted(frame, index) and self._enter(frame, index, excluded=verdict != INCLUDE):
+            if is_skipped:
+                continue
+            if has_nodump:
+                self._visitor.note("x", frame.paths[index])
+            elif is_directory and self._enter(frame, index, excluded=verdict != INCLUDE):
                 return
         if run < frame.stop:
             self._visitor.take(frame.listing, run, frame.stop)
         self._leave(frame)
-
-    def _is_wanted(self, frame: _Frame, index: int) -> bool:
-        """False for what is skipped by identity or by its nodump flag, whatever the patterns say."""
-        if (self._file_roots or frame.kinds[index] == _DIRECTORY) and self._is_skipped(frame, index):
-            return False
-        if index in frame.nodump:
-            self._visitor.note("x", frame.paths[index])
-            return False
-        return True
 
     def _is_skipped(self, frame: _Frame, index: int) -> bool:
         return (frame.listing.inode(index), frame.devices[index]) in self._skip
@@ -277,7 +274,7 @@ def safe_path(path: bytes) -> bytes:
 
 def _is_cache_tag(path: bytes) -> bool:
     try:
-        with open(path, "rb") as tag:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as tag:  # a fifo of that name would wait for a writer
             return tag.read(len(CACHE_TAG_CONTENT)) == CACHE_TAG_CONTENT
     except OSError:
         return False

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vinculum import _native
 from vinculum.archive.archive import ArchiveMetadata, pack_archive
 from vinculum.archive.item_stream import ItemStreamWriter
-from vinculum.archive.manifest import ArchiveEntry
+from vinculum.archive.manifest import ArchiveEntry, check_archive_name
 from vinculum.errors import ArchiveAlreadyExists, Error
 
 if TYPE_CHECKING:
@@ -54,6 +54,11 @@ class ArchiveWriter:
     def __init__(
         self, session: Session, chunks: ChunkStore, options: CreateOptions, sink: Sink, stop_requested: Callable[[], bool]
     ) -> None:
+        if options.name != _encodable(options.name):
+            raise Error(
+                f"The archive name {options.name!r} is no UTF-8 text."
+            )  # Borg can neither make nor check such an archive
+        check_archive_name(options.name)
         if options.name in session.manifest.archives:
             raise ArchiveAlreadyExists(options.name)
         self._session = session
@@ -135,12 +140,12 @@ class ArchiveWriter:
         return ArchiveMetadata(
             name=name,
             items=item_ids,
-            cmdline=list(options.cmdline),
-            hostname=options.hostname,
-            username=options.username,
+            cmdline=[_encodable(os.fsdecode(word)) for word in options.cmdline],
+            hostname=_encodable(options.hostname),
+            username=_encodable(options.username),
             time=start,
             time_end=end,
-            comment=options.comment,
+            comment=_encodable(options.comment),
             chunker_params=options.chunker_params,
             cwd=self._cwd,
             size=totals.original_size,
@@ -150,3 +155,8 @@ class ArchiveWriter:
             csize_parts=totals.compressed_size_parts,
             nfiles_parts=totals.nfiles_parts,
         )
+
+
+def _encodable(text: str) -> str:
+    """`text` with a question mark for every byte that was no UTF-8: Borg's check dies of such an archive object."""
+    return text.encode(errors="replace").decode()
