@@ -24,7 +24,7 @@ OUR_MODULES = [
     "vinculum.cli.main",
     "vinculum.cli.execution",
     "vinculum.cli.creating",
-    "vinculum.cli.deleting",
+    "vinculum.cli.pruning",
     "vinculum.cli.importing",
     *(
         f"vinculum.cli.commands.{name}"

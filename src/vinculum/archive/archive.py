@@ -207,6 +207,21 @@ def pack_archive(key: TamKey, metadata: ArchiveMetadata) -> bytes:
     return pack_with_tam(key, metadata.to_fields(), b"archive")
 
 
+def pack_renamed(
+    key: TamKey, plaintext: bytes, name: str, new_name: str, *, workarounds: frozenset[str] = frozenset()
+) -> tuple[bytes, str]:
+    """The plaintext of the same archive object under another name, with a new TAM, and the archive's time as it is stored.
+
+    Nothing else changes, not even the form of a field. Errors as `load_archive`.
+    """
+    parse_archive(key, plaintext, name, workarounds=workarounds)
+    accept_invalid = IGNORE_INVALID_ARCHIVE_TAM in workarounds
+    fields, _ = verify_archive(key, plaintext, name, accept_invalid=accept_invalid)
+    time = fields[b"time"]
+    assert isinstance(time, bytes)  # it was parsed above
+    return pack_with_tam(key, {**fields, b"name": to_raw(new_name)}, b"archive"), to_text(time)
+
+
 def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else to_text(value)
 

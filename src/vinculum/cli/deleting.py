@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
             _delete_archives(args, session, opened, names)
 
 
-def begin_deletion(args: argparse.Namespace, session: Session, opened: OpenCache) -> Deletion:
+def begin_deletion(args: argparse.Namespace, session: Session, opened: OpenCache, *, show_progress: bool = True) -> Deletion:
     """A deletion as the options that `delete` and `prune` share want it."""
     return Deletion(
         OpenSession(opened.store, opened.key, opened.codec, opened.manifest, opened.cache),
@@ -50,6 +50,7 @@ def begin_deletion(args: argparse.Namespace, session: Session, opened: OpenCache
         with_parts=args.consider_part_files,
         checkpoint_interval_s=args.checkpoint_interval,
         workarounds=session.workarounds,
+        show_progress=show_progress,
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     ChunkerParams = tuple[str, int, int, int, int] | tuple[str, int, int]
 
 MAX_DATA = 20971479
+_HOURS = {"H": 1, "d": 24, "w": 7 * 24, "m": 31 * 24, "y": 365 * 24}
 MIN_QUOTA = 10_000_000
 DEFAULT_CHUNKER_PARAMS = ("buzhash", 19, 23, 21, 4095)
 FILES_CACHE_MODES = ("cis", "ims", "cs", "ms", "cr", "mr", "d", "s")
@@ -197,6 +198,20 @@ def positive_int(text: str) -> int:
     if number <= 0:
         raise ArgumentTypeError(f"A positive integer is required: {text}")
     return number
+
+
+def hours(text: str) -> int:
+    """An interval such as 2d, in hours: H hours, d days, w weeks, m months of 31 days, y years of 365 days."""
+    unit = _HOURS.get(text[-1:])
+    if unit is None:
+        raise ArgumentTypeError(f'Unexpected interval time unit "{text[-1:]}": expected one of {list(_HOURS)!r}')
+    try:
+        count = int(text[:-1])
+    except ValueError:
+        count = 0
+    if count <= 0:
+        raise ArgumentTypeError(f'Unexpected interval number "{text[:-1]}": expected an integer greater than 0')
+    return count * unit
 
 
 def storage_quota(text: str) -> int:

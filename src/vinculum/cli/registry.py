@@ -28,6 +28,8 @@ COMMANDS = {
     "key import": ("vinculum.cli.commands.key_import", "put a key back from its copy"),
     "key migrate-to-repokey": ("vinculum.cli.commands.key_migrate_to_repokey", "leave the old passphrase mode"),
     "list": ("vinculum.cli.commands.list", "list archives, or the files in one"),
+    "prune": ("vinculum.cli.commands.prune", "delete old archives by rules"),
+    "rename": ("vinculum.cli.commands.rename", "give an archive another name"),
     "upgrade": ("vinculum.cli.commands.upgrade", "bring a repository of an older version up to date"),
     "version": ("vinculum.cli.commands.version", "show the versions of client and server"),
     "with-lock": ("vinculum.cli.commands.with_lock", "run a program while the repository is locked"),

@@ -43,6 +43,7 @@ class Deletion:
         with_parts: bool = False,
         checkpoint_interval_s: int = 0,
         workarounds: frozenset[str] = frozenset(),
+        show_progress: bool = True,
     ) -> None:
         self.statistics = Statistics()
         self._session = session
@@ -51,6 +52,7 @@ class Deletion:
         self._with_parts = with_parts
         self._interval_s = checkpoint_interval_s
         self._workarounds = workarounds
+        self._shows_progress = show_progress and sink.wants_progress
         self._saved_s = time.monotonic()
         self._unsaved = False
         self._orphans: list[bytes] = []
@@ -64,7 +66,7 @@ class Deletion:
         self._damaged = False
         stream = ItemStream()
         for number, chunk in enumerate(self._item_chunks(archive.items)):
-            if self._sink.wants_progress:
+            if self._shows_progress:
                 self._sink.progress(OPERATION, number, len(archive.items), "Decrementing references")
             try:
                 self._count(cache.chunks.release(chunk.id))
@@ -75,7 +77,8 @@ class Deletion:
             if released.damage is not None:
                 self._tolerate(IntegrityError(released.damage))
                 stream = ItemStream()  # the rest of this chunk is lost, with the next one an item may begin
-        self._sink.finished(OPERATION)
+        if self._shows_progress:
+            self._sink.finished(OPERATION)
         try:
             self._count(cache.chunks.release(entry.id))
         except KeyError as error:

@@ -1,0 +1,35 @@
+"""Giving an archive another name: a new archive object takes the place of the old one, the content stays as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vinculum._native import ChunkBatch
+from vinculum.archive.archive import pack_renamed
+from vinculum.archive.manifest import ArchiveEntry
+from vinculum.errors import ArchiveAlreadyExists
+
+if TYPE_CHECKING:
+    from vinculum.operations.create.writer import Session
+
+
+def rename_archive(session: Session, name: str, new_name: str, *, workarounds: frozenset[str] = frozenset()) -> None:
+    """Renames and commits. ArchiveDoesNotExist, ArchiveAlreadyExists; errors of `load_archive`."""
+    store, key, codec, manifest, cache = session
+    entry = manifest.archive(name)
+    plaintext = bytes(key.opener.open(store.get(entry.id), entry.id))
+    packed, time = pack_renamed(key, plaintext, name, new_name, workarounds=workarounds)
+    if new_name in manifest.archives:
+        raise ArchiveAlreadyExists(new_name)
+    objects = ChunkBatch.of([packed], key.hasher)
+    manifest.archives[new_name] = ArchiveEntry(new_name, objects.ids(), time)
+    new = cache.chunks.claim(objects)
+    if len(new):
+        sealed = codec.seal(new)
+        store.put_many(sealed)
+        cache.chunks.settle(sealed)
+    store.delete_many(cache.chunks.remove_references(entry.id))
+    del manifest.archives[name]
+    manifest.write(store, codec)
+    store.commit()
+    cache.commit(manifest)

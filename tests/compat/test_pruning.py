@@ -1,0 +1,112 @@
+"""`prune` and `rename` do what Borg 1.4.5 does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.archives import cache_directory
+from support.programs import oracle_program
+from support.twins import Twins, write_files
+from vinculum.repository.repository import Repository
+
+STAMPS = {
+    "host-1": "2024-01-01T10:00:00",
+    "host-2": "2024-01-01T23:30:00",
+    "host-3": "2024-01-02T03:00:00",
+    "other-1": "2024-01-02T04:00:00",
+    "host-4": "2024-01-09T03:00:00",
+    "host-5": "2024-02-28T03:00:00",
+    "host-6.checkpoint": "2024-03-01T03:00:00",
+    "host-6": "2024-03-02T03:00:00",
+    "host-7": "2024-12-30T03:00:00",
+    "host-8": "2024-12-31T23:10:00",
+    "other-2.checkpoint": "2025-01-01T03:00:00",
+    "host-9.checkpoint.1": "2025-01-02T03:00:00",
+}
+LINES = [
+    "--list --info --keep-daily 2 REPO",
+    "--list --info --keep-last 3 -P host- REPO",
+    "--list --info --stats --keep-weekly 2 --keep-monthly=2 -y 1 -a host-* REPO",
+    "--list --keep-13weekly 2 REPO",
+    "--list --keep-3monthly -1 -P other- REPO",
+    "--list --keep-within 9y --keep-hourly 1 REPO",
+    "--list --keep-within 1d REPO",
+    "--list --keep-secondly 1 --keep-minutely 1 -H 1 -d 1 -w 1 -m 1 -y 20 --quick-stats REPO",
+    "--list --save-space -c -1 --force --keep-daily 1 REPO",
+    "--stats --keep-daily 1 -a none* REPO",
+    "REPO",
+    "--keep-daily 0 REPO",
+    "--list --keep-within 0d REPO",
+    "--list --keep-within 3 REPO",
+    "--keep-13weekly 1 --keep-3monthly 1 REPO",
+]
+
+
+@pytest.fixture(autouse=True)
+def saved(twins: Twins, workplace: Path) -> Path:
+    """Both have the same archives. What this returns brings them back."""
+    twins.cwd = workplace
+    for name, stamp in STAMPS.items():
+        write_files(workplace, {"tree/file": name.encode() * 1000, "tree/all": b"all" * 1000})
+        twins.run("theirs", "create", "--timestamp", stamp, f"REPO::{name}", "tree")
+    twins.clone()
+    return twins.save()
+
+
+def state(name: str, twins: Twins) -> tuple[str, list[bytes], bytes]:
+    """The archives, the objects, and what the cache counts."""
+    with Repository(str(twins.repository(name)), lock=False) as store:
+        objects = sorted(store.list())
+    cache = cache_directory(twins.home(name))
+    assert not any((cache / "chunks.archive.d").iterdir()), "somebody synchronised"
+    return twins.ask_borg(name, "list", "--consider-checkpoints", "REPO").out, objects, (cache / "chunks").read_bytes()
+
+
+def check(twins: Twins, version: str) -> None:
+    oracle_program(version, twins.home("ours"), twins.cwd).run("check", twins.repository("ours"), BORG_HOST_ID="twins")
+
+
+def test_prune(twins: Twins, saved: Path) -> None:
+    for line in LINES:
+        usage = "within 0d" in line or "within 3 " in line or "3monthly 1" in line
+        twins.same("prune", "--dry-run", *line.split(), exact=True, only="code" if usage else "code stdout stderr")
+        twins.same("prune", *line.split(), exact=True, only="code" if usage else "code stdout stderr")
+        assert state("ours", twins) == state("theirs", twins), line
+        twins.ask_borg("ours", "check", "REPO")
+        twins.clone(saved)
+
+
+def test_one_prune_after_the_other(twins: Twins) -> None:
+    for number in (8, 5, 2, 1):
+        twins.same("prune", "--list", "--stats", "--keep-last", str(number), "REPO", exact=True, code=0)
+    assert state("ours", twins) == state("theirs", twins)
+    check(twins, "1.4.5")
+    check(twins, "1.2.4")
+
+
+def test_rename(twins: Twins) -> None:
+    for old, new, code in (
+        ("host-1", "first", 0),
+        ("host-2", "host-2", 2),
+        ("host-2", "host-3", 2),
+        ("missing", "x", 2),
+        ("host-3", "n\u00e4me with spaces", 0),
+        ("host-4", "with/slash", 2),
+        ("host-4", "with::colons", 2),
+        ("host-4", "", 2),
+        ("first", "host-1", 0),
+        ("host-5", "{bad", 2),
+    ):
+        usage = code and old in ("host-4", "host-5")
+        twins.same("rename", f"REPO::{old}", new, code=code, exact=True, only="code" if usage else "code stdout stderr")
+        twins.same("list", "--consider-checkpoints", "REPO", code=0)
+    for name in ("host-1", "n\u00e4me with spaces"):
+        twins.same_archive(name, ignoring=("cmdline",))
+    verified = twins.ask_borg("ours", "list", "--format", "{archive} {tam}{NL}", "REPO").out
+    theirs = twins.ask_borg("theirs", "list", "--format", "{archive} {tam}{NL}", "REPO").out
+    assert verified == theirs
+    assert "ynchroniz" not in twins.ask_borg("ours", "info", "--info", "REPO").err
+    check(twins, "1.4.5")
+    check(twins, "1.2.4")
