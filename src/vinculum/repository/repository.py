@@ -264,9 +264,10 @@ class Repository:
 
     def rollback(self) -> None:
         transaction, self._transaction = self._transaction, None
+        # The index goes even if nothing was written: lookups reshuffle it, and Borg too begins anew with the one on disk.
+        state, self._state = self._state, None
         if transaction is None:
             return
-        state, self._state = self._state, None
         transaction.close()
         if self._disk_is_full:
             self._disk_is_full = False
