@@ -194,7 +194,7 @@ def test_nobody_reads_to_the_end(vinculum: Program, workplace: Path) -> None:
     exporting = vinculum.start("export-tar", "repository::x", "-")
     assert exporting.stdout is not None
     assert exporting.stderr is not None
-    assert len(os.read(exporting.stdout.fileno(), 1000)) == 1000
+    assert os.read(exporting.stdout.fileno(), 1000)
     exporting.stdout.close()
     assert exporting.wait(30) == 2
     assert exporting.stderr.read() == b"Error: whoever reads the tar has stopped before its end\n"
