@@ -196,7 +196,7 @@ def test_nobody_reads_to_the_end(vinculum: Program, workplace: Path) -> None:
     assert exporting.stderr is not None
     assert os.read(exporting.stdout.fileno(), 1000)
     exporting.stdout.close()
-    assert exporting.wait(30) == 2
+    assert exporting.wait(120) == 2
     assert exporting.stderr.read() == b"Error: whoever reads the tar has stopped before its end\n"
     exporting.stderr.close()
     done = vinculum.run("export-tar", "--tar-filter", f"{sys.executable} -c pass", "repository::x", "-", code=2)
