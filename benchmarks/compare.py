@@ -9,47 +9,11 @@ ratio of theirs to ours: above 1 vinculum is faster. The file system's cache is 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import NamedTuple
 
-PROJECT = Path(__file__).resolve().parents[1]
-PROGRAMS = {"vinculum": PROJECT / ".venv/bin/borg", "borg": PROJECT / "build/oracles/borg-1.4.5/bin/borg"}
-OPERATIONS = ["init", "create", "create unchanged", "list", "extract"]
-
-
-class Measured(NamedTuple):
-    """One call."""
-
-    wall_s: float
-    peak_mib: float
-
-
-def run(program: Path, arguments: list[str], cwd: Path, home: Path) -> Measured:
-    """Runs to the end, output thrown away; a failure ends the benchmark."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "BORG_BASE_DIR": str(home),
-        "BORG_PASSPHRASE": "benchmark",
-        "LANG": "C.UTF-8",
-    }
-    with open(home / "messages", "w+", encoding="utf-8") as messages:
-        started = time.perf_counter()
-        process = subprocess.Popen([program, *arguments], cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=messages)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        messages.seek(0)
-        if process.returncode != 0:
-            sys.exit(f"{program} {' '.join(arguments)} ended with exit code {process.returncode}\n{messages.read()}")
-    return Measured(wall_s, usage.ru_maxrss / 1024)
+from paired import PROJECT, Measured, machine, run, take_turns
 
 
 def one_turn(program: Path, tree: Path, place: Path, mode: str, compression: str) -> dict[str, Measured]:
@@ -76,15 +40,12 @@ def compare(tree: Path, place: Path, rounds: int, mode: str, compression: str) -
         files = [path for path in copy.rglob("*") if path.is_file() and not path.is_symlink()]
         size_mib = sum(path.stat().st_size for path in files) / 2**20
         print(f"\n{place}: {len(files)} files, {size_mib:.0f} MiB, {mode}, {compression}, {rounds} rounds", flush=True)
-        results: dict[str, list[dict[str, Measured]]] = {name: [] for name in PROGRAMS}
-        for number in range(rounds):
-            for name in sorted(PROGRAMS, reverse=number % 2 == 0):
-                results[name].append(one_turn(PROGRAMS[name], copy, Path(temporary), mode, compression))
+        pairs = take_turns(rounds, lambda program: one_turn(program, copy, Path(temporary), mode, compression))
     print(f"{'':<18}{'vinculum':>10}{'borg':>10}{'ratio':>8}{'memory, MiB':>18}")
-    for operation in OPERATIONS:
-        ours, theirs = (statistics.median(turn[operation].wall_s for turn in results[name]) for name in PROGRAMS)
-        peaks = " / ".join(f"{max(turn[operation].peak_mib for turn in results[name]):.0f}" for name in PROGRAMS)
-        print(f"{operation:<18}{ours:>8.2f} s{theirs:>8.2f} s{theirs / ours:>8.2f}{peaks:>18}", flush=True)
+    for operation, pair in pairs.items():
+        peaks = f"{pair.ours.peak_mib:.0f} / {pair.theirs.peak_mib:.0f}"
+        times = f"{pair.ours.wall_s:>8.2f} s{pair.theirs.wall_s:>8.2f} s{pair.wall_ratio:>8.2f}"
+        print(f"{operation:<18}{times}{peaks:>18}", flush=True)
 
 
 def main() -> None:
@@ -97,6 +58,7 @@ def main() -> None:
     options = parser.parse_args()
     on_disk = PROJECT / "build" / "bench"
     on_disk.mkdir(parents=True, exist_ok=True)
+    print("\n".join(machine()))
     for place in options.place or [Path("/dev/shm"), on_disk]:
         compare(options.tree, place, options.rounds, options.mode, options.compression)
 
