@@ -69,8 +69,6 @@ def _add_transfer_limits(group: argparse._ArgumentGroup) -> None:
             metavar=metavar,
             dest=f"upload_{name}",
             type=int,
-            action=option_types.Renamed,
-            replacement=f"--upload-{name}",
             help=f"old name of --upload-{name}",
         )
         group.add_argument(f"--upload-{name}", metavar=metavar, dest=f"upload_{name}", type=int, help=help_text)

@@ -11,7 +11,7 @@ import sys
 from contextlib import contextmanager
 
 from vinculum import BORG_VERSION, __version__
-from vinculum.cli import exit_codes, signals
+from vinculum.cli import exit_codes, old_options, signals
 from vinculum.cli.parser import parse_command_line
 from vinculum.cli.session import Session
 from vinculum.errors import Error
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 def execute(program: str, arguments: list[str]) -> int:
     """Runs the command that `arguments` call for; whatever happens, the result is an exit code."""
     modern = exit_codes.is_modern(os.environ)
+    for hint in old_options.hints(arguments):
+        sys.stderr.write(f"{hint}\n")
     _let_stdout_take_any_text()
     try:
         command, args = parse_command_line(program, arguments)
@@ -50,8 +52,6 @@ def execute(program: str, arguments: list[str]) -> int:
     os.umask(args.umask)
     if args.show_version:
         reporter.log(LEVELS["info"], f"borgbackup version {BORG_VERSION} (vinculum {__version__})", "show-version")
-    for old, new in getattr(args, "renamed", ()):
-        reporter.warning(f"{old} is an old option, {f'use {new} instead' if new else 'its effect is the default now'}.", 0)
     if getattr(args, "dry_run", False):
         _drop_statistics(args, reporter)
     code = _flush_stdout(_run(command, args, reporter, modern=modern))

@@ -95,11 +95,7 @@ def add_old_flag(group: argparse._ActionsContainer, flag: str, dest: str, replac
     group.add_argument(
         flag,
         dest=dest,
-        nargs=0,
-        const=True,
-        default=False,
-        action=option_types.Renamed,
-        replacement=replacement,
+        action="store_true",
         help=f"old name of {replacement}" if replacement else "does nothing any more, as it is the default",
     )
 

@@ -52,24 +52,6 @@ DIFF_SORT_FIELDS = frozenset(
 # -- actions -----------------------------------------------------------------------------------------------------------
 
 
-class Renamed(argparse.Action):
-    """An option under its old name: works, and is noted in `args.renamed` so that a warning can follow."""
-
-    def __init__(self, *, replacement: str, const: object = None, nargs: int | None = None, **settings: object) -> None:
-        super().__init__(nargs=nargs, const=const, **settings)  # type: ignore[arg-type]
-        self.replacement = replacement
-
-    def __call__(
-        self,
-        _parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        setattr(namespace, self.dest, self.const if self.nargs == 0 else values)
-        namespace.renamed = [*getattr(namespace, "renamed", []), (option_string or self.option_strings[0], self.replacement)]
-
-
 class OnlyOnce(argparse.Action):
     """An option that must not be repeated."""
 

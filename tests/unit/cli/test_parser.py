@@ -92,15 +92,9 @@ def test_options_may_be_abbreviated_while_they_are_unique(capsys: pytest.Capture
     assert "ambiguous" in refusal(capsys, "create", "--com", "x", "repo::a", "path")
 
 
-def test_old_names_work_and_are_noted() -> None:
+def test_old_names_work() -> None:
     args = parse("create", "--numeric-owner", "--nobsdflags", "--noatime", "--remote-ratelimit", "5", "repo::a", "path")
     assert (args.numeric_ids, args.noflags, args.upload_ratelimit) == (True, True, 5)
-    assert args.renamed == [
-        ("--numeric-owner", "--numeric-ids"),
-        ("--nobsdflags", "--noflags"),
-        ("--noatime", ""),
-        ("--remote-ratelimit", "--upload-ratelimit"),
-    ]
 
 
 def test_pattern_options_keep_their_order() -> None:
