@@ -32,7 +32,8 @@ def test_ids_are_the_same_in_one_repository(chunker: str, vinculum: Program, bor
     vinculum.run("create", *options, "--files-cache", "disabled", f"{repository}::ours", "tree")
     theirs, ours = dump(borg145, repository, "theirs"), dump(borg145, repository, "ours")
     assert content_ids(ours) == content_ids(theirs)
-    assert len(item_stream_ids(theirs)) > 3
+    # How many there are depends on the key's random seed: more than one, since the stream is longer than a chunk may be.
+    assert len(item_stream_ids(theirs)) > 1
     assert item_stream_ids(ours) == item_stream_ids(theirs)
 
 
