@@ -82,6 +82,7 @@ def test_help_imports_only_parsers(tmp_path: Path) -> None:
         "vinculum.cli.exit_codes",
         "vinculum.cli.main",
         "vinculum.cli.program",
+        "vinculum.cli.old_options",
         "vinculum.cli.option_types",
         "vinculum.cli.parser",
         "vinculum.cli.registry",
