@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import deque
+from itertools import islice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import Blob
 
 _ERASE_BLOCK = 1 << 20
+_MOST_PARTS = 1024  # that one system call takes (IOV_MAX of Linux)
 
 
 def write_atomically(path: str | bytes, content: Blob, mode: int = 0o666) -> None:
@@ -40,11 +43,11 @@ def write_durably(path: str | bytes, content: Blob, mode: int = 0o666) -> None:
 
 def write_all(fd: int, *parts: Blob) -> None:
     """Writes the parts one after the other, however many system calls that takes."""
-    views = [memoryview(part) for part in parts if len(part)]
+    views = deque(memoryview(part) for part in parts if len(part))
     while views:
-        written = os.writev(fd, views)
+        written = os.writev(fd, list(islice(views, _MOST_PARTS)))
         while views and written >= len(views[0]):
-            written -= len(views.pop(0))
+            written -= len(views.popleft())
         if written:
             views[0] = views[0][written:]
 

@@ -58,6 +58,14 @@ def test_many_parts_are_written_in_order(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b"onetwothree"
 
 
+def test_more_parts_than_one_system_call_takes_are_written(tmp_path: Path) -> None:
+    parts = [b"%d," % number for number in range(5000)]
+    fd = os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT)
+    write_all(fd, *parts)
+    os.close(fd)
+    assert (tmp_path / "file").read_bytes() == b"".join(parts)
+
+
 def test_short_writes_are_continued() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, True)
