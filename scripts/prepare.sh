@@ -31,6 +31,8 @@ if [ "$purpose" = test ]; then
     need 'command -v setfattr' attr
     need 'command -v chattr' e2fsprogs
     need 'command -v setpriv' util-linux
+    need 'command -v rsvg-convert' librsvg2-bin
+    need 'command -v zbarimg' zbar-tools
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then

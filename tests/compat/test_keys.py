@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,6 +99,29 @@ def test_the_page_holds_the_key(programs: dict[str, Program], workplace: Path, c
     programs["theirs"].run("key", "import", "repository", "-", stdin=found[1].encode())
     programs["theirs"].run("list", "repository")
     assert programs["ours"].run("key", "export", "--paper", "repository").out in page
+
+
+@pytest.mark.parametrize("mode", ["repokey", "keyfile-blake2"])
+def test_the_page_can_be_scanned(mode: str, programs: dict[str, Program], workplace: Path, client_home: Path) -> None:
+    programs["ours"].run("init", "-e", mode, "repository")
+    key = programs["ours"].run("key", "export", "repository").stdout
+    programs["ours"].run("key", "export", "--qr-html", "repository", "page.html")
+    scanned = scan((workplace / "page.html").read_text(), workplace)
+    assert scanned == key
+    lose_key(workplace / "repository", client_home)
+    for program in programs.values():
+        program.run("key", "import", "repository", "-", stdin=scanned)
+        program.run("list", "repository")
+
+
+def scan(page: str, scratch: Path) -> bytes:
+    """What other programs see in the page's only picture."""
+    (picture,) = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    (scratch / "code.svg").write_text(picture.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1))
+    draw = ["rsvg-convert", "--zoom", "6", "--background-color", "white", "--output", "code.png", "code.svg"]
+    subprocess.run(draw, cwd=scratch, check=True)
+    read = ["zbarimg", "--quiet", "--nodbus", "--raw", "-S*.disable", "-Sqrcode.enable", "code.png"]
+    return subprocess.run(read, cwd=scratch, check=True, capture_output=True).stdout.removesuffix(b"\n")
 
 
 @pytest.mark.parametrize("variable", [True, False])

@@ -6,8 +6,6 @@ of this very repository are put back.
 
 from __future__ import annotations
 
-import html
-
 from vinculum.archive.manifest import fetch_manifest_object
 from vinculum.errors import KeyfileInvalid, NotABorgKeyFile, RepoIdMismatch, UnencryptedRepo
 from vinculum.keys.blob import LockedBlob, decode_text, encode_text
@@ -20,35 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum.keys.modes import Mode
     from vinculum.repository.repository import Repository
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>Key of Borg repository {short_id}</title>
-<style>
-body {{ font: 11pt/1.4 sans-serif; margin: 2em; }}
-textarea, pre {{ font: 11pt/1.3 monospace; }}
-textarea {{ width: 72ch; height: {rows}lh; border: 1px solid; padding: 1ex; resize: none; overflow: hidden; }}
-section {{ break-inside: avoid; }}
-</style>
-</head>
-<body>
-<h1>Key of a Borg repository</h1>
-<p>Repository id: <code>{id}</code></p>
-<p>This key is protected by its passphrase, which is not on this page.</p>
-<section>
-<h2>As a file</h2>
-<p>Save the text below, then run <code>borg key import REPOSITORY FILE</code>.</p>
-<textarea readonly>{text}</textarea>
-</section>
-<section>
-<h2>For typing</h2>
-<pre>{paper}</pre>
-</section>
-</body>
-</html>
-"""
 
 
 def key_mode(store: Repository) -> Mode:
@@ -67,18 +36,6 @@ def export_file(store: Repository) -> str:
 def export_paper(store: Repository) -> str:
     """The key for printing and typing. Errors as `export_file`."""
     return format_paper(store.id, load_key_blob(store, key_mode(store)))
-
-
-def export_page(store: Repository) -> str:
-    """The key as a page for printing. Errors as `export_file`."""
-    text = export_file(store)
-    return _PAGE.format(
-        short_id=store.id.hex()[:12],
-        id=store.id.hex(),
-        rows=len(text.splitlines()) + 1,
-        text=html.escape(text),
-        paper=html.escape(export_paper(store)),
-    )
 
 
 def import_file(store: Repository, content: bytes, source: str, *, path: str) -> None:

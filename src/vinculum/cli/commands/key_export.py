@@ -7,9 +7,11 @@ from vinculum.cli import option_types
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from vinculum.cli.parser import CommandParser
     from vinculum.cli.session import Session
+    from vinculum.repository.repository import Repository
 
 SUMMARY = "Copy the key of a repository to a safe place."
 OPERANDS = "[REPOSITORY] [PATH]"
@@ -17,16 +19,24 @@ OPERANDS = "[REPOSITORY] [PATH]"
 
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--paper", action="store_true", help="as text for printing and for typing in again")
-    parser.add_argument("--qr-html", action="store_true", help="as an HTML page for printing")
+    parser.add_argument("--qr-html", action="store_true", help="as an HTML page for printing, with a QR code")
     parser.add_location(option_types.REPOSITORY, "the repository (default: BORG_REPO)")
     parser.add_argument("path", metavar="PATH", nargs="?", help="the file to write (default, or -: stdout)")
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
     from vinculum.cli.writing import write_text
-    from vinculum.operations.key_transfer import export_file, export_page, export_paper
 
-    export = export_paper if args.paper else export_page if args.qr_html else export_file
     # A lock would only be in the way: a key that is replaced at this moment is still read as a whole.
     with session.open_repository(locked=False, may_bypass=False) as store:
-        write_text(args.path, export(store))
+        write_text(args.path, _exporter(args)(store))
+
+
+def _exporter(args: argparse.Namespace) -> Callable[[Repository], str]:
+    from vinculum.operations.key_transfer import export_file, export_paper
+
+    if args.qr_html and not args.paper:
+        from vinculum.operations.key_page import export_page
+
+        return export_page
+    return export_paper if args.paper else export_file
