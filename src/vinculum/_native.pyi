@@ -257,6 +257,8 @@ class ChunkIndex:
         """Raises the count by `refcount` (inserting if absent; a csize or size of 0 is completed); returns the new count."""
     def add_references(self, ids: bytes) -> None:
         """Raises the count of each id by one. KeyError if one is absent."""
+    def assume(self, ids: bytes) -> None:
+        """Enters ids that are stored, though nobody knows how large or how often used: counts that stick, sizes of 0."""
     def csizes(self, ids: bytes) -> list[int]:
         """The stored size of each id. KeyError if one is absent."""
     def remove_references(self, ids: bytes) -> bytes:

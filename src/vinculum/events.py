@@ -25,8 +25,11 @@ class Sink(Protocol):
     def status(self, letter: str, path: bytes) -> None:
         """One file was dealt with; the letter is Borg's (A M U C d h s c b f i x - + E)."""
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "") -> None:
-        """Something was odd, the work goes on; the command will end with a warning's exit code (0: as if nothing was)."""
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:
+        """Something was odd, the work goes on; the command will end with a warning's exit code (0: as if nothing was).
+
+        The topic says who speaks.
+        """
 
     def info(self, text: str, topic: str = "") -> None:
         """Worth knowing at --info; with a topic (`list`, `stats`) shown exactly if the user asked for that topic.
@@ -57,7 +60,7 @@ class NullSink:
     wants_progress = False
 
     def status(self, letter: str, path: bytes) -> None: ...
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "") -> None: ...
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None: ...
     def info(self, text: str, topic: str = "") -> None: ...
     def debug(self, text: str, topic: str = "") -> None: ...
     def progress(self, operation: str, current: int, total: int | None, text: str) -> None: ...

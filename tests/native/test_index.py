@@ -391,6 +391,16 @@ def test_positions_are_removed_all_or_none() -> None:
     assert index.ids() == [B]
 
 
+def test_assumed_chunks_are_never_given_up_and_learn_their_size() -> None:
+    index = _native.ChunkIndex()
+    index.set(A, 3, 1000, 900)
+    index.assume(B + C)
+    assert index.get(B) == (MAX_VALUE, 0, 0)
+    assert index.remove_references(A + B + B) == b""
+    assert index.add(C, 1, 500, 0) == MAX_VALUE
+    assert (index.get(B), index.get(C), len(index)) == ((MAX_VALUE, 0, 0), (MAX_VALUE, 500, 0), 3)
+
+
 counts = st.dictionaries(numbers, st.integers(1, 5) | st.just(MAX_VALUE), max_size=12)
 
 

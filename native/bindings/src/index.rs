@@ -255,6 +255,10 @@ impl ChunkIndex {
         py.detach(|| self.0.lock().add_references(ids.as_slice())).into_python()
     }
 
+    fn assume(&self, py: Python<'_>, ids: Ids) -> PyResult<()> {
+        py.detach(|| self.0.lock().assume(ids.as_slice())).into_python()
+    }
+
     fn csizes(&self, py: Python<'_>, ids: Ids) -> PyResult<Vec<u32>> {
         py.detach(|| self.0.lock().csizes(ids.as_slice())).into_python()
     }

@@ -238,6 +238,12 @@ def check_access_without_cache(
             config.save()
 
 
+def is_in_sync(directory: str, manifest: MirroredManifest, lock_wait: float | None) -> bool:
+    """Whether there is a cache that needs no synchronisation, as far as its config knows."""
+    config = _read_config(directory, lock_wait)
+    return config is not None and config.manifest_id == manifest.id
+
+
 def _read_config(directory: str, lock_wait: float | None) -> CacheConfig | None:
     if not os.path.isdir(directory):
         return None

@@ -26,9 +26,10 @@ from vinculum.ui.text import display_text
 
 if TYPE_CHECKING:
     import argparse
+    from contextlib import AbstractContextManager
 
-    from vinculum.archive.statistics import Statistics
-    from vinculum.cli.session import OpenCache, Session
+    from vinculum.archive.statistics import RepositoryUsage, Statistics
+    from vinculum.cli.session import OpenAdHocCache, OpenCache, Session
     from vinculum.operations.create.writer import SavedArchive
 
 
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
             _feed(args, Rehearsal(session.sink), patterns.roots, rules, skip=_own_places(session))
         return
     with (
-        session.open_cache("write", compression=args.compression, files_cache_mode=args.files_cache_mode) as opened,
+        _open(args, session) as opened,
         interruption.noted() as stop_requested,
     ):
         creation = Creation(
@@ -66,6 +67,11 @@ def run(args: argparse.Namespace, session: Session) -> None:
         saved = creation.save()
         if args.json or args.stats or args.quick_stats:
             report(args, session, opened, saved, creation.statistics)
+
+
+def _open(args: argparse.Namespace, session: Session) -> AbstractContextManager[OpenCache | OpenAdHocCache]:
+    door = session.open_any_cache if args.no_cache_sync else session.open_cache
+    return door("write", compression=args.compression, files_cache_mode=args.files_cache_mode)
 
 
 def _check_sources(args: argparse.Namespace, sources: list[str]) -> None:
@@ -152,7 +158,13 @@ def _delimiter(text: str | None) -> bytes:
     return os.fsencode(text.encode("ascii", "backslashreplace").decode("unicode-escape"))
 
 
-def report(args: argparse.Namespace, session: Session, opened: OpenCache, saved: SavedArchive, statistics: Statistics) -> None:
+def report(
+    args: argparse.Namespace,
+    session: Session,
+    opened: OpenCache | OpenAdHocCache,
+    saved: SavedArchive,
+    statistics: Statistics,
+) -> None:
     """Statistics of what was just made, as text or JSON."""
     usage = None
     if not args.quick_stats:
@@ -194,8 +206,14 @@ def report(args: argparse.Namespace, session: Session, opened: OpenCache, saved:
         statistics_text.RULE,
         statistics_text.HEADER,
         statistics_text.archive_row(statistics, iec=args.iec),
-        *(statistics_text.repository_rows(usage, iec=args.iec) if usage else []),
+        *(_repository_rows(usage, opened, iec=args.iec) if usage else []),
         statistics_text.RULE,
     ]
     for line in lines:
         session.sink.info(line, "stats")
+
+
+def _repository_rows(usage: RepositoryUsage, opened: OpenCache | OpenAdHocCache, *, iec: bool) -> list[str]:
+    if opened.cache.directory is None:
+        return statistics_text.unknown_repository_rows(usage)
+    return statistics_text.repository_rows(usage, iec=iec)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from vinculum._native import Bytes
     from vinculum.archive.manifest import Manifest, Operation
+    from vinculum.cache.adhoc import AdHocCache
     from vinculum.cache.directory import Cache, FilesCacheSettings
     from vinculum.cache.security import SecurityRecord
     from vinculum.keys.key import Key
@@ -52,6 +53,16 @@ class OpenCache(OpenArchives):
     __slots__ = ("cache",)
 
     def __init__(self, archives: OpenArchives, cache: Cache) -> None:
+        super().__init__(archives.store, archives.key, archives.manifest, archives.codec)
+        self.cache = cache
+
+
+class OpenAdHocCache(OpenArchives):
+    """The same, and a chunk index that knows what is stored, but not how often it is used."""
+
+    __slots__ = ("cache",)
+
+    def __init__(self, archives: OpenArchives, cache: AdHocCache) -> None:
         super().__init__(archives.store, archives.key, archives.manifest, archives.codec)
         self.cache = cache
 
@@ -144,18 +155,8 @@ class Session:
         may_bypass: bool | None = None,
     ) -> Iterator[OpenArchives]:
         """Repository, key and manifest; access has been checked, and so has that we know all features `operation` needs."""
-        from vinculum.cache.directory import check_access_without_cache
-
         with self.open_manifest(operation, exclusive=exclusive, compression=compression, may_bypass=may_bypass) as archives:
-            check_access_without_cache(
-                self.cache_directory(archives.store.id),
-                archives.key,
-                archives.manifest,
-                self.canonical_location,
-                _security_record(archives.store.id),
-                lock_wait=self.lock_wait_s,
-                confirm=self.prompter.confirm,
-            )
+            self._check_access(archives)
             yield archives
 
     @contextmanager
@@ -208,6 +209,24 @@ class Session:
             yield OpenCache(archives, cache)
 
     @contextmanager
+    def open_any_cache(
+        self, operation: Operation, *, compression: str = DEFAULT_COMPRESSION, files_cache_mode: str | None = None
+    ) -> Iterator[OpenCache | OpenAdHocCache]:
+        """Archives, and the cache if it needs no synchronisation; else an index for this command alone."""
+        from vinculum.cache.adhoc import AdHocCache
+        from vinculum.cache.directory import is_in_sync
+
+        with self.open_manifest(operation, exclusive=True, compression=compression) as archives:
+            store = archives.store
+            if is_in_sync(self.cache_directory(store.id), archives.manifest, self.lock_wait_s):
+                with self.with_cache(archives, files_cache_mode) as opened:
+                    yield opened
+                return
+            self._check_access(archives)
+            record = _security_record(store.id)
+            yield OpenAdHocCache(archives, AdHocCache(store, archives.key, self.canonical_location, record, self.sink))
+
+    @contextmanager
     def open_manifest(
         self,
         operation: Operation | None,
@@ -256,6 +275,19 @@ class Session:
         return os.path.join(paths.cache_dir(), repository_id.hex())
 
     # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _check_access(self, archives: OpenArchives) -> None:
+        from vinculum.cache.directory import check_access_without_cache
+
+        check_access_without_cache(
+            self.cache_directory(archives.store.id),
+            archives.key,
+            archives.manifest,
+            self.canonical_location,
+            _security_record(archives.store.id),
+            lock_wait=self.lock_wait_s,
+            confirm=self.prompter.confirm,
+        )
 
     def _read_manifest(self, store: Repository) -> tuple[Bytes, Key, Manifest]:
         from vinculum.archive.manifest import Manifest, fetch_manifest_object

@@ -37,8 +37,10 @@ def repository_document(
     return document
 
 
-def cache_document(path: str, usage: RepositoryUsage) -> dict[str, object]:
-    return {"path": path, "stats": usage._asdict()}
+def cache_document(path: str | None, usage: RepositoryUsage) -> dict[str, object]:
+    """What a cache in the directory `path` knows; None if it has no directory."""
+    stats: dict[str, object] = {"stats": usage._asdict()}
+    return stats if path is None else {"path": path, **stats}
 
 
 def archive_document(

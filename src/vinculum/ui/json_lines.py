@@ -50,8 +50,8 @@ class JsonReporter(Reporter):
         self._steps: dict[str, _Step] = {}
         self._started = 0
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "") -> None:
-        super().warning(text, modern_code, msgid or WARNING_IDS.get(modern_code, ""))
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:
+        super().warning(text, modern_code, msgid or WARNING_IDS.get(modern_code, ""), topic)
 
     def write_message(self, level: int, logger: str, text: str, msgid: str) -> None:
         record = {

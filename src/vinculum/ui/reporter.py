@@ -27,6 +27,7 @@ _PERCENT_FORMS = {
     "export-tar": "{percent:5.1f}% Processing: {text}",
     **dict.fromkeys(("archive.delete", "prune"), "{text} {percent:3.0f}%"),
     "cache.sync": "{percent:3.0f}% {text}",
+    "cache.download_chunks": "Downloading chunk list... {percent:3.0f}%",
     "repository.compact_segments": "Compacting segments {percent:3.0f}%",
 }
 _COUNTED_WHEN_BEGUN = {"repository.compact_segments"}  # the one at work is in `current`, but not in the percentage
@@ -74,10 +75,10 @@ class Reporter:
 
     # -- messages ------------------------------------------------------------------------------------------------------
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "") -> None:
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:
         if modern_code:
             self.warning_codes.add(modern_code)
-        self.log(WARNING, text, msgid=msgid)
+        self.log(WARNING, text, topic, msgid)
 
     def info(self, text: str, topic: str = "") -> None:
         self.log(INFO, text, topic)

@@ -37,3 +37,14 @@ def repository_rows(usage: RepositoryUsage, *, iec: bool) -> list[str]:
         "                       Unique chunks         Total chunks",
         f"{'Chunk index:':15} {usage.total_unique_chunks:20d} {usage.total_chunks:20d}",
     ]
+
+
+def unknown_repository_rows(usage: RepositoryUsage) -> list[str]:
+    """The lines of a repository of which only the list of its chunks is known."""
+    unknown = "unknown"
+    return [
+        f"{'All archives:':15} {unknown:>20} {unknown:>20} {unknown:>20}",
+        "",
+        "                       Unique chunks         Total chunks",
+        f"{'Chunk index:':15} {usage.total_unique_chunks:20d}{unknown:>20}",
+    ]

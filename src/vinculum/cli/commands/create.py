@@ -34,7 +34,7 @@ def _add_output(parser: CommandParser) -> None:
     add(
         "--no-cache-sync",
         action="store_true",
-        help="without effect: the cache is always brought up to date, which is quick here",
+        help="do without a cache if it would have to be brought up to date first: no statistics, no files cache",
     )
 
 

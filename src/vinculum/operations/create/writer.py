@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vinculum.archive.manifest import Manifest
+    from vinculum.cache.adhoc import AdHocCache
     from vinculum.cache.directory import Cache
     from vinculum.events import Sink
     from vinculum.keys.key import Key
@@ -45,7 +46,7 @@ class Session(NamedTuple):
     key: Key
     codec: ObjectCodec
     manifest: Manifest
-    cache: Cache
+    cache: Cache | AdHocCache
 
 
 class ArchiveWriter:
