@@ -2,7 +2,7 @@
 
     Error                          expected trouble: one line, no traceback
     ├── CommandError               wrong use of the command line
-    ├── CancelledByUser
+    ├── CancelledByUser, RuntimeTrouble
     ├── PlaceholderError, InvalidPlaceholder
     ├── MandatoryFeatureUnsupported, NoManifestError
     ├── Repository*                the store itself: missing, foreign, full, damaged
@@ -47,6 +47,13 @@ class CommandError(Error):
     template = "Command Error: {}"
     msgid = "CommandError"
     modern_code = 4
+
+
+class RuntimeTrouble(Error):
+    """What a `debug` command was asked about is not there."""
+
+    template = "Runtime Error: {}"
+    msgid = "RTError"
 
 
 class PlaceholderError(Error):

@@ -118,7 +118,7 @@ def test_bugs_come_with_what_a_report_needs(vinculum: Program, workplace: Path) 
     done = vinculum.run("version", "repo", code=2, PYTHONPATH=path)
     assert "RuntimeError('bug')" in done.err
     assert "Traceback" in done.err
-    assert f"vinculum {__version__}" in done.err
+    assert f"vinculum: {__version__}" in done.err
     assert "Platform" not in vinculum.run("version", "repo", code=2, PYTHONPATH=path, BORG_SHOW_SYSINFO="no").err
 
 

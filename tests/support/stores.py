@@ -7,6 +7,8 @@ from vinculum.errors import ObjectNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vinculum._native import Blob
 
 ID_BYTES = 32
@@ -64,6 +66,12 @@ class MemoryStore:
     def get_many(self, ids: bytes) -> list[Bytes]:
         self.requests.append(len(ids) // ID_BYTES)
         return [self.get(ids[start : start + ID_BYTES]) for start in range(0, len(ids), ID_BYTES)]
+
+    def list(self, limit: int | None = None, marker: bytes | None = None) -> list[bytes]:  # noqa: ARG002 (from the start only)
+        return list(self.objects)[:limit]
+
+    def ids_in_disk_order(self) -> Iterator[bytes]:
+        return iter(self.objects)
 
     def delete(self, id: bytes) -> None:
         del self.objects[id]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 from vinculum import BORG_VERSION, __version__
 from vinculum.cli import exit_codes, old_options, signals
@@ -22,8 +22,7 @@ from vinculum.ui.reporter import DEBUG, LEVELS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    import cProfile
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from vinculum.cli.parser import Command
     from vinculum.ui.reporter import Reporter
@@ -103,7 +102,7 @@ def _run(command: Command, args: argparse.Namespace, reporter: Reporter, *, mode
     prompter = Prompter(os.environ, write_record=getattr(reporter, "write_record", None))
     try:
         signals.install(reporter.tell_progress)
-        with _profiled(args.debug_profile), Session(args, reporter, prompter, os.environ) as session:
+        with _profiled(args.debug_profile, reporter), Session(args, reporter, prompter, os.environ) as session:
             code = command.run(args, session)
         return exit_codes.of_warnings(reporter.warning_codes, modern=modern) if code is None else code
     except Error as error:
@@ -130,8 +129,20 @@ def _run(command: Command, args: argparse.Namespace, reporter: Reporter, *, mode
             reporter.debug(_traceback())
         return exit_codes.ERROR
     except Exception as error:
-        reporter.error(f"Internal error, please report it: {error!r}\n{_traceback()}{_facts()}", type(error).__qualname__)
+        from vinculum.cli.system_facts import system_facts  # only when something went wrong
+
+        reporter.error(
+            f"Internal error, please report it: {error!r}\n{_traceback()}\n{system_facts()}", type(error).__qualname__
+        )
         return exit_codes.ERROR
+
+
+def _profiled(path: str | None, reporter: Reporter) -> AbstractContextManager[None]:
+    if not path:
+        return nullcontext()
+    from vinculum.cli.profiling import profiled
+
+    return profiled(path, reporter)
 
 
 def _flush_stdout(code: int) -> int:
@@ -151,45 +162,3 @@ def _traceback() -> str:
     import traceback  # only when something went wrong
 
     return traceback.format_exc()
-
-
-def _facts() -> str:
-    """What a bug report should say about this system; BORG_SHOW_SYSINFO=no leaves it out."""
-    if os.environ.get("BORG_SHOW_SYSINFO", "yes").lower() == "no":
-        return ""
-    system = os.uname()
-    return (
-        f"\nPlatform: {system.sysname} {system.release} {system.machine}\n"
-        f"vinculum {__version__} (borg {BORG_VERSION}), Python {sys.version.split()[0]}\n"
-        f"PID: {os.getpid()}  CWD: {os.getcwd()}\n"
-        f"sys.argv: {sys.argv!r}"
-    )
-
-
-@contextmanager
-def _profiled(path: str | None) -> Iterator[None]:
-    """Writes an execution profile of the block: for Python's pstats, or as msgpack for Borg's `debug convert-profile`."""
-    if not path:
-        yield
-        return
-    import cProfile
-
-    profiler = cProfile.Profile()
-    profiler.enable()
-    try:
-        yield
-    finally:
-        profiler.disable()
-        if path.endswith(".pyprof"):
-            profiler.dump_stats(path)
-        else:
-            _write_profile(profiler, path)
-
-
-def _write_profile(profiler: cProfile.Profile, path: str) -> None:
-    import pstats
-
-    import msgpack  # type: ignore[import-untyped]
-
-    with open(path, "wb") as file:
-        msgpack.pack(pstats.Stats(profiler).stats, file, use_bin_type=True)  # type: ignore[attr-defined]

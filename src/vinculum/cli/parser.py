@@ -105,12 +105,13 @@ class _ChoiceParser(argparse.ArgumentParser):
 
     def __init__(self, program: str, group: str = "") -> None:
         prog = f"{program} {group}".rstrip()
+        description = "Deduplicating backups: Borg's repositories and commands, on all cores."
+        if group:
+            description = f"{registry.GROUPS[group].capitalize()}."
         super().__init__(
             prog=prog,
             usage=f"{prog} [common options] <command> ...",
-            description=registry.GROUPS[group]
-            if group
-            else "Deduplicating backups: Borg's repositories and commands, on all cores.",
+            description=description,
             formatter_class=_HelpFormatter,
             add_help=False,
         )
@@ -123,9 +124,12 @@ class _ChoiceParser(argparse.ArgumentParser):
         self.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
     def format_help(self) -> str:
-        names = [name for name in registry.COMMANDS if name.startswith(self._prefix)]
-        width = max(13, *(len(name) for name in names))
-        lines = [f"  {name:<{width}} {registry.COMMANDS[name][1]}\n" for name in names]
+        listed = {name: summary for name, (_, summary) in registry.COMMANDS.items() if name.startswith(self._prefix)}
+        if not self._prefix:
+            listed = {name: summary for name, summary in listed.items() if name.split()[0] not in registry.GROUPS}
+            listed = dict(sorted({**listed, **registry.GROUPS}.items()))
+        width = max(13, *map(len, listed))
+        lines = [f"  {name:<{width}} {summary}\n" for name, summary in listed.items()]
         return f"{super().format_help()}\nCommands:\n{''.join(lines)}"
 
     def refuse(self, word: str) -> NoReturn:

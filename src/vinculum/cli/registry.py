@@ -1,16 +1,33 @@
 """Which commands there are: the module of each, and one line about it.
 
-This module imports nothing, so that finding a command costs nothing. Order is the order of `borg --help`. The first of two
-words of a command names the group that it belongs to.
+This module imports nothing, so that finding a command costs nothing. The first of two words of a command names the group that
+it belongs to; help lists commands in this order, and groups among them.
 """
 
 from __future__ import annotations
 
 COMMANDS = {
+    "benchmark crud": ("vinculum.cli.commands.benchmark_crud", "measure creating, reading, updating, deleting"),
     "break-lock": ("vinculum.cli.commands.break_lock", "remove locks that nobody holds any more"),
     "compact": ("vinculum.cli.commands.compact", "free the space of what was deleted"),
     "config": ("vinculum.cli.commands.config", "get, set or delete settings of a repository"),
     "create": ("vinculum.cli.commands.create", "back up files into a new archive"),
+    "debug convert-profile": ("vinculum.cli.commands.debug_convert_profile", "make a profile readable for Python's tools"),
+    "debug delete-obj": ("vinculum.cli.commands.debug_delete_obj", "delete objects"),
+    "debug dump-archive": ("vinculum.cli.commands.debug_dump_archive", "write the metadata of an archive as JSON"),
+    "debug dump-archive-items": (
+        "vinculum.cli.commands.debug_dump_archive_items",
+        "write the item stream of an archive to files",
+    ),
+    "debug dump-hints": ("vinculum.cli.commands.debug_dump_hints", "write the bookkeeping about segment files as JSON"),
+    "debug dump-manifest": ("vinculum.cli.commands.debug_dump_manifest", "write the manifest as JSON"),
+    "debug dump-repo-objs": ("vinculum.cli.commands.debug_dump_repo_objs", "write all objects to files"),
+    "debug get-obj": ("vinculum.cli.commands.debug_get_obj", "write one stored object to a file"),
+    "debug id-hash": ("vinculum.cli.commands.debug_id_hash", "compute the id of a file's content"),
+    "debug info": ("vinculum.cli.commands.debug_info", "show facts about this system"),
+    "debug put-obj": ("vinculum.cli.commands.debug_put_obj", "store a file as an object"),
+    "debug refcount-obj": ("vinculum.cli.commands.debug_refcount_obj", "show how many references objects have"),
+    "debug search-repo-objs": ("vinculum.cli.commands.debug_search_repo_objs", "look for a byte sequence in all objects"),
     "delete": ("vinculum.cli.commands.delete", "delete archives, or a whole repository"),
     "diff": ("vinculum.cli.commands.diff", "show what has changed between two archives"),
     "export-tar": ("vinculum.cli.commands.export_tar", "write an archive as a tar"),
@@ -36,7 +53,9 @@ COMMANDS = {
 }
 
 GROUPS = {
-    "key": "Look after the key of a repository.",
+    "benchmark": "measure how fast things are here",
+    "debug": "look into a repository that something is wrong with",
+    "key": "look after the key of a repository",
 }
 
 TOPICS = {

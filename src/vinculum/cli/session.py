@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from vinculum._native import Bytes
+    from vinculum._native import Blob, Bytes
     from vinculum.archive.manifest import Manifest, Operation
     from vinculum.cache.adhoc import AdHocCache
     from vinculum.cache.directory import Cache, FilesCacheSettings
@@ -106,6 +106,11 @@ class Session:
         if workaround is not None:
             self._workarounds |= {workaround}
 
+    def require_locks(self) -> None:
+        """Error if the user wants none, for commands that do not know --bypass-lock."""
+        if not self.locks:
+            raise Error("Not allowed to bypass locking mechanism for chosen command")
+
     @property
     def json_indent(self) -> int | str | None:
         """How JSON documents are indented: BORG_JSON_INDENT is a number of spaces, `none`, or the indentation itself."""
@@ -138,8 +143,8 @@ class Session:
         from vinculum.repository.repository import Repository
 
         require_local(self.location)
-        if not self.locks and not (not exclusive if may_bypass is None else may_bypass):
-            raise Error("Not allowed to bypass locking mechanism for chosen command")
+        if not (not exclusive if may_bypass is None else may_bypass):
+            self.require_locks()
         with Repository(
             self.location.path, exclusive=exclusive, lock=self.locks and locked, lock_wait=self.lock_wait_s, sink=self.sink
         ) as store:
@@ -148,13 +153,16 @@ class Session:
     @contextmanager
     def open_archives(
         self,
-        operation: Operation,
+        operation: Operation | None,
         *,
         exclusive: bool = False,
         compression: str = DEFAULT_COMPRESSION,
         may_bypass: bool | None = None,
     ) -> Iterator[OpenArchives]:
-        """Repository, key and manifest; access has been checked, and so has that we know all features `operation` needs."""
+        """Repository, key and manifest; access has been checked, and so has that we know all features `operation` needs.
+
+        With None for `operation`, features do not matter.
+        """
         with self.open_manifest(operation, exclusive=exclusive, compression=compression, may_bypass=may_bypass) as archives:
             self._check_access(archives)
             yield archives
@@ -162,7 +170,7 @@ class Session:
     @contextmanager
     def open_cache(
         self,
-        operation: Operation,
+        operation: Operation | None,
         *,
         exclusive: bool = True,
         compression: str = DEFAULT_COMPRESSION,
@@ -258,6 +266,12 @@ class Session:
         """The manifest of an open repository, whatever features it needs. NoManifestError."""
         return self._read_manifest(store)[2]
 
+    def open_key(self, store: Repository, stored: Blob) -> Key:
+        """The key of an open repository, which any of its stored objects tells the mode of."""
+        from vinculum.keys.key import open_key
+
+        return open_key(store, stored, self.passphrases, workarounds=self.workarounds)
+
     def forget_cache(self, repository_id: bytes) -> None:
         """Deletes what this client caches of a repository."""
         from vinculum.cache.layout import destroy_cache
@@ -291,10 +305,9 @@ class Session:
 
     def _read_manifest(self, store: Repository) -> tuple[Bytes, Key, Manifest]:
         from vinculum.archive.manifest import Manifest, fetch_manifest_object
-        from vinculum.keys.key import open_key
 
         stored = fetch_manifest_object(store)
-        key = open_key(store, stored, self.passphrases, workarounds=self.workarounds)
+        key = self.open_key(store, stored)
         if self._trusts_manifest and key.tam_required:
             self.sink.warning("Manifest authentication DISABLED.", 0)
         return stored, key, Manifest.load(store, key, stored=stored, trust=self._trusts_manifest)

@@ -26,6 +26,7 @@ from vinculum.repository.creation import create_directory, fill_directory
 from vinculum.repository.index_files import IndexFiles
 from vinculum.repository.locking import Lock
 from vinculum.repository.quota import check_free_space
+from vinculum.repository.segment_walk import current_ids, walk
 from vinculum.repository.segment_writer import SegmentWriter
 from vinculum.repository.segments import ATTIC_MAGIC, Segments
 from vinculum.repository.state import State, load_missing_hints, load_state
@@ -34,6 +35,7 @@ from vinculum.repository.transaction import Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from vinculum.events import Sink
     from vinculum.repository.config import RepositoryConfig
     from vinculum.repository.hints import Hints
+    from vinculum.repository.segment_walk import Entry
     from vinculum.repository.storage import Storage
 
 _NONCE_NAME = "nonce"
@@ -182,6 +185,33 @@ class Repository:
 
     def list(self, limit: int | None = None, marker: bytes | None = None) -> list[bytes]:
         return self._index().ids(marker, limit)
+
+    def ids_in_disk_order(self) -> Iterator[bytes]:
+        return current_ids(self._segments, self._index(), self._tell_damage)
+
+    def ghosts(self, segment: int | None = None, offset: int | None = None) -> Iterator[tuple[int, Entry]]:
+        """Every entry of every segment file and the segment's number, committed or not, superseded or not.
+
+        Only those of one `segment` and at one `offset`, if given. Damage hides what is behind it in a segment, and is reported.
+        """
+        for number in self._segments.numbers():
+            if segment not in (None, number):
+                continue
+            try:
+                for entry in walk(self._segments, number, offset or 0, with_data=True):
+                    if offset is not None and entry.offset > offset:
+                        break
+                    yield number, entry
+            except IntegrityError as error:
+                self._tell_damage(number, error)
+
+    def hints(self) -> Hints:
+        """The bookkeeping about segments as the next transaction would begin with it; not to be changed."""
+        self._require_exclusive()
+        state = self._state_for_writing()
+        assert state.hints is not None
+        state.hints.forget_shadows_after(-1 if state.transaction is None else state.transaction)
+        return state.hints
 
     def __len__(self) -> int:
         return len(self._index())
@@ -383,6 +413,12 @@ class Repository:
     def _warn(self, text: str) -> None:
         if self._sink is not None:
             self._sink.warning(text)
+
+    def _tell_damage(self, segment: int, error: IntegrityError) -> None:
+        """Damage that somebody who looks around has found, and that is no reason to stop."""
+        if self._sink is not None:
+            path = os.path.join(self.path, self._segments.name(segment))
+            self._sink.warning(f"Segment {segment} ({path}) has IntegrityError(s) [{error}] - skipping.", 0)
 
     # -- small things kept in the repository ---------------------------------------------------------------------------
 

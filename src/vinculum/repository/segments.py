@@ -79,7 +79,11 @@ class Segments:
 
     def magic(self, segment: int) -> bytes:
         """The first eight bytes of a segment file, fewer if it is shorter."""
-        return self._storage.read_at(self._descriptor(segment), 0, len(MAGIC))
+        return self.read_at(segment, 0, len(MAGIC))
+
+    def read_at(self, segment: int, offset: int, size: int) -> bytes:
+        """Up to `size` bytes at an offset of a segment file."""
+        return self._storage.read_at(self._descriptor(segment), offset, size)
 
     def is_committed(self, segment: int) -> bool:
         """Whether a segment closes a transaction: intact, and with nothing but COMMITs from its first COMMIT on."""
@@ -87,7 +91,7 @@ class Segments:
         end = size - len(COMMIT_ENTRY)
         if end < len(MAGIC) or self.magic(segment) != MAGIC:
             return False
-        if self._storage.read_at(self._descriptor(segment), end, len(COMMIT_ENTRY)) != COMMIT_ENTRY:
+        if self.read_at(segment, end, len(COMMIT_ENTRY)) != COMMIT_ENTRY:
             return False
         if end == len(MAGIC):
             return True
@@ -122,7 +126,7 @@ class Segments:
 
     def entry_size(self, segment: int, offset: int) -> int:
         """The size field of the entry at an offset. IntegrityError if there cannot be an entry."""
-        header = self._storage.read_at(self._descriptor(segment), offset, ENTRY_HEADER.size)
+        header = self.read_at(segment, offset, ENTRY_HEADER.size)
         if len(header) == ENTRY_HEADER.size:
             _crc, size, _tag = ENTRY_HEADER.unpack(header)
             if ENTRY_HEADER.size <= size <= MAX_OBJECT:

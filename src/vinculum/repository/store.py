@@ -7,6 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Protocol
 
     from vinculum._native import Blob, Bytes, SealedBatch
@@ -56,6 +57,9 @@ class Store(Protocol):
 
     def list(self, limit: int | None = None, marker: bytes | None = None) -> list[bytes]:
         """Up to `limit` ids in a stable order, after `marker`."""
+
+    def ids_in_disk_order(self) -> Iterator[bytes]:
+        """All ids in the order in which reading their objects is quickest. Nothing may be written meanwhile."""
 
     def __len__(self) -> int: ...
     def __contains__(self, id: bytes, /) -> bool: ...

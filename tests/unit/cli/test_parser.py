@@ -191,7 +191,8 @@ def test_without_a_command_all_of_them_are_listed(arguments: list[str], capsys: 
         parse(*arguments)
     assert end.value.code == 0
     printed = capsys.readouterr().out
-    assert all(f"  {name} " in printed for name in registry.COMMANDS)
+    listed = {line.split()[0] for line in printed.partition("Commands:\n")[2].splitlines()}
+    assert listed == {name.split()[0] for name in registry.COMMANDS}
 
 
 @pytest.mark.parametrize("group", sorted(registry.GROUPS))

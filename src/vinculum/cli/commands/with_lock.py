@@ -16,7 +16,7 @@ OPERANDS = "REPOSITORY COMMAND ..."
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_location(option_types.LocationRule("REPOSITORY", archive=False, required=True), "the repository to lock")
+    parser.add_location(option_types.REQUIRED_REPOSITORY, "the repository to lock")
     parser.add_argument("program_to_run", metavar="COMMAND", help="the program to run")
     parser.add_argument("program_arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="its arguments")
 
