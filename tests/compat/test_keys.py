@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.golden import GoldenRepository
+from support.key_places import key_files, lose_key
 from support.programs import Program
 from support.twins import Twins
 
@@ -20,18 +21,6 @@ KEYED = [(writer, reader, mode) for mode in MODES for writer, reader in (("ours"
 @pytest.fixture
 def programs(vinculum: Program, borg145: Program) -> dict[str, Program]:
     return {"ours": vinculum, "theirs": borg145}
-
-
-def key_files(home: Path) -> list[Path]:
-    return [path for path in (home / ".config" / "borg" / "keys").glob("*") if path.is_file()]
-
-
-def lose_key(repository: Path, home: Path) -> None:
-    """Removes the key wherever it is."""
-    config = repository / "config"
-    config.write_text(re.sub(r"^key = .*?(?=^\S|^\n|\Z)", "", config.read_text(), flags=re.MULTILINE | re.DOTALL))
-    for path in key_files(home):
-        path.unlink()
 
 
 # -- export and import -----------------------------------------------------------------------------------------------------

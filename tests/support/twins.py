@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -93,18 +94,28 @@ class ForkServer:
 
 
 class Servers:
-    """Both programs, waiting for work; one pair serves all tests of a process."""
+    """All programs, waiting for work; one set serves all tests of a process."""
 
     def __init__(self, scratch: Path) -> None:
-        environment = client_environment(scratch)
-        python = oracle_path("1.4.5", "python3")
-        self.theirs = ForkServer("theirs", python, BORG_MODULES, environment, scratch)
-        source = {**environment, "PYTHONPATH": str(PROJECT / "src")}
+        self._scratch = scratch
+        self.theirs = self._real_borg("1.4.5", "theirs")
+        source = {**client_environment(scratch), "PYTHONPATH": str(PROJECT / "src")}
         self.ours = ForkServer("ours", Path(sys.executable), OUR_MODULES, source, scratch)
+
+    def _real_borg(self, version: str, name: str) -> ForkServer:
+        environment = client_environment(self._scratch)
+        return ForkServer(name, oracle_path(version, "python3"), BORG_MODULES, environment, self._scratch)
+
+    @cached_property
+    def oldest(self) -> ForkServer:
+        """Borg 1.2.4, which few tests need."""
+        return self._real_borg("1.2.4", "oldest")
 
     def close(self) -> None:
         self.theirs.close()
         self.ours.close()
+        if "oldest" in vars(self):
+            self.oldest.close()
 
 
 class Twins:
