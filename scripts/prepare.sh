@@ -33,6 +33,7 @@ if [ "$purpose" = test ]; then
     need 'command -v setpriv' util-linux
     need 'command -v rsvg-convert' librsvg2-bin
     need 'command -v zbarimg' zbar-tools
+    need 'test -x /usr/sbin/cron' cron
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then
