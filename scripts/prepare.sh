@@ -34,6 +34,7 @@ if [ "$purpose" = test ]; then
     need 'command -v rsvg-convert' librsvg2-bin
     need 'command -v zbarimg' zbar-tools
     need 'test -x /usr/sbin/cron' cron
+    need 'test -e /usr/share/zoneinfo/Europe/Berlin' tzdata
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then

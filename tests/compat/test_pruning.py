@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,20 @@ def test_one_prune_after_the_other(twins: Twins) -> None:
     assert state("ours", twins) == state("theirs", twins)
     check(twins, "1.4.5")
     check(twins, "1.2.4")
+
+
+def test_periods_are_those_of_the_local_time(twins: Twins) -> None:
+    """Around the night in which an hour was lived twice in Berlin, and begun anew at half past in Lord Howe's spring."""
+    for number in range(12):
+        moment = datetime(2024, 10, 26, 22, 10) + number * timedelta(minutes=30)  # noqa: DTZ001 Borg takes it for UTC
+        twins.run("theirs", "create", "--timestamp", moment.isoformat(), f"REPO::night-{number}", "tree")
+    twins.clone()
+    said = set()
+    for zone in ("Europe/Berlin", "UTC", "Australia/Lord_Howe", "America/New_York", "Pacific/Kiritimati"):
+        hours = twins.same("prune", "--dry-run", "--list", "--keep-hourly", "9", "-a", "night-*", "REPO", exact=True, TZ=zone)
+        days = twins.same("prune", "--dry-run", "--list", "--keep-daily", "9", "REPO", exact=True, TZ=zone)
+        said |= {hours.err, days.err}
+    assert len(said) == 10
 
 
 def test_rename(twins: Twins) -> None:

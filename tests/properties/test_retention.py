@@ -9,8 +9,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -27,7 +29,8 @@ ZONES = [
     "Australia/Lord_Howe",
     "Pacific/Kiritimati",
 ]
-STEPS_S = [0, 1, 20, 900, 3600, 20_000, 86_400, 86_400 * 3, 86_400 * 7, 86_400 * 25, 86_400 * 200]
+STEPS_S = [0, 1, 20, 900, 1800, 3600, 20_000, 86_400, 86_400 * 3, 86_400 * 7, 86_400 * 25, 86_400 * 200]
+HISTORIES = 4000
 ASK_BORG = """
 import json, os, sys, time
 from datetime import datetime, timedelta, timezone
@@ -63,18 +66,40 @@ def zone() -> Iterator[None]:
     time.tzset()
 
 
+@cache
+def clock_changes(zone: str) -> list[datetime]:
+    """The days in that zone at whose end clocks are not what they were at the beginning."""
+    place = ZoneInfo(zone)
+    days = [datetime(1971, 1, 1, tzinfo=UTC) + timedelta(days=number) for number in range(365 * 66)]
+    offsets = [day.astimezone(place).utcoffset() for day in days]
+    return [day for day, before, after in zip(days, offsets, offsets[1:], strict=False) if before != after]
+
+
+def random_end(dice: random.Random, zone: str) -> tuple[datetime, list[int]]:
+    """When the newest archive of a history was made, and how long it takes to the next: around a change of the clocks, at the
+    end of a year, or whenever."""
+    kind = dice.choice(["change", "year", "other"])
+    if kind == "change" and clock_changes(zone):
+        return dice.choice(clock_changes(zone)) + timedelta(seconds=dice.randrange(86_400, 86_400 * 2)), STEPS_S[3:7]
+    if kind == "year":
+        year = datetime(dice.randrange(1972, 2037), 1, 1, tzinfo=UTC)
+        return year + timedelta(seconds=dice.randrange(-86_400, 86_400 * 5)), STEPS_S
+    return datetime(2024, 12, 31, 23, 59, 59, tzinfo=UTC) + timedelta(seconds=dice.randrange(86_400 * 500)), STEPS_S
+
+
 def random_case(dice: random.Random) -> dict[str, Any]:
-    moment = datetime(2024, 12, 31, 23, 59, 59, tzinfo=UTC) + timedelta(seconds=dice.randrange(86_400 * 500))
+    zone = dice.choice(ZONES)
+    moment, steps = random_end(dice, zone)
     now = moment + timedelta(seconds=dice.choice(STEPS_S))
     times = []
-    scale = dice.sample(STEPS_S, 3)
+    scale = dice.sample(steps, 3)
     for _ in range(dice.randrange(40)):
         times.append(moment)
         moment -= timedelta(seconds=dice.choice(scale) * dice.choice([1, 1, 0.9, 1.1]))
     counts = {rule: dice.choice([1, 2, 3, 7, 30, -1]) for rule in dice.sample(list(PERIODS), dice.randrange(5))}
     within = dice.choice([0, 0, 1, 24, 7 * 24, 365 * 24])
     return {
-        "zone": dice.choice(ZONES),
+        "zone": zone,
         "now": now.isoformat(),
         "times": [one.isoformat() for one in times],
         "counts": counts,
@@ -94,11 +119,12 @@ def kept_by_us(case: dict[str, Any]) -> dict[int, tuple[str, int]]:
 @pytest.mark.usefixtures("zone")
 def test_everybody_keeps_the_same(borg145_python: Path) -> None:
     dice = random.Random("retention")
-    cases = [random_case(dice) for _ in range(1500)]
+    cases = [random_case(dice) for _ in range(HISTORIES)]
     asked = subprocess.run(
         [borg145_python, "-c", ASK_BORG], input=json.dumps(cases), text=True, capture_output=True, check=True, timeout=60
     )
     reasons = set()
+    went_back: set[str] = set()
     for case, answer in zip(cases, asked.stdout.splitlines(), strict=True):
         os.environ["TZ"] = case["zone"]
         time.tzset()
@@ -108,6 +134,10 @@ def test_everybody_keeps_the_same(borg145_python: Path) -> None:
         times = [datetime.fromisoformat(text) for text in case["times"]]
         assert ours == twin.keep(times, case["counts"], case["within"], datetime.fromisoformat(case["now"])), case
         reasons |= {rule for rule, _ in ours.values()}
+        clocks = [time.astimezone().replace(tzinfo=None) for time in times]
+        if clocks != sorted(clocks, reverse=True):
+            went_back.add(case["zone"])
+    assert went_back >= {"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"}
     assert reasons >= {"within", *PERIODS, *(f"{rule}[oldest]" for rule in PERIODS)}
 
 
