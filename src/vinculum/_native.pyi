@@ -348,6 +348,74 @@ def encode_deletes(ids: bytes) -> Bytes:
 def recover_segment(data: Blob) -> Bytes:
     """A segment rebuilt from every entry of `data` that is still valid, wherever it begins."""
 
+# -- compaction --------------------------------------------------------------------------------------------------------
+
+@final
+class ShadowIndex:
+    """id -> segments that hold a superseded PUT of it, in the order in which ids were noted. Thread-safe."""
+
+    def __new__(cls) -> ShadowIndex: ...
+    @staticmethod
+    def load(data: Blob) -> ShadowIndex:
+        """From the msgpack map in a hints file; IntegrityError if it is none."""
+    def save(self) -> Bytes:
+        """That map."""
+    def __len__(self) -> int: ...
+    def get(self, id: bytes) -> list[int] | None:
+        """The segments; none are left if the list is empty, nothing is known of the id if it is None."""
+    def add_many(self, ids: bytes, segment: int) -> None:
+        """Notes that a PUT of each id in a segment was superseded."""
+    def forget_after(self, segment: int) -> None:
+        """Drops all segments above this one."""
+
+@final
+class MovedEntries:
+    """What a compaction keeps of a stretch of a segment: current PUTs, and DELETEs that an older PUT would come back without.
+
+    Immutable. `read` and append it at the target: the index has the new places already.
+    """
+
+    def __new__(
+        cls,
+        entries: SegmentEntries,
+        start: int,
+        segment: int,
+        index: RepositoryIndex,
+        shadows: ShadowIndex,
+        *,
+        is_stable: bool,
+        target: int,
+        offset: int,
+        limit: int,
+        most: int,
+        is_new: bool,
+    ) -> MovedEntries:
+        """Goes through the entries of `segment` from `start` on as far as segment `target` takes them at `offset`.
+
+        That is: none begins beyond `limit`, the manifest only begins a segment (`is_new`), and they have no more than `most`
+        bytes, unless it is one. `shadows` loses what was left behind. DELETEs go only if `is_stable`: if the segment, and
+        the deletions of others before it, have certainly reached the disk.
+        """
+    def __len__(self) -> int:
+        """How many entries have to be copied."""
+    @property
+    def stop(self) -> int:
+        """The first entry that was not looked at."""
+    @property
+    def needs_segment(self) -> bool:
+        """True if that one has to go into another segment."""
+    @property
+    def puts(self) -> int:
+        """How many of them are PUTs."""
+    @property
+    def delete_bytes(self) -> int:
+        """Sum of the sizes of the others."""
+    @property
+    def superseded_bytes(self) -> int:
+        """Sum of the sizes of the PUTs that were left behind, headers included."""
+    def read(self, fd: int) -> Bytes:
+        """The entries as they are in their segment; IntegrityError if one is not what it was any more."""
+
 # -- scanning ----------------------------------------------------------------------------------------------------------
 
 @final

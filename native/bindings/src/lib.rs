@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 mod batch;
 mod checksums;
 mod chunking;
+mod compaction;
 mod compression;
 mod crypto;
 mod errors;
@@ -29,6 +30,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     crypto::register(module)?;
     index::register(module)?;
     segments::register(module)?;
+    compaction::register(module)?;
     scanning::register(module)?;
     files_cache::register(module)?;
     batch::register(module)?;

@@ -5,6 +5,7 @@
 pub mod batch;
 pub mod checksums;
 pub mod chunking;
+pub mod compaction;
 pub mod compression;
 pub mod crypto;
 pub mod errors;

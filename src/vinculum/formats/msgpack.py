@@ -10,6 +10,8 @@ import msgpack  # type: ignore[import-untyped]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vinculum._native import Blob
 
 
@@ -24,25 +26,52 @@ def pack_sorted(value: object) -> bytes:
     return pack(_sorted(value))
 
 
+def pack_map(fields: dict[bytes, object], name: bytes, packed: Blob) -> bytes:
+    """Encodes a map of `fields` and, as the last one, `name` with a value that is packed already."""
+    header = msgpack.Packer().pack_map_header(len(fields) + 1)
+    return b"".join([header, *(pack(part) for field in fields.items() for part in field), pack(name), packed])
+
+
+def unpack_map(data: Blob, name: bytes) -> tuple[dict[bytes, object], memoryview | None]:
+    """The map that `data` encodes, but for the value of `name`, which comes back as it is packed, or None if it is missing."""
+    view = memoryview(data)
+    fields: dict[bytes, object] = {}
+    packed = None
+
+    def read(unpacker: msgpack.Unpacker) -> object:
+        nonlocal packed
+        for _ in range(unpacker.read_map_header()):
+            key = unpacker.unpack()
+            if key == name:
+                start = unpacker.tell()
+                unpacker.skip()
+                packed = view[start : unpacker.tell()]
+            else:
+                fields[key] = unpacker.unpack()
+        return fields
+
+    _read(view, read, whole=True)
+    return fields, packed
+
+
 def unpack(data: Blob) -> object:
     """The one object that `data` encodes."""
-    return _unpack(data, whole=True)
+    return _read(memoryview(data), msgpack.Unpacker.unpack, whole=True)
 
 
 def unpack_first(data: Blob) -> object:
     """The object that `data` begins with; what follows is ignored."""
-    return _unpack(data, whole=False)
+    return _read(memoryview(data), msgpack.Unpacker.unpack, whole=False)
 
 
-def _unpack(data: Blob, *, whole: bool) -> object:
-    view = memoryview(data)
+def _read(view: memoryview, read: Callable[[msgpack.Unpacker], object], *, whole: bool) -> object:
     # A new unpacker each time: after an error the old one's state is not defined.
     unpacker = msgpack.Unpacker(
         None, max_buffer_size=len(view), use_list=True, raw=True, strict_map_key=False, ext_hook=_refuse
     )
     try:
         unpacker.feed(view)
-        value: object = unpacker.unpack()
+        value = read(unpacker)
     except (ValueError, msgpack.UnpackException) as error:
         raise ValueError(f"not well formed msgpack: {str(error) or type(error).__name__}") from error
     except TypeError as error:  # a map or an array as the key of a map

@@ -6,20 +6,20 @@ compaction is a committed state with the same objects, and whatever stops it cos
 
 from __future__ import annotations
 
+from vinculum._native import MovedEntries
 from vinculum.formats.sizes import format_size
-from vinculum.repository.segments import COMMIT, COMMIT_ENTRY, PUT
-from vinculum.repository.store import MANIFEST_KEY
+from vinculum.repository.segments import COMMIT_ENTRY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vinculum._native import RepositoryIndex
+    from vinculum._native import RepositoryIndex, SegmentEntries
     from vinculum.events import Sink
     from vinculum.repository.hints import Hints
     from vinculum.repository.segment_writer import SegmentWriter
     from vinculum.repository.segments import Segments
 
 OPERATION = "repository.compact_segments"
-_COPY_SIZE = 4 * 2**20  # how much is gathered before it is copied; bounds memory
+_COPY_SIZE = 4 * 2**20  # how much is copied at a time; bounds memory
 
 
 class Compaction:
@@ -32,11 +32,8 @@ class Compaction:
         "_emptied",
         "_hints",
         "_index",
-        "_pending",
-        "_pending_size",
         "_segments",
         "_sink",
-        "_source",
         "_stable",
         "_writer",
     )
@@ -57,10 +54,7 @@ class Compaction:
         self._hints = hints
         self._stable = stable
         self._sink = sink
-        self._source = -1
         self._emptied: list[int] = []
-        self._pending: list[tuple[int, int]] = []  # (offset, size) in the source of entries that have a place but no copy yet
-        self._pending_size = 0
 
     def run(self, threshold: float) -> int:
         """Compacts each segment of which more than the share `threshold` is free; returns the number of the last COMMIT."""
@@ -95,66 +89,44 @@ class Compaction:
 
     def _empty(self, segment: int) -> None:
         """Sees to it that nothing in a segment will be needed after the next COMMIT."""
-        entries = self._segments.scan(segment)
-        keys = entries.keys()
         hints = self._hints
         hints.count_puts(segment, 0, 0)
-        self._source = segment
-        for at, (tag, offset, size) in enumerate(zip(entries.tags(), entries.offsets(), entries.sizes(), strict=True)):
-            if tag == COMMIT:
-                continue
-            id = keys[at * 32 : at * 32 + 32]
-            current = self._index.get(id)
-            if tag == PUT and current == (segment, offset):
-                target, new_offset = self._move(id, offset, size)
-                self._index.set(id, target, new_offset)
-                hints.count_puts(target, 1, 0)
-                hints.count_puts(segment, -1, 0)
-            elif tag == PUT:
-                hints.forget_superseded(id, segment, size)
-            elif current is None and self._needs_delete(id, segment):
-                target, _ = self._move(id, offset, size)
-                hints.free(target, size)
-                hints.count_puts(target, 0, 0)
-        self._copy_pending()
+        entries = self._segments.scan(segment)
+        start, is_new = 0, False
+        while start < len(entries):
+            moved = self._move(segment, entries, start, is_new=is_new)
+            start, is_new = moved.stop, moved.needs_segment
+            if is_new:
+                self._finish_transfer(self._writer.commit_here())
         if hints.segments[segment]:
             self._warn(f"The hints of the repository miscounted the objects in segment {segment}.")
         self._emptied.append(segment)
 
-    def _needs_delete(self, id: bytes, segment: int) -> bool:
-        """Whether the DELETE of an absent id keeps an older PUT of it from coming back."""
-        shadowed = self._hints.shadow.get(id)
-        if shadowed is None or any(older < segment for older in shadowed):
-            return True
-        if self._stable is None or segment > self._stable:
-            # The PUT was removed so lately that a power cut may undo that; replay would find it without its DELETE.
-            return True
-        if not shadowed:
-            del self._hints.shadow[id]
-        return False
-
-    def _move(self, id: bytes, offset: int, size: int) -> tuple[int, int]:
-        """Gives an entry of the source a new place, which it is copied to in due time."""
-        if id == MANIFEST_KEY or self._writer.is_full(self._pending_size):
-            self._copy_pending()
-            self._finish_transfer(self._writer.commit_here())
-        elif self._pending_size >= _COPY_SIZE:
-            self._copy_pending()
-        segment, end = self._writer.position
-        place = segment, end + self._pending_size
-        if self._pending and sum(self._pending[-1]) == offset:
-            begin, before = self._pending.pop()
-            self._pending.append((begin, before + size))
-        else:
-            self._pending.append((offset, size))
-        self._pending_size += size
-        return place
-
-    def _copy_pending(self) -> None:
-        if self._pending:
-            self._writer.append(self._segments.read_ranges(self._source, self._pending))
-            self._pending = []
-            self._pending_size = 0
+    def _move(self, segment: int, entries: SegmentEntries, start: int, *, is_new: bool) -> MovedEntries:
+        """Copies what is needed of the entries from `start` on, as much as goes into the open segment and into memory."""
+        target, offset = self._writer.position
+        hints = self._hints
+        moved = MovedEntries(
+            entries,
+            start,
+            segment,
+            self._index,
+            hints.shadows,
+            is_stable=self._stable is not None and segment <= self._stable,
+            target=target,
+            offset=offset,
+            limit=self._writer.limit,
+            most=_COPY_SIZE,
+            is_new=is_new,
+        )
+        hints.quota_use -= moved.superseded_bytes
+        if len(moved):
+            self._writer.append(self._segments.read_entries(segment, moved))
+            hints.count_puts(target, moved.puts, 0)
+            hints.count_puts(segment, -moved.puts, 0)
+        if moved.delete_bytes:
+            hints.free(target, moved.delete_bytes)
+        return moved
 
     def _finish_transfer(self, commit: int) -> None:
         """Notes a COMMIT and deletes the segments whose content it has made durable elsewhere."""

@@ -74,14 +74,15 @@ class SegmentWriter:
         """Segment and offset of the next entry, if it does not have to go into another segment."""
         return (self._next, len(MAGIC)) if self._file is None else (self._segment, self._offset)
 
-    def is_full(self, planned: int = 0) -> bool:
-        """Whether the open segment takes no more entries once `planned` bytes more are in it."""
-        return (planned > 0 or self._file is not None) and self.position[1] + planned > self._limit
+    @property
+    def limit(self) -> int:
+        """No entry begins beyond this offset."""
+        return self._limit
 
-    def append(self, parts: list[bytes]) -> None:
+    def append(self, entries: Blob) -> None:
         """Appends whole entries as they are, at `position`."""
         file = self._begin() if self._file is None else self._file
-        self._append(file, sum(map(len, parts)), *parts)
+        self._append(file, len(entries), entries)
 
     def commit_here(self) -> int:
         """Ends the open segment with a COMMIT, before which all else is durable, and finishes it. Returns the segment."""

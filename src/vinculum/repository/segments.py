@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vinculum._native import Bytes, SegmentEntries
+    from vinculum._native import Bytes, MovedEntries, SegmentEntries
     from vinculum.repository.storage import Storage
 
 MAGIC = b"BORG_SEG"
@@ -116,13 +116,12 @@ class Segments:
         except IntegrityError as error:
             raise _in_segment(error, segment) from None
 
-    def read_ranges(self, segment: int, ranges: list[tuple[int, int]]) -> list[bytes]:
-        """The bytes at each (offset, size) of a segment. IntegrityError if the file ends before."""
-        fd = self._descriptor(segment)
-        parts = [self._storage.read_at(fd, offset, size) for offset, size in ranges]
-        if any(len(part) != size for part, (_, size) in zip(parts, ranges, strict=True)):
-            raise IntegrityError(f"segment {segment} is shorter than it was")
-        return parts
+    def read_entries(self, segment: int, moved: MovedEntries) -> Bytes:
+        """Entries of a segment as they are. IntegrityError if one is not what it was any more."""
+        try:
+            return moved.read(self._descriptor(segment))
+        except IntegrityError as error:
+            raise _in_segment(error, segment) from None
 
     def entry_size(self, segment: int, offset: int) -> int:
         """The size field of the entry at an offset. IntegrityError if there cannot be an entry."""

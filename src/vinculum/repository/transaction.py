@@ -88,7 +88,7 @@ class Transaction:
         whole, self._whole = self._whole, False
         for segment, here, offsets, _ in self.index.locate(ids):
             sizes = self._segments.entry_sizes(segment, here, offsets)
-            self.hints.supersede_many(here, segment, sum(sizes))
+            self.hints.supersede(here, segment, sum(sizes))
         self.index.remove_many(ids)
         start = 0
         while start < len(ids):

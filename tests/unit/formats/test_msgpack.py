@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.keys import vectors
-from vinculum.formats.msgpack import pack, pack_sorted, unpack, unpack_first
+from vinculum.formats.msgpack import pack, pack_map, pack_sorted, unpack, unpack_first, unpack_map
 
 raw = st.binary(max_size=300)
 values = st.recursive(
@@ -73,3 +73,25 @@ def test_vectors_of_integers_and_lengths() -> None:
     for case in integers:
         assert pack(int(case["value"])).hex() == case["packed"]
         assert unpack(bytes.fromhex(case["packed"])) == int(case["value"])
+
+
+@given(st.dictionaries(raw, values, max_size=20), raw, values)
+def test_a_value_of_a_map_may_stay_packed(fields: dict[bytes, object], name: bytes, value: object) -> None:
+    fields.pop(name, None)
+    packed = pack_map(fields, name, pack(value))
+    assert packed == pack({**fields, name: value})
+    found, kept = unpack_map(packed, name)
+    assert found == fields
+    assert kept is not None
+    assert bytes(kept) == pack(value)
+    first = {name: value, **fields}
+    assert unpack_map(pack(first), name)[0] == fields
+    assert unpack_map(pack(fields), name) == (fields, None)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x90", b"\x81\xa1a", b"\x81\xa1a\x01\x01", b"\x81\xa1s", b"\x81\xa1s\x92\x01", b"\x81\x80\x01"]
+)
+def test_what_is_no_map_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not well formed"):
+        unpack_map(data, b"s")

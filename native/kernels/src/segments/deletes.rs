@@ -2,11 +2,11 @@
 
 use super::{DELETE, HEADER, HEADER_AND_KEY};
 use crate::Id;
-use crate::memory::Shared;
+use crate::memory::{self, Shared};
 
 /// One DELETE entry per id, in this order.
 pub fn encode_deletes(ids: &[Id]) -> Shared {
-    let mut entries = Vec::with_capacity(ids.len() * HEADER_AND_KEY);
+    let mut entries = memory::buffer(ids.len() * HEADER_AND_KEY);
     for id in ids {
         let mut checked = [0; HEADER_AND_KEY - 4];
         // Size and tag; the size of a DELETE fits into its lowest byte.

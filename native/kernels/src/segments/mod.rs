@@ -8,11 +8,14 @@
 //!
 //! Nothing here knows directories, transactions or what a key means. No entry leaves this module whose CRC was not verified.
 
+mod copy;
 mod deletes;
 mod read;
 mod recover;
 mod scan;
+mod window;
 
+pub use copy::copy_entries;
 pub use deletes::encode_deletes;
 pub use read::{entry_sizes, read_objects};
 pub use recover::recover_segment;

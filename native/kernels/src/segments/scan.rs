@@ -2,11 +2,10 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::{COMMIT, HEADER, HEADER_AND_KEY, Head, MAGIC, damaged, read_at};
+use super::window::Window;
+use super::{COMMIT, HEADER, HEADER_AND_KEY, Head, MAGIC, damaged};
 use crate::Id;
 use crate::errors::{Error, Result};
-
-const WINDOW: usize = 1024 * 1024;
 
 /// The entries of one segment in order, without their data.
 #[derive(Debug, Default)]
@@ -32,7 +31,7 @@ impl SegmentEntries {
 
 /// All entries of a segment file. Reads with pread from offset 0 and leaves the descriptor's position alone.
 pub fn scan_segment(fd: BorrowedFd<'_>) -> Result<SegmentEntries> {
-    let mut window = Window::new(fd);
+    let mut window = Window::new(fd, 0);
     check_magic(window.peek(MAGIC.len())?)?;
     window.advance(MAGIC.len());
     let mut entries = SegmentEntries::default();
@@ -89,49 +88,5 @@ fn check_magic(start: &[u8]) -> Result<()> {
         Some(_) => Err(Error::integrity("segment file has a wrong magic at offset 0")),
         None if start.is_empty() => Err(Error::integrity("segment file is empty")),
         None => Err(Error::integrity("segment file ends inside its magic at offset 0")),
-    }
-}
-
-/// A buffer that slides over the file.
-struct Window<'fd> {
-    fd: BorrowedFd<'fd>,
-    buffer: Vec<u8>,
-    start: usize,
-    stop: usize,
-    /// Where in the file `stop` is.
-    file_offset: u64,
-}
-
-impl<'fd> Window<'fd> {
-    fn new(fd: BorrowedFd<'fd>) -> Self {
-        Self {
-            fd,
-            buffer: vec![0; WINDOW],
-            start: 0,
-            stop: 0,
-            file_offset: 0,
-        }
-    }
-
-    /// The offset in the file of the next byte.
-    fn offset(&self) -> u64 {
-        self.file_offset - (self.stop - self.start) as u64
-    }
-
-    /// What lies ahead: `least` bytes or more, less only at the end of the file.
-    fn peek(&mut self, least: usize) -> Result<&[u8]> {
-        if self.stop - self.start < least {
-            self.buffer.copy_within(self.start..self.stop, 0);
-            self.stop -= self.start;
-            self.start = 0;
-            let count = read_at(self.fd, &mut self.buffer[self.stop..], self.file_offset)?;
-            self.stop += count;
-            self.file_offset += count as u64;
-        }
-        Ok(&self.buffer[self.start..self.stop])
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.start += count;
     }
 }
