@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from vinculum._native import ShadowIndex
 from vinculum.errors import IntegrityError
-from vinculum.formats.msgpack import pack_map, unpack_map
+from vinculum.formats.msgpack import pack_map, unpack, unpack_map
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 _SHADOWS = b"shadow_index"
@@ -66,6 +67,12 @@ class Hints:
             b"storage_quota_use": self.quota_use,
         }
         return pack_map(fields, _SHADOWS, self.shadows.save())
+
+    def shadow_items(self) -> Iterable[tuple[bytes, list[int]]]:
+        """Every id with superseded PUTs and the segments that they are in. For looking at, not for work: it copies them all."""
+        shadows: Any = unpack(self.shadows.save())
+        items: Iterable[tuple[bytes, list[int]]] = shadows.items()
+        return items
 
     def forget_shadows_after(self, segment: int) -> None:
         """Drops what an abandoned transaction left: segment numbers above `segment` will be used anew."""

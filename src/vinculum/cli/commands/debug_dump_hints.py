@@ -31,6 +31,6 @@ def run(args: argparse.Namespace, session: Session) -> None:
             "segments": hints.segments,
             "compact": hints.compact,
             "storage_quota_use": hints.quota_use,
-            "shadow_index": {id.hex(): segments for id, segments in hints.shadow.items()},
+            "shadow_index": {id.hex(): segments for id, segments in hints.shadow_items()},
         }
         write_text(args.path, json.dumps(document, indent=4))
