@@ -41,7 +41,10 @@ class Sink(Protocol):
         """For somebody who looks for a fault, at --debug; a topic can also be asked for alone (--debug-topic)."""
 
     def progress(self, operation: str, current: int, total: int | None, text: str) -> None:
-        """A long step (msgid `operation`) is at `current` of `total`."""
+        """A long step (msgid `operation`) is at number `current` of `total` (or has dealt with so many bytes).
+
+        `text` says what is at work; without a total it is the whole message.
+        """
 
     def finished(self, operation: str) -> None:
         """That step is over."""

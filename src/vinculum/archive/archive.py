@@ -146,6 +146,12 @@ class ArchiveMetadata:
             tam_verified=tam_verified,
         )
 
+    def totals(self) -> dict[str, int] | None:
+        """What the archive records of its sizes, by the names of the fields; None if it is older than that (before 1.2)."""
+        if self.nfiles is None or self.size is None or self.csize is None:
+            return None
+        return {name: getattr(self, name) or 0 for name in _TOTALS}
+
     def to_fields(self) -> dict[bytes, object]:
         """The map to be packed, without `tam`."""
         fields: dict[bytes, object] = {

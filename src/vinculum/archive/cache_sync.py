@@ -43,9 +43,8 @@ def synchronise(
     counting = _Counting(store, key, workarounds, cache.archive_indexes if use_archive_indexes else None)
     entries = list(manifest.archives.values())
     counting.drop_outdated({entry.id for entry in entries})
-    for number, entry in enumerate(entries):
-        if sink.wants_progress:
-            sink.progress(OPERATION, number, len(entries), f"Syncing chunks cache, archive {entry.name}")
+    for number, entry in enumerate(entries, 1):
+        sink.progress(OPERATION, number, len(entries), entry.name)
         counting.add(entry)
     counting.complete_sizes()
     sink.finished(OPERATION)

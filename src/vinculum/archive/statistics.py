@@ -5,6 +5,7 @@ Counted is the content of files only; neither item streams nor archive objects a
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import NamedTuple
 
 from vinculum._native import ChunkIndex, ItemStream
@@ -12,6 +13,8 @@ from vinculum.archive.item_stream import ItemChunkReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vinculum._native import ChunkList
     from vinculum.archive.item_stream import ReadingKey
     from vinculum.repository.store import Store
@@ -118,14 +121,18 @@ class RepositoryUsage(NamedTuple):
     unique_size: int
 
 
-def content_usage(chunks: ChunkIndex, store: Store, key: ReadingKey, item_ids: list[bytes]) -> Statistics:
+def content_usage(
+    chunks: ChunkIndex, store: Store, key: ReadingKey, item_ids: list[bytes], tell: Callable[[int], None] = lambda _: None
+) -> Statistics:
     """Sizes of one archive's content: each reference's size and stored size, and what only this archive needs.
 
-    `chunks` is the index of the whole repository. Part files count too, `nfiles` is left at 0.
+    `chunks` is the index of the whole repository. Part files count too, `nfiles` is left at 0. `tell` hears which of the
+    chunks of the item stream is at work.
     """
     content, stream = ChunkIndex(), ItemStream()
-    for window in ItemChunkReader(store, key).read(item_ids):
-        for chunk in window:
-            content.count_items(stream, chunk.data)
+    windows = ItemChunkReader(store, key).read(item_ids)
+    for number, chunk in enumerate(chain.from_iterable(windows), 1):
+        tell(number)
+        content.count_items(stream, chunk.data)
     size, csize, _, unique_csize, _, _ = chunks.usage_of(content)
     return Statistics(size, csize, unique_csize)

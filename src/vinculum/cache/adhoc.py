@@ -28,6 +28,7 @@ class AdHocCache:
 
     directory = None
     files = None
+    old_totals = None
 
     def __init__(self, store: Store, key: AccessKey, location: str, record: SecurityRecord, sink: Sink) -> None:
         sink.warning(_EXPERIMENTAL, 0, topic="cache")
@@ -46,7 +47,7 @@ def _list_chunks(store: Store, sink: Sink) -> ChunkIndex:
     index = ChunkIndex(total)
     marker = None
     while ids := store.list(_WINDOW, marker):
-        sink.progress(OPERATION, len(index), total, "")
+        sink.progress(OPERATION, len(index) + 1, total, "")
         marker = ids[-1]
         index.assume(b"".join(id for id in ids if id != MANIFEST_KEY))
     sink.finished(OPERATION)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         def mandatory_features(self) -> frozenset[str]: ...
 
 
+BEGINNING, COMMITTING = "cache.begin_transaction", "cache.commit"
 _UNHARMFUL = 0  # warnings about the cache leave the exit code alone, as in Borg
 
 
@@ -145,8 +146,10 @@ class Cache:
         digests["chunks"] = integrity_string("chunks", contents["chunks"], HASH_INDEX_PARTS)
         # Borg's order of keys, which makes the file the same whoever wrote it.
         digests = dict(sorted(digests.items()))
-        transaction.begin(self.directory, ["config", *contents])
+        transaction.begin(self.directory, ["config", *contents], self._tell_saved)
+        self._sink.finished(BEGINNING)
         for name, content in contents.items():
+            self._tell_saving(f"{_kind(name)} cache")
             replace_content(os.path.join(self.directory, name), content)
         self._config.mirror(
             manifest.id,
@@ -156,8 +159,10 @@ class Cache:
             ignored_features=features,
             digests=digests,
         )
+        self._tell_saving("cache config")
         self._config.save()
         transaction.end(self.directory)
+        self._sink.finished(COMMITTING)
 
     # -- opening -------------------------------------------------------------------------------------------------------
 
@@ -211,6 +216,12 @@ class Cache:
         fill_cache(self.directory, self._repository_id)
         self._config = CacheConfig.load(os.path.join(self.directory, "config"))
 
+    def _tell_saved(self, name: str) -> None:
+        self._sink.progress(BEGINNING, 0, None, f"Initializing cache transaction: Reading {_kind(name)}")
+
+    def _tell_saving(self, what: str) -> None:
+        self._sink.progress(COMMITTING, 0, None, f"Saving {what}")
+
     def _warn(self, text: str) -> None:
         self._sink.warning(text, _UNHARMFUL)
 
@@ -262,6 +273,11 @@ def _locked(directory: str, lock_wait: float | None) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _kind(name: str) -> str:
+    """What a file is called when talking about it: files caches may have suffixes."""
+    return name.partition(".")[0]
 
 
 def _read_file(path: str) -> bytes:

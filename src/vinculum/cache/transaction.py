@@ -10,20 +10,25 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ACTIVE = "txn.active"
 PASSING = "txn.tmp"
 _COPY_BYTES = 1 << 24
 
 
-def begin(directory: str, names: list[str]) -> None:
+def begin(directory: str, names: list[str], tell: Callable[[str], None] = lambda _: None) -> None:
     """Saves the present content of the files `names` (those that exist), so that `recover` can bring it back.
 
-    A transaction that failed before is undone first.
+    A transaction that failed before is undone first. `tell` hears of each file before it is copied.
     """
     recover(directory)
     passing = os.path.join(directory, PASSING)
     os.mkdir(passing, 0o700)
     for name in names:
+        tell(name)
         try:
             _copy(os.path.join(directory, name), os.path.join(passing, name))
         except FileNotFoundError:

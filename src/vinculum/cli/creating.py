@@ -11,18 +11,15 @@ from vinculum.archive.patterns import PatternMatcher
 from vinculum.archive.placeholders import Surroundings
 from vinculum.cli import child, interruption
 from vinculum.cli.choosing import collect_patterns
-from vinculum.cli.describing import describe_repository
-from vinculum.objects.codec import MAX_DATA
+from vinculum.cli.describing import describe_repository, sizes_of
 from vinculum.operations.create.create import Creation, read_separated
 from vinculum.operations.create.options import CreateOptions, StandardInput
 from vinculum.operations.create.rehearsal import Rehearsal
 from vinculum.operations.create.walk import WalkRules
 from vinculum.operations.create.writer import Session as MakingSession
-from vinculum.operations.info import repository_usage
 from vinculum.platform import paths
 from vinculum.ui import json_documents, statistics_text
-from vinculum.ui.formatting import format_duration, format_moment
-from vinculum.ui.text import display_text
+from vinculum.ui.archive_description import ArchiveDescription
 
 if TYPE_CHECKING:
     import argparse
@@ -166,46 +163,17 @@ def report(
     statistics: Statistics,
 ) -> None:
     """Statistics of what was just made, as text or JSON."""
-    usage = None
-    if not args.quick_stats:
-        usage = repository_usage(
-            opened.store,
-            opened.key,
-            opened.cache.chunks,
-            opened.manifest,
-            session.workarounds,
-            with_parts=args.consider_part_files,
-        )
+    usage = None if args.quick_stats else sizes_of(args, session, opened).of_repository()
     if args.consider_part_files:
         statistics = statistics.including_parts()
-    archive = saved.metadata
+    archive = ArchiveDescription(saved.metadata, saved.id, statistics, saved.stored_size)
     if args.json:
         cache = json_documents.cache_document(opened.cache.directory, usage) if usage else None
-        document = describe_repository(session, opened, cache=cache)
-        document["archive"] = json_documents.archive_document(
-            name=archive.name,
-            archive_id=saved.id,
-            start=archive.time,
-            end=archive.time_end,
-            command_line=sys.argv,
-            statistics=statistics,
-            utilization=saved.stored_size / MAX_DATA,
-        )
+        document = {**describe_repository(session, opened, cache=cache), "archive": archive.document()}
         sys.stdout.write(json_documents.dump(document, session.json_indent) + "\n")
         return
     lines = [
-        statistics_text.RULE,
-        f"Repository: {session.canonical_location}",
-        f"Archive name: {display_text(archive.name)}",
-        f"Archive fingerprint: {saved.id.hex()}",
-        f"Time (start): {format_moment(archive.time)}",
-        f"Time (end):   {format_moment(archive.time_end)}",
-        f"Duration: {format_duration((archive.time_end - archive.time).total_seconds())}",
-        f"Number of files: {statistics.nfiles}",
-        f"Utilization of max. archive size: {saved.stored_size / MAX_DATA:.0%}",
-        statistics_text.RULE,
-        statistics_text.HEADER,
-        statistics_text.archive_row(statistics, iec=args.iec),
+        *archive.summary(session.canonical_location, iec=args.iec),
         *(_repository_rows(usage, opened, iec=args.iec) if usage else []),
         statistics_text.RULE,
     ]

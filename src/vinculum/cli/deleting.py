@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from vinculum.cli import interruption
 from vinculum.cli.choosing import filters_archives, wanted_archives
+from vinculum.cli.describing import sizes_of
 from vinculum.errors import CancelledByUser, CommandError, Error, NoManifestError
 from vinculum.operations.create.writer import Session as OpenSession
 from vinculum.operations.delete import Deletion
-from vinculum.operations.info import repository_usage
 from vinculum.ui import statistics_text
 from vinculum.ui.archive_keys import archive_line
 
@@ -60,14 +60,7 @@ def report(args: argparse.Namespace, session: Session, opened: OpenCache, deleti
         return
     table = []
     if not args.quick_stats:
-        usage = repository_usage(
-            opened.store,
-            opened.key,
-            opened.cache.chunks,
-            opened.manifest,
-            session.workarounds,
-            with_parts=args.consider_part_files,
-        )
+        usage = sizes_of(args, session, opened).of_repository()
         table = statistics_text.repository_rows(usage, iec=args.iec)
     deleted = statistics_text.deleted_row(deletion.statistics, iec=args.iec)
     for line in (statistics_text.RULE, statistics_text.HEADER, deleted, *table, statistics_text.RULE):

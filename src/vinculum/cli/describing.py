@@ -1,4 +1,4 @@
-"""What JSON documents say about the repository that a session has open."""
+"""Facts about what a session has open: sizes, and what JSON documents say about the repository."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from vinculum.formats.times import parse_timestamp
 from vinculum.ui.json_documents import repository_document
 
 if TYPE_CHECKING:
-    from vinculum.cli.session import OpenArchives, Session
+    import argparse
+
+    from vinculum.cli.session import OpenAdHocCache, OpenArchives, OpenCache, Session
+    from vinculum.operations.info import Sizes
 
 
 def describe_repository(session: Session, opened: OpenArchives, cache: dict[str, object] | None = None) -> dict[str, object]:
@@ -19,4 +22,19 @@ def describe_repository(session: Session, opened: OpenArchives, cache: dict[str,
         mode=opened.key.name,
         keyfile=opened.key.key_file,
         cache=cache,
+    )
+
+
+def sizes_of(args: argparse.Namespace, session: Session, opened: OpenCache | OpenAdHocCache) -> Sizes:
+    """What knows sizes of archives and repository, counting as the options want it."""
+    from vinculum.operations.info import Sizes  # `list` does without
+
+    return Sizes(
+        opened.store,
+        opened.key,
+        opened.manifest,
+        opened.cache,
+        session.sink,
+        workarounds=session.workarounds,
+        with_parts=args.consider_part_files,
     )

@@ -62,7 +62,7 @@ def _prune(args: argparse.Namespace, session: Session, opened: OpenCache, plan: 
                 what = _why_kept(plan, entry)
             else:
                 number += 1
-                sink.progress(_OPERATION, number - 1, doomed, "Pruning archives")
+                sink.progress(_OPERATION, number, doomed, "")
                 what = "Would prune:" if args.dry_run else f"Pruning archive ({number}/{doomed}):"
                 if not args.dry_run:
                     deletion.delete(entry)

@@ -65,9 +65,9 @@ class Deletion:
         archive = load_archive(store, key, entry, workarounds=self._workarounds)
         self._damaged = False
         stream = ItemStream()
-        for number, chunk in enumerate(self._item_chunks(archive.items)):
+        for number, chunk in enumerate(self._item_chunks(archive.items), 1):
             if self._shows_progress:
-                self._sink.progress(OPERATION, number, len(archive.items), "Decrementing references")
+                self._sink.progress(OPERATION, number, len(archive.items), "")
             try:
                 self._count(cache.chunks.release(chunk.id))
                 released = cache.chunks.release_items(stream, chunk.data, self._with_parts)

@@ -9,59 +9,86 @@ from vinculum.archive.item_stream import read_items
 from vinculum.archive.statistics import RepositoryUsage, Statistics, content_usage
 
 if TYPE_CHECKING:
-    from vinculum._native import ChunkIndex
     from vinculum.archive.archive import ArchiveMetadata
     from vinculum.archive.manifest import Manifest
+    from vinculum.cache.adhoc import AdHocCache
+    from vinculum.cache.directory import Cache
+    from vinculum.events import Sink
     from vinculum.keys.key import Key
     from vinculum.repository.store import Store
 
-
-def archive_sizes(store: Store, key: Key, archive: ArchiveMetadata, *, with_parts: bool = False) -> tuple[int, int, int]:
-    """(regular files, size, csize) of an archive: as it recorded them, or counted if it is older than that (before 1.2).
-
-    `with_parts` counts the part files, which checkpoints left in it, as files of their own.
-    """
-    if archive.nfiles is None or archive.size is None or archive.csize is None:
-        return _count(store, key, archive, with_parts=with_parts)
-    if not with_parts:
-        return archive.nfiles, archive.size, archive.csize
-    parts = archive.nfiles_parts or 0, archive.size_parts or 0, archive.csize_parts or 0
-    return archive.nfiles + parts[0], archive.size + parts[1], archive.csize + parts[2]
+OPERATION = "archive.calc_stats"
 
 
-def _count(store: Store, key: Key, archive: ArchiveMetadata, *, with_parts: bool) -> tuple[int, int, int]:
-    nfiles = size = csize = 0
-    for batch in read_items(store, key, archive.items):
-        contents = [item.chunks for item in batch if item.chunks is not None and (with_parts or item.part is None)]
-        nfiles += len(contents)
-        size += sum(content.size_bytes for content in contents)
-        csize += sum(content.csize_bytes for content in contents)
-    return nfiles, size, csize
+class Sizes:
+    """Finds out sizes of what is open. `with_parts` counts the part files that checkpoints left as files of their own."""
 
+    def __init__(
+        self,
+        store: Store,
+        key: Key,
+        manifest: Manifest,
+        cache: Cache | AdHocCache,
+        sink: Sink,
+        *,
+        workarounds: frozenset[str] = frozenset(),
+        with_parts: bool = False,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._manifest = manifest
+        self._cache = cache
+        self._sink = sink
+        self._workarounds = workarounds
+        self._with_parts = with_parts
 
-def archive_statistics(
-    store: Store, key: Key, chunks: ChunkIndex, archive: ArchiveMetadata, *, with_parts: bool = False
-) -> Statistics:
-    """What `info REPO::ARCHIVE` shows; deduplicated is what only this archive refers to."""
-    nfiles, size, csize = archive_sizes(store, key, archive, with_parts=with_parts)
-    return Statistics(size, csize, content_usage(chunks, store, key, archive.items).deduplicated_size, nfiles)
+    def of_archive(self, archive: ArchiveMetadata, archive_id: bytes) -> Statistics:
+        """What `info REPO::ARCHIVE` shows; deduplicated is what only this archive refers to."""
 
+        def tell(number: int) -> None:
+            self._sink.progress(OPERATION, number, len(archive.items), archive.name)
 
-def repository_usage(
-    store: Store,
-    key: Key,
-    chunks: ChunkIndex,
-    manifest: Manifest,
-    workarounds: frozenset[str] = frozenset(),
-    *,
-    with_parts: bool = False,
-) -> RepositoryUsage:
-    """What `info REPO` and `create --stats` show for all archives together."""
-    total_size = total_csize = 0
-    for entry in manifest.archives.values():
-        archive = load_archive(store, key, entry, workarounds=workarounds)
-        _, size, csize = archive_sizes(store, key, archive, with_parts=with_parts)
-        total_size += size
-        total_csize += csize
-    _, _, unique_size, unique_csize, unique_chunks, total_chunks = chunks.usage()
-    return RepositoryUsage(total_chunks, total_csize, total_size, unique_chunks, unique_csize, unique_size)
+        nfiles, size, csize = self._totals(archive, archive_id)
+        content = content_usage(self._cache.chunks, self._store, self._key, archive.items, tell)
+        self._sink.finished(OPERATION)
+        return Statistics(size, csize, content.deduplicated_size, nfiles)
+
+    def of_repository(self) -> RepositoryUsage:
+        """What `info REPO` and `create --stats` show for all archives together."""
+        total_size = total_csize = 0
+        for entry in self._manifest.archives.values():
+            archive = load_archive(self._store, self._key, entry, workarounds=self._workarounds)
+            _, size, csize = self._totals(archive, entry.id)
+            total_size += size
+            total_csize += csize
+        _, _, unique_size, unique_csize, unique_chunks, total_chunks = self._cache.chunks.usage()
+        return RepositoryUsage(total_chunks, total_csize, total_size, unique_chunks, unique_csize, unique_size)
+
+    def _totals(self, archive: ArchiveMetadata, archive_id: bytes) -> tuple[int, int, int]:
+        """(regular files, size, csize) of an archive."""
+        totals = archive.totals() or self._old_totals(archive, archive_id)
+        parts = totals if self._with_parts else {"nfiles_parts": 0, "size_parts": 0, "csize_parts": 0}
+        nfiles, size, csize = (totals[name] + parts[f"{name}_parts"] for name in ("nfiles", "size", "csize"))
+        return nfiles, size, csize
+
+    def _old_totals(self, archive: ArchiveMetadata, archive_id: bytes) -> dict[str, int]:
+        """Of an archive that does not record them, since it was made before 1.2: counted once, then known to the cache."""
+        known = self._cache.old_totals
+        totals = known.get(archive_id) if known is not None else None
+        if totals is None:
+            totals = self._count(archive)
+            if known is not None:
+                known.remember(archive_id, totals)
+        return totals
+
+    def _count(self, archive: ArchiveMetadata) -> dict[str, int]:
+        whole, parts = Statistics(), Statistics()
+        for batch in read_items(self._store, self._key, archive.items):
+            for item in batch:
+                if item.chunks is not None:
+                    counted = whole if item.part is None else parts
+                    counted.add_files(1, item.chunks.size_bytes, item.chunks.csize_bytes)
+        whole.nfiles_parts = parts.nfiles
+        whole.original_size_parts = parts.original_size
+        whole.compressed_size_parts = parts.compressed_size
+        return whole.as_metadata()

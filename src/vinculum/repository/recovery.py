@@ -9,16 +9,19 @@ from vinculum.repository.segments import DELETE, PUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from vinculum._native import RepositoryIndex
+    from vinculum.events import Sink
     from vinculum.repository.hints import Hints
     from vinculum.repository.segments import Segments
 
+OPERATION = "repository.replay_segments"
 
-def replay(segments: Segments, numbers: Iterable[int], index: RepositoryIndex, hints: Hints) -> None:
+
+def replay(segments: Segments, numbers: list[int], index: RepositoryIndex, hints: Hints, sink: Sink | None = None) -> None:
     """Applies the given segments, ascending, to index and hints. IntegrityError if one of them is damaged."""
-    for number in numbers:
+    for position, number in enumerate(numbers, 1):
+        if sink is not None:
+            sink.progress(OPERATION, position, len(numbers), "")
         entries = segments.scan(number)
         hints.segments[number] = 0
         report = index.replay(entries, number)
@@ -31,6 +34,8 @@ def replay(segments: Segments, numbers: Iterable[int], index: RepositoryIndex, h
                 hints.supersede(id, old_segment, segments.entry_size(old_segment, old_offset))
         if hints.segments[number] == 0:
             hints.compact[number] = segments.size(number)
+    if sink is not None:
+        sink.finished(OPERATION)
 
 
 def complete_legacy_hints(segments: Segments, index: RepositoryIndex, hints: Hints) -> None:

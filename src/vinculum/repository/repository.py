@@ -373,7 +373,7 @@ class Repository:
     def _load(self, *, for_writing: bool) -> State:
         """Finds the committed state; where index files lag behind, it is replayed and (under a lock) saved."""
         may_replay = self._lock is None or self._lock.is_exclusive
-        state = load_state(self._segments, self._files, self.path, with_hints=for_writing, may_replay=may_replay)
+        state = self._load_state(for_writing, may_replay=may_replay)
         if state is not None:
             return state if self._lock is None else self._keep(state, for_writing=for_writing)
         assert self._lock is not None
@@ -381,11 +381,14 @@ class Repository:
         try:
             # Others may have written before we got the lock.
             self._segments.close()
-            state = load_state(self._segments, self._files, self.path, with_hints=for_writing, may_replay=True)
+            state = self._load_state(for_writing, may_replay=True)
             assert state is not None
             return self._keep(state, for_writing=for_writing)
         finally:
             self._lock.downgrade()
+
+    def _load_state(self, with_hints: bool, *, may_replay: bool) -> State | None:
+        return load_state(self._segments, self._files, self.path, with_hints=with_hints, may_replay=may_replay, sink=self._sink)
 
     def _keep(self, state: State, *, for_writing: bool) -> State:
         """Saves a state that was replayed, and commits it anew if that was due to damage met while reading."""
@@ -412,7 +415,7 @@ class Repository:
 
     def _warn(self, text: str) -> None:
         if self._sink is not None:
-            self._sink.warning(text)
+            self._sink.warning(text, 0, topic="repository")
 
     def _tell_damage(self, segment: int, error: IntegrityError) -> None:
         """Damage that somebody who looks around has found, and that is no reason to stop."""

@@ -18,6 +18,7 @@ from vinculum.repository.recovery import complete_legacy_hints, replay
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vinculum.events import Sink
     from vinculum.repository.index_files import IndexFiles
     from vinculum.repository.segments import Segments
 
@@ -43,7 +44,9 @@ class State:
         self.damage = damage
 
 
-def load_state(segments: Segments, files: IndexFiles, path: str, *, with_hints: bool, may_replay: bool) -> State | None:
+def load_state(
+    segments: Segments, files: IndexFiles, path: str, *, with_hints: bool, may_replay: bool, sink: Sink | None = None
+) -> State | None:
     """The state of the repository at `path`; None if it takes a replay and that is not allowed.
 
     CheckNeeded if an index exists but no transaction does; IntegrityError if a segment that must be replayed is damaged.
@@ -68,7 +71,7 @@ def load_state(segments: Segments, files: IndexFiles, path: str, *, with_hints: 
     if not may_replay:
         return None
     numbers = [number for number in segments.numbers_after(base) if number <= transaction]
-    replay(segments, numbers, index, hints)
+    replay(segments, numbers, index, hints, sink)
     return State(transaction, index, hints, is_replayed=True, damage=damage)
 
 

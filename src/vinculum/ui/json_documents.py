@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from vinculum.archive.statistics import RepositoryUsage, Statistics
+    from vinculum.archive.statistics import RepositoryUsage
 
 
 def dump(document: object, indent: int | str | None = 4) -> str:
@@ -41,28 +41,3 @@ def cache_document(path: str | None, usage: RepositoryUsage) -> dict[str, object
     """What a cache in the directory `path` knows; None if it has no directory."""
     stats: dict[str, object] = {"stats": usage._asdict()}
     return stats if path is None else {"path": path, **stats}
-
-
-def archive_document(
-    *,
-    name: str,
-    archive_id: bytes,
-    start: datetime,
-    end: datetime,
-    command_line: list[str],
-    statistics: Statistics,
-    utilization: float,
-    details: dict[str, object] | None = None,
-) -> dict[str, object]:
-    """One archive; `utilization` is the part of the largest possible archive object that it uses."""
-    return {
-        "name": name,
-        "id": archive_id.hex(),
-        "start": format_moment_iso(start),
-        "end": format_moment_iso(end),
-        "duration": (end - start).total_seconds(),
-        "command_line": command_line,
-        "stats": statistics.as_dict(),
-        "limits": {"max_archive_size": utilization},
-        **(details or {}),
-    }

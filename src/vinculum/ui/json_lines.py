@@ -30,6 +30,9 @@ WARNING_IDS = {
 # Operations that Borg gives the msgid of another.
 _STEP_IDS = {"export-tar": "extract"}
 
+# Operations whose text is for the message only, as in Borg.
+_KEEP_INFO = frozenset(("archive.calc_stats",))
+
 
 class _Step:
     """One long step: programs tell steps apart by their number."""
@@ -93,7 +96,12 @@ class JsonReporter(Reporter):
         record: dict[str, object] = {"message": text}
         if total is not None:
             message = percent_message(operation, current, total, text)
-            record = {"message": message, "current": current, "total": total, "info": [text] if text else None}
+            record = {
+                "message": message,
+                "current": current,
+                "total": total,
+                "info": [text] if text and operation not in _KEEP_INFO else None,
+            }
         if operation not in self._steps:
             self._started += 1
             self._steps[operation] = _Step(self._started, "progress_message" if total is None else "progress_percent")

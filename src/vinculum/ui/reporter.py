@@ -25,12 +25,17 @@ OUTPUT_TOPICS = frozenset(("list", "stats", "show-rc", "show-version"))
 _PERCENT_FORMS = {
     "extract": "{percent:5.1f}% Extracting: {text}",
     "export-tar": "{percent:5.1f}% Processing: {text}",
-    **dict.fromkeys(("archive.delete", "prune"), "{text} {percent:3.0f}%"),
-    "cache.sync": "{percent:3.0f}% {text}",
+    "extract.permissions": "Setting directory permissions {percent:3.0f}%",
+    "archive.calc_stats": "Calculating statistics for archive {text} ... {percent:3.0f}%",
+    "archive.delete": "Decrementing references {percent:3.0f}%",
+    "prune": "Pruning archives {percent:3.0f}%",
+    "cache.sync": "{percent:3.0f}% Syncing chunks cache. Processing archive {text}",
     "cache.download_chunks": "Downloading chunk list... {percent:3.0f}%",
     "repository.compact_segments": "Compacting segments {percent:3.0f}%",
+    "repository.replay_segments": "Replaying segments {percent:3.0f}%",
 }
-_COUNTED_WHEN_BEGUN = {"repository.compact_segments"}  # the one at work is in `current`, but not in the percentage
+# Steps through bytes say how many are done; the others which of the things is at work, and that one is not done yet.
+_COUNT_BYTES = frozenset(("extract", "export-tar"))
 
 
 def _logger(topic: str) -> str:
@@ -41,7 +46,7 @@ def _logger(topic: str) -> str:
 
 def percent_message(operation: str, current: int, total: int, text: str) -> str:
     """The line that tells how far a step is."""
-    done = current - 1 if operation in _COUNTED_WHEN_BEGUN else current
+    done = current if operation in _COUNT_BYTES else max(current - 1, 0)
     percent = 100.0 * done / total if total else 0.0
     return _PERCENT_FORMS.get(operation, "{text} {percent:.1f}%").format(percent=percent, text=text)
 

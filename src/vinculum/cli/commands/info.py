@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 
 from vinculum.cli import option_groups, option_types
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     from vinculum.archive.manifest import ArchiveEntry
     from vinculum.cli.parser import CommandParser
     from vinculum.cli.session import OpenCache, Session
+    from vinculum.operations.info import Sizes
+    from vinculum.ui.archive_description import ArchiveDescription
 
 SUMMARY = "Show sizes and other facts about a repository or archives."
 OPERANDS = "[REPOSITORY_OR_ARCHIVE]"
@@ -38,18 +39,10 @@ def run(args: argparse.Namespace, session: Session) -> None:
 
 
 def _show_repository(args: argparse.Namespace, session: Session, opened: OpenCache) -> None:
-    from vinculum.cli.describing import describe_repository
-    from vinculum.operations.info import repository_usage
+    from vinculum.cli.describing import describe_repository, sizes_of
     from vinculum.ui import json_documents, statistics_text
 
-    usage = repository_usage(
-        opened.store,
-        opened.key,
-        opened.cache.chunks,
-        opened.manifest,
-        session.workarounds,
-        with_parts=args.consider_part_files,
-    )
+    usage = sizes_of(args, session, opened).of_repository()
     key = opened.key
     if args.json:
         document = describe_repository(session, opened, cache=json_documents.cache_document(opened.cache.directory, usage))
@@ -72,85 +65,25 @@ def _show_repository(args: argparse.Namespace, session: Session, opened: OpenCac
 
 
 def _show_archives(args: argparse.Namespace, session: Session, opened: OpenCache, entries: list[ArchiveEntry]) -> None:
-    from vinculum.cli.describing import describe_repository
-    from vinculum.operations.info import repository_usage
+    from vinculum.cli.describing import describe_repository, sizes_of
     from vinculum.ui import json_documents, statistics_text
 
-    usage = repository_usage(
-        opened.store,
-        opened.key,
-        opened.cache.chunks,
-        opened.manifest,
-        session.workarounds,
-        with_parts=args.consider_part_files,
-    )
+    sizes = sizes_of(args, session, opened)
+    usage = sizes.of_repository()
+    archives = (_describe(session, opened, sizes, entry) for entry in entries)
     if args.json:
         document = describe_repository(session, opened, cache=json_documents.cache_document(opened.cache.directory, usage))
-        document["archives"] = [_archive_document(args, session, opened, entry) for entry in entries]
+        document["archives"] = [archive.full_document() for archive in archives]
         sys.stdout.write(json_documents.dump(document, session.json_indent) + "\n")
         return
     table = statistics_text.repository_rows(usage, iec=args.iec)
-    texts = ["\n".join([*_archive_lines(args, session, opened, entry), *table]) + "\n" for entry in entries]
-    sys.stdout.write("\n".join(texts))
+    sys.stdout.write("\n".join("\n".join([*archive.full_text(iec=args.iec), *table]) + "\n" for archive in archives))
 
 
-def _archive_document(args: argparse.Namespace, session: Session, opened: OpenCache, entry: ArchiveEntry) -> dict[str, object]:
+def _describe(session: Session, opened: OpenCache, sizes: Sizes, entry: ArchiveEntry) -> ArchiveDescription:
     from vinculum.archive.archive import load_archive
-    from vinculum.operations.info import archive_statistics
-    from vinculum.ui.json_documents import archive_document
+    from vinculum.ui.archive_description import ArchiveDescription
 
     archive = load_archive(opened.store, opened.key, entry, workarounds=session.workarounds)
-    return archive_document(
-        name=entry.name,
-        archive_id=entry.id,
-        start=archive.time,
-        end=archive.time_end,
-        command_line=archive.cmdline,
-        statistics=archive_statistics(
-            opened.store, opened.key, opened.cache.chunks, archive, with_parts=args.consider_part_files
-        ),
-        utilization=_utilization(opened, entry),
-        details={
-            "cwd": archive.cwd or "",
-            "hostname": archive.hostname or "",
-            "username": archive.username or "",
-            "comment": archive.comment,
-            "chunker_params": list(archive.chunker_params or ()) or "",
-        },
-    )
-
-
-def _archive_lines(args: argparse.Namespace, session: Session, opened: OpenCache, entry: ArchiveEntry) -> list[str]:
-    from vinculum.archive.archive import load_archive
-    from vinculum.operations.info import archive_statistics
-    from vinculum.ui import statistics_text
-    from vinculum.ui.formatting import format_duration, format_moment
-    from vinculum.ui.text import display_text
-
-    archive = load_archive(opened.store, opened.key, entry, workarounds=session.workarounds)
-    statistics = archive_statistics(opened.store, opened.key, opened.cache.chunks, archive, with_parts=args.consider_part_files)
-    return [
-        f"Archive name: {display_text(entry.name)}",
-        f"Archive fingerprint: {entry.id.hex()}",
-        f"Comment: {display_text(archive.comment)}",
-        f"Hostname: {display_text(archive.hostname or '')}",
-        f"Username: {display_text(archive.username or '')}",
-        f"Time (start): {format_moment(archive.time)}",
-        f"Time (end): {format_moment(archive.time_end)}",
-        f"Duration: {format_duration((archive.time_end - archive.time).total_seconds())}",
-        f"Number of files: {statistics.nfiles}",
-        f"Working Directory: {display_text(archive.cwd or '')}",
-        f"Command line: {display_text(shlex.join(archive.cmdline))}",
-        f"Utilization of maximum supported archive size: {_utilization(opened, entry):.0%}",
-        statistics_text.RULE,
-        statistics_text.HEADER,
-        statistics_text.archive_row(statistics, iec=args.iec),
-    ]
-
-
-def _utilization(opened: OpenCache, entry: ArchiveEntry) -> float:
-    """How much of the largest possible archive object this archive's object takes."""
-    from vinculum.objects.codec import MAX_DATA
-
     stored = opened.cache.chunks.get(entry.id)
-    return (stored[2] if stored else 0) / MAX_DATA
+    return ArchiveDescription(archive, entry.id, sizes.of_archive(archive, entry.id), stored[2] if stored else 0)

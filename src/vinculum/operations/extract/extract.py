@@ -68,10 +68,9 @@ class Extractor:
                 path = self._selection.target_path(item)
                 if path is not None:
                     self._plan(item, path)
-        self._leave_directories(None)
         self._run_waiting()
-        if self._sink.wants_progress:
-            self._sink.finished("extract")
+        self._sink.finished("extract")
+        self._finish_directories()
 
     def _plan(self, item: _native.Item, path: bytes) -> None:
         if self._writes:
@@ -100,13 +99,21 @@ class Extractor:
         else:
             self._queue(lambda item, path, _: self._target.make_special(item, path), content, path)
 
-    def _leave_directories(self, path: bytes | None) -> None:
-        """Finishes the directories that `path` is not in (all for None)."""
-        while self._directories and (path is None or not path.startswith(self._directories[-1][1] + b"/")):
-            if path is not None and self._directories[-1][1] == b".":
+    def _leave_directories(self, path: bytes) -> None:
+        """Finishes the directories that `path` is not in."""
+        while self._directories and not path.startswith(self._directories[-1][1] + b"/"):
+            if self._directories[-1][1] == b".":
                 return  # the root of the archive stays open to the end
             item, directory = self._directories.pop()
-            self._queue(lambda item, path, _: self._target.finish_directory(item, path), item, directory)
+            self._queue(self._finish_directory, item, directory)
+
+    def _finish_directories(self) -> None:
+        """Finishes those that are still open when everything is in them."""
+        total = len(self._directories)
+        for number in range(1, total + 1):
+            self._sink.progress("extract.permissions", number, total, "")
+            self._guarded(_Action(self._finish_directory, *self._directories.pop(), 0), [])
+        self._sink.finished("extract.permissions")
 
     # -- the window ----------------------------------------------------------------------------------------------------
 
@@ -157,6 +164,9 @@ class Extractor:
 
     def _announce(self, _: _native.Item, path: bytes, __: list[_native.Bytes]) -> None:
         self._sink.status("", path)
+
+    def _finish_directory(self, item: _native.Item, path: bytes, _: list[_native.Bytes]) -> None:
+        self._target.finish_directory(item, path)
 
     def _make_directory(self, _: _native.Item, path: bytes, __: list[_native.Bytes]) -> None:
         self._target.make_directory(path)
