@@ -188,6 +188,8 @@ class Opener:
         """The plaintext of one object; `id` None skips the id check (only the manifest is exempt)."""
     def open_many(self, stored: list[Blob], ids: bytes) -> list[Bytes]:
         """The plaintexts of several objects, opened in parallel."""
+    def find_references(self, stored: list[Blob], ids: bytes) -> ReferencesToCome:
+        """Opens chunks of item streams and parses them, in parallel and in the background."""
 
 # -- index -------------------------------------------------------------------------------------------------------------
 
@@ -276,12 +278,23 @@ class ChunkIndex:
         """Adds every count of `other` to this index."""
     def count_items(self, stream: ItemStream, data: Blob) -> None:
         """Feeds a piece of an item stream and adds one reference per chunk entry in it (cache synchronisation)."""
+    def count_references(self, stream: ItemStream, chunks: list[ItemReferences]) -> int:
+        """Adds one reference per chunk of an item stream, and per chunk entry in it.
+
+        Returns how many were taken. If not all were, the next one was parsed wrongly: the rest of its content, after its head,
+        is still to be fed to `count_items`.
+        """
     def release(self, ids: bytes) -> Released:
         """Gives up one reference per id. KeyError without change if one is absent."""
     def release_items(self, stream: ItemStream, data: Blob, with_parts: bool) -> Released:
         """Feeds a piece of an item stream and gives up one reference per chunk entry in it; KeyError if a chunk is absent.
 
         Sizes of part files count only `with_parts`.
+        """
+    def release_references(self, stream: ItemStream, chunks: list[ItemReferences], with_parts: bool) -> tuple[Released, int]:
+        """Gives up one reference per chunk of an item stream, and per chunk entry in it; KeyError if a chunk is absent.
+
+        Also returns how many were taken, as `count_references`; what is left goes to `release_items`.
         """
     def usage(self) -> tuple[int, int, int, int, int, int]:
         """(total size, total csize, unique size, unique csize, unique chunks, total chunks) over all entries."""
@@ -315,6 +328,27 @@ class ItemStream:
     """Parsing state between the pieces of one item stream. Confined to one thread."""
 
     def __new__(cls) -> ItemStream: ...
+
+@final
+class ItemReferences:
+    """What one chunk of an item stream refers to, parsed without the chunks before it. Immutable.
+
+    Where the first item begins is a guess, which is checked when the chunk is taken as the next one of a stream.
+    """
+
+    @property
+    def head_bytes(self) -> int:
+        """How much of the chunk belongs to an item that began earlier."""
+    @property
+    def memory_bytes(self) -> int:
+        """About how much memory this takes."""
+
+@final
+class ReferencesToCome:
+    """References that are being found in the background. Thread-safe."""
+
+    def wait(self) -> list[ItemReferences]:
+        """The references in the order of the chunks, once. IntegrityError names the object that could not be opened."""
 
 # -- segments ----------------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,14 @@
 //! `aes256_ctr`, `Sealer`, `SealedBatch`, `Opener`.
 
+use std::sync::Arc;
+use std::thread;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use vinculum_kernels::crypto::{self, Cipher};
+use vinculum_kernels::items;
+use vinculum_kernels::memory::Shared;
 
 use crate::chunking::ChunkBatch;
 use crate::compression::Compressor;
@@ -11,6 +16,7 @@ use crate::errors::IntoPython;
 use crate::hashing::IdHasher;
 use crate::ids::{Ids, OneId, joined};
 use crate::memory::{Blob, Bytes, detach_if_large};
+use crate::references::ReferencesToCome;
 
 #[pyfunction]
 fn aes256_ctr<'py>(py: Python<'py>, key: &[u8], counter: &[u8], data: Blob) -> PyResult<Bound<'py, PyBytes>> {
@@ -79,7 +85,7 @@ impl SealedBatch {
 }
 
 #[pyclass(frozen, module = "vinculum._native")]
-struct Opener(crypto::Opener);
+struct Opener(Arc<crypto::Opener>);
 
 #[pymethods]
 impl Opener {
@@ -87,7 +93,7 @@ impl Opener {
     fn new(type_bytes: &[u8], cipher: &str, enc_key: &[u8], mac_key: &[u8], hasher: Option<&IdHasher>) -> PyResult<Self> {
         let cipher = Cipher::new(cipher, enc_key, mac_key).into_python()?;
         let hasher = hasher.map(|hasher| hasher.0.clone());
-        Ok(Self(crypto::Opener::new(type_bytes, cipher, hasher)))
+        Ok(Self(Arc::new(crypto::Opener::new(type_bytes, cipher, hasher))))
     }
 
     fn open(&self, py: Python<'_>, stored: Blob, id: Option<OneId>) -> PyResult<Bytes> {
@@ -102,6 +108,13 @@ impl Opener {
             self.0.open_many(&slices, ids.as_slice())
         });
         Ok(plains.into_python()?.into_iter().map(Bytes).collect())
+    }
+
+    fn find_references(&self, stored: Vec<Blob>, ids: Ids) -> ReferencesToCome {
+        let opener = Arc::clone(&self.0);
+        let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
+        let ids = ids.as_slice().to_vec();
+        ReferencesToCome::new(thread::spawn(move || items::find_references(&opener, &stored, &ids)))
     }
 }
 

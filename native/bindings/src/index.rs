@@ -10,6 +10,7 @@ use crate::errors::IntoPython;
 use crate::ids::{Ids, OneId, joined, listed};
 use crate::items::ItemStream;
 use crate::memory::{Blob, Bytes};
+use crate::references::ItemReferences;
 use crate::segments::SegmentEntries;
 
 /// Segment, ids, offsets, places in the list that was asked for.
@@ -289,6 +290,14 @@ impl ChunkIndex {
             .into_python()
     }
 
+    fn count_references(&self, py: Python<'_>, stream: &ItemStream, chunks: Vec<Py<ItemReferences>>) -> PyResult<usize> {
+        py.detach(|| {
+            let chunks = chunks.iter().map(|chunk| &chunk.get().0);
+            items::count_references(&mut stream.lock(), chunks, &mut self.0.lock())
+        })
+        .into_python()
+    }
+
     fn release(&self, py: Python<'_>, ids: Ids) -> PyResult<Released> {
         let mut released = index::Released::default();
         py.detach(|| self.0.lock().release(ids.as_slice(), true, &mut released))
@@ -301,6 +310,22 @@ impl ChunkIndex {
             .detach(|| items::release_items(&mut stream.lock(), &data, &mut self.0.lock(), with_parts))
             .into_python()?;
         Ok(Released { released, damage })
+    }
+
+    fn release_references(
+        &self,
+        py: Python<'_>,
+        stream: &ItemStream,
+        chunks: Vec<Py<ItemReferences>>,
+        with_parts: bool,
+    ) -> PyResult<(Released, usize)> {
+        let (released, taken) = py
+            .detach(|| {
+                let chunks = chunks.iter().map(|chunk| &chunk.get().0);
+                items::release_references(&mut stream.lock(), chunks, &mut self.0.lock(), with_parts)
+            })
+            .into_python()?;
+        Ok((Released { released, damage: None }, taken))
     }
 
     fn usage(&self, py: Python<'_>) -> UsageTuple {

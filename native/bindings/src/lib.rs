@@ -15,6 +15,7 @@ mod ids;
 mod index;
 mod items;
 mod memory;
+mod references;
 mod restoring;
 mod scanning;
 mod segments;
@@ -35,5 +36,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     files_cache::register(module)?;
     batch::register(module)?;
     items::register(module)?;
+    references::register(module)?;
     restoring::register(module)
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from vinculum._native import ChunkIndex, ItemStream
 from vinculum.archive.archive import parse_archive
-from vinculum.archive.item_stream import ItemChunkReader
+from vinculum.archive.item_references import ItemReferenceReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 OPERATION = "cache.sync"
 ID_BYTES = 32
 _SIZES_WINDOW = 64
-_KEEP_BYTES = 64 << 20
 
 
 def synchronise(
@@ -57,7 +56,7 @@ class _Counting:
 
     def __init__(self, store: Store, key: Key, workarounds: frozenset[str], indexes: ArchiveIndexes | None) -> None:
         self.chunks = ChunkIndex()
-        self._item_chunks = ItemChunkReader(store, key, _KEEP_BYTES)
+        self._references = ItemReferenceReader(store, key)
         self._store = store
         self._key = key
         self._workarounds = workarounds
@@ -96,10 +95,11 @@ class _Counting:
         archive = parse_archive(self._key, plain, entry.name, workarounds=self._workarounds)
         index.add(entry.id, 1, len(plain), len(stored))
         stream = ItemStream()
-        for window in self._item_chunks.read(archive.items):
-            for chunk in window:
-                index.add(chunk.id, 1, len(chunk.data), chunk.stored_size)
-                index.count_items(stream, chunk.data)
+        self._references.feed(
+            archive.items,
+            lambda chunks: index.count_references(stream, chunks),
+            lambda rest: index.count_items(stream, rest),
+        )
 
     def _complete(self, index: ChunkIndex) -> None:
         """Stored sizes are 0 where `create --no-cache-sync` wrote references to chunks that it knew the ids of only."""

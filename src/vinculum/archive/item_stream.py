@@ -77,19 +77,13 @@ class ItemChunk:
 
 
 class ItemChunkReader:
-    """Reads the chunks of item streams in windows, verified. Confined to the store's thread.
+    """Reads the chunks of item streams in windows, verified. Confined to the store's thread."""
 
-    With `keep_bytes` it remembers so much of what it read: archives of one series share most of their item chunks.
-    """
+    __slots__ = ("_key", "_store")
 
-    __slots__ = ("_keep_bytes", "_kept", "_kept_bytes", "_key", "_store")
-
-    def __init__(self, store: Store, key: ReadingKey, keep_bytes: int = 0) -> None:
+    def __init__(self, store: Store, key: ReadingKey) -> None:
         self._store = store
         self._key = key
-        self._keep_bytes = keep_bytes
-        self._kept: dict[bytes, ItemChunk] = {}  # the least recently used first
-        self._kept_bytes = 0
 
     def read(self, item_ids: list[bytes]) -> Iterator[list[ItemChunk]]:
         """The chunks of one item stream in order, window by window.
@@ -106,24 +100,12 @@ class ItemChunkReader:
             count = max(1, min(2 * count, _LARGEST_WINDOW, _WINDOW_BYTES // average))
 
     def _read_window(self, ids: list[bytes]) -> list[ItemChunk]:
-        found = {id: self._kept.pop(id) for id in ids if id in self._kept}
-        wanted = list(dict.fromkeys(id for id in ids if id not in found))
+        wanted = list(dict.fromkeys(ids))
         joined = b"".join(wanted)
         stored = self._store.get_many(joined)
         plain = self._key.opener.open_many(list(stored), joined)
-        self._kept.update(found)
-        for id, data, blob in zip(wanted, plain, stored, strict=True):
-            found[id] = ItemChunk(id, data, len(blob))
-            self._keep(found[id])
+        found = {id: ItemChunk(id, data, len(blob)) for id, data, blob in zip(wanted, plain, stored, strict=True)}
         return [found[id] for id in ids]
-
-    def _keep(self, chunk: ItemChunk) -> None:
-        if not self._keep_bytes:
-            return
-        self._kept[chunk.id] = chunk
-        self._kept_bytes += len(chunk.data)
-        while self._kept_bytes > self._keep_bytes:
-            self._kept_bytes -= len(self._kept.pop(next(iter(self._kept))).data)
 
 
 def read_items(store: Store, key: ReadingKey, item_ids: list[bytes]) -> Iterator[list[Item]]:

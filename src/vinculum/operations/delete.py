@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 
 from vinculum._native import ItemStream
 from vinculum.archive.archive import load_archive
+from vinculum.archive.item_references import ItemReferenceReader
 from vinculum.archive.item_stream import ItemChunkReader
 from vinculum.archive.statistics import Statistics
 from vinculum.errors import ChunkIndexCorrupted, IntegrityError, ObjectNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vinculum._native import Released
-    from vinculum.archive.item_stream import ItemChunk
+    from vinculum._native import Bytes, ItemReferences, Released
     from vinculum.archive.manifest import ArchiveEntry
     from vinculum.events import Sink
     from vinculum.operations.create.writer import Session
@@ -58,31 +56,23 @@ class Deletion:
         self._orphans: list[bytes] = []
         self._orphans_bytes = 0
         self._damaged = False
+        self._references = ItemReferenceReader(session.store, session.key)
 
     def delete(self, entry: ArchiveEntry) -> None:
         """Deletes one archive. After an error nothing may be saved any more."""
         store, key, _, manifest, cache = self._session
         archive = load_archive(store, key, entry, workarounds=self._workarounds)
         self._damaged = False
-        stream = ItemStream()
-        for number, chunk in enumerate(self._item_chunks(archive.items), 1):
-            if self._shows_progress:
-                self._sink.progress(OPERATION, number, len(archive.items), "")
-            try:
-                self._count(cache.chunks.release(chunk.id))
-                released = cache.chunks.release_items(stream, chunk.data, self._with_parts)
-            except KeyError as error:
-                raise ChunkIndexCorrupted(error.args[0]) from None
-            self._count(released)
-            if released.damage is not None:
-                self._tolerate(IntegrityError(released.damage))
-                stream = ItemStream()  # the rest of this chunk is lost, with the next one an item may begin
-        if self._shows_progress:
-            self._sink.finished(OPERATION)
         try:
+            if self._forced:
+                self._release_what_is_left(archive.items)
+            else:
+                self._release(archive.items)
             self._count(cache.chunks.release(entry.id))
         except KeyError as error:
             raise ChunkIndexCorrupted(error.args[0]) from None
+        if self._shows_progress:
+            self._sink.finished(OPERATION)
         self._delete_orphans()
         del manifest.archives[entry.name]
         self._unsaved = True
@@ -104,17 +94,50 @@ class Deletion:
             self._unsaved = False
         self._saved_s = time.monotonic()
 
-    def _item_chunks(self, item_ids: list[bytes]) -> Iterator[ItemChunk]:
-        """The chunks of the item stream; if forced, as many as there are before the first that is lost."""
+    def _release(self, item_ids: list[bytes]) -> None:
+        """Gives up what an item stream refers to, and its own chunks."""
+        stream, chunks, done = ItemStream(), self._session.cache.chunks, 0
+
+        def take(window: list[ItemReferences]) -> int:
+            nonlocal done
+            released, taken = chunks.release_references(stream, window, self._with_parts)
+            self._count(released)
+            self._show(range(done + 1, done + taken + 1), len(item_ids))
+            done += taken
+            return taken
+
+        def take_rest(piece: Bytes) -> None:
+            nonlocal done
+            self._count(chunks.release_items(stream, piece, self._with_parts))
+            done += 1
+            self._show(range(done, done + 1), len(item_ids))
+
+        self._references.feed(item_ids, take, take_rest)
+
+    def _release_what_is_left(self, item_ids: list[bytes]) -> None:
+        """The same for an item stream that may be damaged: as many of its chunks as there are before the first that is lost."""
+        chunks = self._session.cache.chunks
         reader = ItemChunkReader(self._session.store, self._session.key)
-        # One at a time if forced: a window fails as a whole.
-        runs = [[id] for id in item_ids] if self._forced else [item_ids]
-        try:
-            for run in runs:
-                for window in reader.read(run):
-                    yield from window
-        except ObjectNotFound as error:
-            self._tolerate(error)
+        stream = ItemStream()
+        for number, id in enumerate(item_ids, 1):
+            self._show(range(number, number + 1), len(item_ids))
+            try:
+                # One at a time: a window fails as a whole.
+                [[chunk]] = reader.read([id])
+            except ObjectNotFound as error:
+                self._tolerate(error)
+                return
+            self._count(chunks.release(id))
+            released = chunks.release_items(stream, chunk.data, self._with_parts)
+            self._count(released)
+            if released.damage is not None:
+                self._tolerate(IntegrityError(released.damage))
+                stream = ItemStream()  # the rest of this chunk is lost, with the next one an item may begin
+
+    def _show(self, numbers: range, total: int) -> None:
+        if self._shows_progress:
+            for number in numbers:
+                self._sink.progress(OPERATION, number, total, "")
 
     def _count(self, released: Released) -> None:
         totals = self.statistics

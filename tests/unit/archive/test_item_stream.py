@@ -140,31 +140,6 @@ def test_small_chunks_are_bounded_by_count() -> None:
     assert max(store.requests) == 128
 
 
-def test_nothing_is_kept_unless_asked_for() -> None:
-    store = MemoryStore()
-    ids = store.store(KEY, b"one", b"two")
-    reader = ItemChunkReader(store, KEY)
-    for _ in range(2):
-        list(reader.read(ids))
-    assert len(store.fetched) == 4
-
-
-def test_shared_chunks_are_fetched_once_while_they_are_kept() -> None:
-    store = MemoryStore()
-    ids = store.store(KEY, *(bytes([n]) * 1000 for n in range(10)))
-    reader = ItemChunkReader(store, KEY, keep_bytes=5000)
-    list(reader.read(ids[:5]))
-    store.fetched.clear()
-    again = [chunk for window in reader.read([*ids[:5], ids[0]]) for chunk in window]
-    assert [bytes(memoryview(chunk.data))[0] for chunk in again] == [0, 1, 2, 3, 4, 0]
-    assert store.fetched == []
-    list(reader.read(ids[5:7]))
-    list(reader.read([ids[0], *ids[3:7]]))
-    assert store.fetched == ids[5:7]
-    list(reader.read(ids[1:3]))
-    assert store.fetched == [*ids[5:7], *ids[1:3]], "the least recently used had to go"
-
-
 def test_missing_chunk_is_named() -> None:
     store = MemoryStore()
     ids = write(store, some_items(10_000))

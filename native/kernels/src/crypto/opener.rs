@@ -49,22 +49,33 @@ impl Opener {
 
     /// The plaintexts of several objects, on several cores if there is enough to do. The first failure in order counts.
     pub fn open_many(&self, stored: &[&[u8]], ids: &[Id]) -> Result<Vec<Shared>> {
+        self.open_each(stored, ids, |_, plain| plain)
+    }
+
+    /// What `read` makes of each plaintext and its place. It is called on the core that opened the object, while it has it at hand.
+    pub fn open_each<T: Send>(&self, stored: &[&[u8]], ids: &[Id], read: impl Fn(usize, Shared) -> T + Sync) -> Result<Vec<T>> {
         if stored.len() != ids.len() {
             return Err(Error::value(format!("{} objects with {} ids", stored.len(), ids.len())));
         }
+        let open = |first: usize, stored: &[&[u8]], ids: &[Id]| -> Result<Vec<T>> {
+            let plains = self.open_group(stored, ids)?.into_iter().enumerate();
+            Ok(plains.map(|(place, plain)| read(first + place, plain)).collect())
+        };
         let bytes = stored.iter().map(|object| object.len()).sum();
         let group = parallel::group_size(stored.len(), self.lanes());
-        let groups: Vec<Result<Vec<Shared>>> = if parallel::is_worthwhile(stored.len(), bytes) {
-            let groups = stored.par_chunks(group).zip(ids.par_chunks(group));
-            groups.map(|(stored, ids)| self.open_group(stored, ids)).collect()
+        let groups: Vec<Result<Vec<T>>> = if parallel::is_worthwhile(stored.len(), bytes) {
+            let groups = stored.par_chunks(group).zip(ids.par_chunks(group)).enumerate();
+            groups
+                .map(|(number, (stored, ids))| open(number * group, stored, ids))
+                .collect()
         } else {
-            vec![self.open_group(stored, ids)]
+            vec![open(0, stored, ids)]
         };
-        let mut plains = Vec::with_capacity(stored.len());
+        let mut results = Vec::with_capacity(stored.len());
         for group in groups {
-            plains.extend(group?);
+            results.extend(group?);
         }
-        Ok(plains)
+        Ok(results)
     }
 
     /// Opens objects on this thread, hashing as many at a time as it has lanes for.

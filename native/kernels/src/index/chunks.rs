@@ -9,6 +9,9 @@ use crate::crypto::SealedBatch;
 use crate::errors::{Error, Result};
 use crate::memory::Shared;
 
+/// So many lookups begin before the first of them is needed. The processor then waits for their memory once, not for each.
+const AHEAD: usize = 32;
+
 /// The index as one thread uses it.
 #[derive(Clone)]
 pub struct ChunkTable(Table<12>);
@@ -147,6 +150,17 @@ impl ChunkTable {
         }
     }
 
+    /// Adds one reference for each (id, size, csize).
+    pub fn add_all(&mut self, references: &[(Id, u32, u32)]) -> Result<()> {
+        for run in references.chunks(AHEAD) {
+            self.0.touch(run.iter().map(|(id, ..)| id));
+            for (id, size, csize) in run {
+                self.add(id, 1, *size, *csize)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Lowers the count of each id by one; returns the ids that reached zero and were removed. All or none if one is absent.
     pub fn remove_references(&mut self, ids: &[Id]) -> Result<Vec<Id>> {
         let mut released = Released::default();
@@ -159,23 +173,36 @@ impl ChunkTable {
         if let Some(id) = ids.iter().find(|id| self.get(id).is_none()) {
             return Err(absent(id));
         }
-        for id in ids {
-            let Slot::Found(bucket) = self.0.find(id) else {
-                return Err(absent(id));
-            };
-            let (count, size, csize) = unpack(self.0.value(bucket));
-            let is_orphan = count <= 1;
-            if is_orphan {
-                self.0.remove(bucket)?;
-                released.orphans.push(*id);
-            } else if count != MAX_VALUE {
-                self.0.set_value(bucket, pack(count - 1, size, csize));
+        ids.iter().try_for_each(|id| self.release_one(id, counted, released))
+    }
+
+    /// The same for (id, size, csize); where one is absent, those before it have been released.
+    pub fn release_all(&mut self, references: &[(Id, u32, u32)], counted: bool, released: &mut Released) -> Result<()> {
+        for run in references.chunks(AHEAD) {
+            self.0.touch(run.iter().map(|(id, ..)| id));
+            for (id, ..) in run {
+                self.release_one(id, counted, released)?;
             }
-            if counted {
-                released.size += u64::from(size);
-                released.csize += u64::from(csize);
-                released.freed += if is_orphan { u64::from(csize) } else { 0 };
-            }
+        }
+        Ok(())
+    }
+
+    fn release_one(&mut self, id: &Id, counted: bool, released: &mut Released) -> Result<()> {
+        let Slot::Found(bucket) = self.0.find(id) else {
+            return Err(absent(id));
+        };
+        let (count, size, csize) = unpack(self.0.value(bucket));
+        let is_orphan = count <= 1;
+        if is_orphan {
+            self.0.remove(bucket)?;
+            released.orphans.push(*id);
+        } else if count != MAX_VALUE {
+            self.0.set_value(bucket, pack(count - 1, size, csize));
+        }
+        if counted {
+            released.size += u64::from(size);
+            released.csize += u64::from(csize);
+            released.freed += if is_orphan { u64::from(csize) } else { 0 };
         }
         Ok(())
     }

@@ -2,31 +2,38 @@
 //! how an archive's references are given up again.
 
 use super::framing::ItemFrames;
-use super::item::chunk_entry;
 use super::msgpack::Reader;
-use crate::Id;
+use super::references::{ItemReferences, item_references};
 use crate::errors::{Error, Result};
 use crate::index::{ChunkTable, Released};
 
 /// Feeds a piece of an item stream and adds one reference per entry of every `chunks`. `chunks_healthy` does not count.
 pub fn count_items(frames: &mut ItemFrames, piece: &[u8], index: &mut ChunkTable) -> Result<()> {
+    let mut found = Vec::new();
     frames.feed(piece, |packed| {
-        let mut reader = Reader::new(packed);
-        for _ in 0..reader.map()? {
-            if reader.raw()? != b"chunks" {
-                reader.skip()?;
-                continue;
-            }
-            if reader.nil()? {
-                continue;
-            }
-            for _ in 0..reader.array()? {
-                let (id, size, csize) = chunk_entry(&mut reader)?;
-                index.add(&id, 1, size, csize)?;
-            }
-        }
-        Ok(())
+        found.clear();
+        item_references(&mut Reader::new(packed), &mut found)?;
+        index.add_all(&found)
     })
+}
+
+/// Adds the references to and in chunks that were parsed already, as they come next in a stream.
+///
+/// Returns how many were taken completely. If not all were, the rest of the next one after its head must be fed as a piece.
+pub fn count_references<'a>(
+    frames: &mut ItemFrames,
+    chunks: impl Iterator<Item = &'a ItemReferences>,
+    index: &mut ChunkTable,
+) -> Result<usize> {
+    let mut taken = 0;
+    for chunk in chunks {
+        index.add_all(&[chunk.own])?;
+        if !chunk.feed(frames, |references, _| index.add_all(references))? {
+            break;
+        }
+        taken += 1;
+    }
+    Ok(taken)
 }
 
 /// Feeds a piece of an item stream and gives up one reference per entry of every `chunks`, item by item.
@@ -40,11 +47,11 @@ pub fn release_items(
     with_parts: bool,
 ) -> Result<(Released, Option<String>)> {
     let mut released = Released::default();
-    let mut ids = Vec::new();
+    let mut found = Vec::new();
     let fed = frames.feed(piece, |packed| {
-        ids.clear();
-        let is_part = references(packed, &mut ids)?;
-        index.release(&ids, with_parts || !is_part, &mut released)
+        found.clear();
+        let is_part = item_references(&mut Reader::new(packed), &mut found)?;
+        index.release_all(&found, with_parts || !is_part, &mut released)
     });
     match fed {
         Ok(()) => Ok((released, None)),
@@ -53,20 +60,26 @@ pub fn release_items(
     }
 }
 
-/// Collects the chunks of one item; true if it is a part file.
-fn references(packed: &[u8], ids: &mut Vec<Id>) -> Result<bool> {
-    let mut reader = Reader::new(packed);
-    let mut is_part = false;
-    for _ in 0..reader.map()? {
-        let key = reader.raw()?;
-        is_part |= key == b"part";
-        if key != b"chunks" {
-            reader.skip()?;
-        } else if !reader.nil()? {
-            for _ in 0..reader.array()? {
-                ids.push(chunk_entry(&mut reader)?.0);
-            }
+/// Gives up the references to and in chunks that were parsed already, as they come next in a stream. Damage is an error here.
+///
+/// Also returns how many were taken completely, as `count_references`.
+pub fn release_references<'a>(
+    frames: &mut ItemFrames,
+    chunks: impl Iterator<Item = &'a ItemReferences>,
+    index: &mut ChunkTable,
+    with_parts: bool,
+) -> Result<(Released, usize)> {
+    let mut released = Released::default();
+    let mut taken = 0;
+    for chunk in chunks {
+        index.release_all(&[chunk.own], true, &mut released)?;
+        let whole = chunk.feed(frames, |references, is_part| {
+            index.release_all(references, with_parts || !is_part, &mut released)
+        })?;
+        if !whole {
+            break;
         }
+        taken += 1;
     }
-    Ok(is_part)
+    Ok((released, taken))
 }

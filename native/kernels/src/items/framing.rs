@@ -61,6 +61,11 @@ impl ItemFrames {
         Ok(())
     }
 
+    /// Whether everything so far belongs to complete items.
+    pub fn is_between_items(&self) -> bool {
+        self.pending.is_empty() && !self.broken
+    }
+
     /// An error if the stream ends inside an item.
     pub fn finish(&mut self) -> Result<()> {
         if self.broken || !self.pending.is_empty() {
@@ -69,6 +74,11 @@ impl ItemFrames {
         }
         Ok(())
     }
+}
+
+/// Whether `data` begins with an item that goes on behind its end.
+pub fn is_cut_short(data: &[u8]) -> bool {
+    matches!(Progress::default().scan(data), Ok(None))
 }
 
 impl Progress {

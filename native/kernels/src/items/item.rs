@@ -136,7 +136,7 @@ impl Item {
     }
 }
 
-fn narrow<T: TryFrom<i128>>(value: i128) -> Result<T> {
+pub(super) fn narrow<T: TryFrom<i128>>(value: i128) -> Result<T> {
     T::try_from(value).map_err(|_| Error::integrity(format!("{value} is out of range")))
 }
 
@@ -150,7 +150,9 @@ fn text(reader: &mut Reader) -> Result<Vec<u8>> {
 }
 
 /// One entry of `chunks`: id, size, csize.
-pub fn chunk_entry(reader: &mut Reader) -> Result<(Id, u32, u32)> {
+pub type Reference = (Id, u32, u32);
+
+pub fn chunk_entry(reader: &mut Reader) -> Result<Reference> {
     if reader.array()? != 3 {
         return Err(Error::integrity("a chunk entry is not (id, size, csize)"));
     }
@@ -158,7 +160,7 @@ pub fn chunk_entry(reader: &mut Reader) -> Result<(Id, u32, u32)> {
         .raw()?
         .try_into()
         .map_err(|_| Error::integrity("a chunk id is not 32 bytes long"))?;
-    Ok((id, narrow(reader.int()?)?, narrow(reader.int()?)?))
+    Ok((id, reader.u32()?, reader.u32()?))
 }
 
 fn chunk_list(reader: &mut Reader) -> Result<ChunkList> {

@@ -10,9 +10,11 @@ mod fields;
 mod framing;
 mod item;
 pub mod msgpack;
+mod references;
 
-pub use counting::{count_items, release_items};
+pub use counting::{count_items, count_references, release_items, release_references};
 pub use decoder::ItemDecoder;
 pub use fields::{Field, Value, write_map};
 pub use framing::{ItemFrames, MAX_ITEM_BYTES};
-pub use item::{Item, Xattrs, chunk_entry};
+pub use item::{Item, Reference, Xattrs, chunk_entry};
+pub use references::{ItemReferences, find_references};

@@ -10,6 +10,7 @@
 //!
 //! Readers also take d9 (raw with an 8 bit length) and c4..c6 (the later binary type) as raw.
 
+use super::item::narrow;
 use crate::errors::{Error, Result};
 
 /// How deep arrays and maps may nest; items need three levels.
@@ -148,6 +149,25 @@ pub fn read_header(data: &[u8]) -> Result<Option<Header>> {
     }
 }
 
+/// By first byte: how long the value is, for scalars that need no second byte to tell. 0 for all others.
+static LENGTHS: [u8; 256] = {
+    let mut lengths = [0; 256];
+    let mut first = 0;
+    while first < 256 {
+        lengths[first] = match first {
+            0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => 1,
+            0xa0..=0xbf => 1 + (first & 0x1f) as u8,
+            0xcc | 0xd0 => 2,
+            0xcd | 0xd1 => 3,
+            0xca | 0xce | 0xd2 => 5,
+            0xcb | 0xcf | 0xd3 => 9,
+            _ => 0,
+        };
+        first += 1;
+    }
+    lengths
+};
+
 /// Reads values one after the other out of complete data. Lengths never go beyond the data.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
@@ -205,6 +225,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub fn raw(&mut self) -> Result<&'a [u8]> {
         let (header, payload) = match *self.ahead() {
             // The two forms that nearly all texts and all ids have.
@@ -240,6 +261,20 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// An integer from 0 to 2^32 - 1, which is what sizes of chunks are.
+    #[inline]
+    pub fn u32(&mut self) -> Result<u32> {
+        let (value, length) = match *self.ahead() {
+            [value @ 0x00..=0x7f, ..] => (u32::from(value), 1),
+            [0xcc, value, ..] => (u32::from(value), 2),
+            [0xcd, a, b, ..] => (u32::from(u16::from_be_bytes([a, b])), 3),
+            [0xce, a, b, c, d, ..] => (u32::from_be_bytes([a, b, c, d]), 5),
+            _ => return narrow(self.int()?),
+        };
+        self.position += length;
+        Ok(value)
+    }
+
     /// An integer, or the raw form of a big one.
     pub fn time(&mut self) -> Result<i128> {
         if !matches!(self.first()?, 0xa0..=0xbf | 0xc4..=0xc6 | 0xd9..=0xdb) {
@@ -268,6 +303,7 @@ impl<'a> Reader<'a> {
         self.container(true, 2)
     }
 
+    #[inline]
     fn container(&mut self, wanted: bool, values_each: u64) -> Result<usize> {
         match self.header()? {
             Header::Container { length, values, is_map } if is_map == wanted => {
@@ -286,7 +322,15 @@ impl<'a> Reader<'a> {
     }
 
     /// The packed bytes of the next value, whatever it is.
+    #[inline]
     pub fn skip(&mut self) -> Result<&'a [u8]> {
+        match LENGTHS[usize::from(self.first()?)] {
+            0 => self.skip_any(),
+            length => self.take(length.into()),
+        }
+    }
+
+    fn skip_any(&mut self) -> Result<&'a [u8]> {
         let start = self.position;
         let mut stack = [0_u64; MAX_DEPTH];
         let mut depth = 0;
