@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 
 from support.golden import GoldenRepository
 from support.key_places import key_files, lose_key
-from support.programs import Program
+from support.programs import Completed, Program
 from support.twins import Twins
 
 MODES = ["repokey", "keyfile-blake2", "authenticated"]
@@ -77,6 +78,25 @@ def test_typing_can_be_given_up(typed: str, twins: Twins) -> None:
     for done in twins.both("key", "import", "--paper", "HOME/r", stdin=typed.encode()):
         assert done.code == 0
         assert done.out.endswith("\n - aborted\n")
+
+
+@pytest.mark.parametrize("display", ["no", "maybe", None])
+def test_questions_are_recorded_as_by_borg(display: str | None, programs: dict[str, Program]) -> None:
+    asked: dict[str, list[object]] = {}
+    for name, program in programs.items():
+        # Without a terminal, so that answers come from stdin.
+        alone = program.with_environment(BORG_PASSPHRASE=None, BORG_DISPLAY_PASSPHRASE=display).behind("setsid", "--wait")
+        made = alone.run("init", "--log-json", "-e", "repokey", name, stdin=b"p\np\nperhaps\nyes\n")
+        given_up = alone.run("key", "import", "--log-json", "--paper", name, stdin=b"\nwhat\nn\n\ny\n")
+        asked[name] = [*questions(made), "import", *questions(given_up)]
+    assert asked["ours"] == asked["theirs"]
+    assert len(asked["ours"]) == {"no": 5, "maybe": 9, None: 6}[display]
+
+
+def questions(done: Completed) -> list[dict[str, object]]:
+    assert done.code == 0, done
+    records = [json.loads(line[line.index("{") :]) for line in done.err.splitlines() if '"type": "question_' in line]
+    return [record for record in records if record["msgid"] in (None, "BORG_DISPLAY_PASSPHRASE")]
 
 
 def test_the_page_holds_the_key(programs: dict[str, Program], workplace: Path, client_home: Path) -> None:

@@ -63,5 +63,11 @@ class ScriptedUser:
             raise EOFError
         return self._answers.pop(0)
 
+    def insist(self, question: str, variable: str | None = None, *, advice: str = "") -> bool:  # noqa: ARG002
+        try:
+            return self.ask(question) == "y"
+        except EOFError:
+            return False
+
     def show(self, text: str) -> None:
         self.shown.append(text)

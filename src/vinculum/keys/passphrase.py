@@ -25,8 +25,8 @@ if TYPE_CHECKING:
         def ask_secret(self, prompt: str) -> str:
             """One line, not shown while it is typed."""
 
-        def ask(self, prompt: str) -> str:
-            """One line."""
+        def insist(self, question: str, variable: str | None = None, *, advice: str = "") -> bool:
+            """Yes or no, answered by an environment variable or else by the user; a no if there is nobody."""
 
         def show(self, text: str) -> None:
             """A line that the user should see, whatever the verbosity."""
@@ -41,8 +41,6 @@ DISPLAY_PASSPHRASE = "BORG_DISPLAY_PASSPHRASE"
 TRIES_OPENING = 3
 TRIES_CHOOSING = 10
 DISPLAY_QUESTION = "Do you want your passphrase to be displayed for verification? [yN]: "
-_YES = frozenset(("1", "y", "Y", "yes", "Yes", "YES"))
-_NO = frozenset(("0", "n", "N", "no", "No", "NO", "", "d", "default"))
 
 
 class PassphraseSource:
@@ -125,7 +123,8 @@ class PassphraseSource:
         raise NoPassphrase(" ".join([*unset, "Nobody answered when asked for it."]))
 
     def _offer_display(self, passphrase: str) -> None:
-        if not self._wants_display():
+        prompter = self._prompter
+        if prompter is None or not prompter.insist(DISPLAY_QUESTION, DISPLAY_PASSPHRASE, advice="Invalid answer, try again."):
             return
         self._show(f'Your passphrase (between double-quotes): "{passphrase}"')
         self._show("Check that this is exactly what you meant to type.")
@@ -135,21 +134,6 @@ class PassphraseSource:
             self._show(
                 "It has characters outside ASCII, which not every keyboard or locale produces alike: keep the hex form too."
             )
-
-    def _wants_display(self) -> bool:
-        answer = self._environment.get(DISPLAY_PASSPHRASE)
-        if answer is not None:
-            self._show(f"{DISPLAY_QUESTION}{answer} (from {DISPLAY_PASSPHRASE})")
-        while answer not in _YES and answer not in _NO:
-            if answer is not None:
-                self._show("Invalid answer, try again.")
-            if self._prompter is None:
-                return False
-            try:
-                answer = self._prompter.ask(DISPLAY_QUESTION)
-            except EOFError:
-                return False
-        return answer in _YES
 
     def _show(self, text: str) -> None:
         if self._prompter is not None:

@@ -54,14 +54,7 @@ class Prompter:
     def confirm(self, question: str, variable: str, *, accept: frozenset[str] = YES_WORDS) -> bool:
         """Whether the user agrees; the variable `variable` answers if it is set. What is not understood is a no."""
         self._say("question_prompt", variable, question, end="")
-        answer = self._environment.get(variable)
-        if answer is not None:
-            self._say("question_env_answer", variable, f"{answer} (from {variable})", env_var=variable)
-        else:
-            try:
-                answer = _read_line(self._stdin or sys.stdin)
-            except EOFError:
-                answer = "n"
+        answer = self._find_answer(variable)
         if answer in accept:
             return True
         if answer in NO_WORDS:
@@ -69,6 +62,27 @@ class Prompter:
         elif answer not in DEFAULT_WORDS:
             self._say("question_invalid_answer", variable, "Invalid answer, aborting.")
         return False
+
+    def insist(self, question: str, variable: str | None = None, *, advice: str = "") -> bool:
+        """The same, asked until the answer is understood; `advice` is given before asking again."""
+        self._say("question_prompt", variable, question, end="")
+        answer = self._find_answer(variable)
+        while answer not in YES_WORDS and answer not in NO_WORDS and answer not in DEFAULT_WORDS:
+            if advice:
+                self._say("question_invalid_answer", variable, advice)
+                self._say("question_prompt_retry", variable, question, end="")
+            answer = self._find_answer(None)
+        return answer in YES_WORDS
+
+    def _find_answer(self, variable: str | None) -> str:
+        answer = None if variable is None else self._environment.get(variable)
+        if answer is not None:
+            self._say("question_env_answer", variable, f"{answer} (from {variable})", env_var=variable)
+            return answer
+        try:
+            return _read_line(self._stdin or sys.stdin)
+        except EOFError:
+            return "n"
 
     def show_inline(self, text: str) -> None:
         stream = self._stderr or sys.stderr
@@ -78,7 +92,7 @@ class Prompter:
         except (OSError, ValueError):
             pass  # nobody listens
 
-    def _say(self, kind: str, variable: str, text: str, *, end: str = "\n", **extra: object) -> None:
+    def _say(self, kind: str, variable: str | None, text: str, *, end: str = "\n", **extra: object) -> None:
         if self._write_record is not None:
             self._write_record({**extra, "type": kind, "msgid": variable, "message": text})
         else:

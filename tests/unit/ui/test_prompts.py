@@ -63,6 +63,28 @@ def test_questions_as_json() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("typed", "environment", "agreed", "said"),
+    [
+        ("y\n", {}, True, ""),
+        ("n\n", {}, False, ""),
+        ("\n", {}, False, ""),
+        ("d\n", {}, False, ""),
+        ("", {}, False, ""),
+        ("maybe\nYes\n", {}, True, f"Try again.\n{QUESTION}"),
+        ("maybe\n", {}, False, f"Try again.\n{QUESTION}"),
+        ("", {VARIABLE: "1"}, True, f"1 (from {VARIABLE})\n"),
+        ("y\n", {VARIABLE: ""}, False, f" (from {VARIABLE})\n"),
+        ("y\n", {VARIABLE: "maybe"}, True, f"maybe (from {VARIABLE})\nTry again.\n{QUESTION}"),
+    ],
+)
+def test_insisting_takes_clear_answers_only(typed: str, environment: dict[str, str], agreed: bool, said: str) -> None:
+    stderr = io.StringIO()
+    prompter = Prompter(environment, stdin=io.StringIO(typed), stderr=stderr)
+    assert prompter.insist(QUESTION, VARIABLE, advice="Try again.") == agreed
+    assert stderr.getvalue() == QUESTION + said
+
+
 def test_secrets_and_lines_come_from_stdin_without_a_terminal() -> None:
     stderr = io.StringIO()
     prompter = Prompter({}, stdin=io.StringIO("secret\nline\n"), stderr=stderr)

@@ -7,7 +7,6 @@ import sys
 
 from vinculum.cli import option_types
 from vinculum.errors import CommandError
-from vinculum.ui.prompts import YES_WORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def _type_in(reader: PaperReader, prompter: Prompter) -> bytes | None:
     try:
         while True:
             line = input(f"{reader.next_line:2d}: " if reader.next_line else "id: ")
-            if not line.replace(" ", "") and prompter.ask("Abort import? [yN]:") in YES_WORDS:
+            if not line.replace(" ", "") and prompter.insist("Abort import? [yN]:"):
                 raise EOFError
             try:
                 reader.take(line)
