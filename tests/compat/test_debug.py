@@ -166,6 +166,9 @@ def test_info_shows_facts_of_this_system(vinculum: Program) -> None:
     for fact in (os.uname().release, "Python: CPython 3", "vinculum", "Borg: 1.4.5", "CRC implementation: ", "'borg serve'"):
         assert fact in done.out
     assert "Platform" not in vinculum.run("debug", "info", BORG_SHOW_SYSINFO="no").out
+    (vinculum.cwd / "gone").mkdir()
+    in_nothing = vinculum.behind("sh", "-c", 'cd gone && rmdir ../gone && exec "$@"', "sh")
+    assert "CWD: ?" in in_nothing.run("debug", "info").out
 
 
 # -- changing ----------------------------------------------------------------------------------------------------------
@@ -303,6 +306,18 @@ def test_ghosts_come_out_up_to_the_damage(filled: Twins, workplace: Path) -> Non
         reports = [re.sub(r"\[.*\]|twin-.", "", done.err).splitlines() for done in (done, ours)]
         assert reports[0] == reports[1]
         assert reports[0][0].endswith("has IntegrityError(s)  - skipping.")
+
+
+@pytest.mark.parametrize("kind", ["hints", "index"])
+def test_what_can_be_rebuilt_is_no_failure(kind: str, filled: Twins) -> None:
+    """Borg does not count it as a warning either."""
+    saved = filled.save()
+    for call in ("list REPO", "debug dump-hints REPO -", "debug dump-manifest REPO -"):
+        filled.clone(saved)
+        for name in ("theirs", "ours"):
+            (path,) = filled.repository(name).glob(f"{kind}.*")
+            path.write_bytes(path.read_bytes()[:-1])
+        filled.same(*call.split(), code=0, exact=True, only="code stdout")
 
 
 @pytest.mark.parametrize("filled", ["repokey"], indirect=True)

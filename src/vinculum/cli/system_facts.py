@@ -23,7 +23,14 @@ def system_facts() -> str:
         f"Platform: {' '.join(os.uname())}\n"
         f"Borg: {BORG_VERSION}  vinculum: {__version__}  Python: {python}  msgpack: {packer}\n"
         f"Processors: {len(os.sched_getaffinity(0))}\n"
-        f"PID: {os.getpid()}  CWD: {os.getcwd()}\n"
+        f"PID: {os.getpid()}  CWD: {_working_directory()}\n"
         f"sys.argv: {sys.argv!r}\n"
         f"SSH_ORIGINAL_COMMAND: {os.environ.get('SSH_ORIGINAL_COMMAND')!r}\n"
     )
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # somebody removed it, and facts are needed most when things are odd
+        return "?"

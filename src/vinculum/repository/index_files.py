@@ -121,5 +121,6 @@ class IndexFiles:
         verify_integrity(text, f"{kind}.{transaction}", content, parts)
 
     def _warn(self, text: str) -> None:
+        """Tells of something that is odd but harmless: commands end as if nothing had been, as Borg's do."""
         if self._sink is not None:
-            self._sink.warning(text)
+            self._sink.warning(text, 0)

@@ -414,6 +414,7 @@ class Repository:
         self._files.save(transaction, index, hints)
 
     def _warn(self, text: str) -> None:
+        """Tells of something that is odd but harmless: commands end as if nothing had been, as Borg's do."""
         if self._sink is not None:
             self._sink.warning(text, 0, topic="repository")
 
@@ -421,7 +422,7 @@ class Repository:
         """Damage that somebody who looks around has found, and that is no reason to stop."""
         if self._sink is not None:
             path = os.path.join(self.path, self._segments.name(segment))
-            self._sink.warning(f"Segment {segment} ({path}) has IntegrityError(s) [{error}] - skipping.", 0)
+            self._sink.warning(f"Segment {segment} ({path}) has IntegrityError(s) [{error}] - skipping.", 0, topic="repository")
 
     # -- small things kept in the repository ---------------------------------------------------------------------------
 
