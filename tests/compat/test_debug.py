@@ -392,6 +392,21 @@ def test_benchmark_cleans_up_when_it_fails(twins: Twins, workplace: Path) -> Non
     assert not list(workplace.iterdir())
 
 
+def test_benchmark_cleans_up_when_it_is_stopped(vinculum: Program, workplace: Path) -> None:
+    """By a signal at the second backup, when an archive exists: whoever asks for the third passphrase sends it."""
+    vinculum.run("init", "-e", "repokey", "repo")
+    asked = workplace / "asked"
+    script = workplace / "passphrase"
+    script.write_text(f"echo >> {asked}\n[ $(wc -l < {asked}) = 3 ] && kill -TERM $PPID\necho test\n")
+    (workplace / "place").mkdir()
+    stopped = vinculum.with_environment(BORG_PASSPHRASE=None, BORG_PASSCOMMAND=f"sh {script}")
+    done = stopped.run("benchmark", "crud", "repo", "place", code=128 + 15, _BORG_BENCHMARK_CRUD_TEST="1")
+    assert done.out == ""
+    assert len(asked.read_text()) > 3
+    assert vinculum.run("list", "repo").out == ""
+    assert not list((workplace / "place").iterdir())
+
+
 def test_benchmark_does_not_touch_what_it_did_not_make(twins: Twins, workplace: Path) -> None:
     write_files(workplace, {"borg-test-data/precious": b"data"})
     done = twins.run("ours", "benchmark", "crud", "REPO", ".", _BORG_BENCHMARK_CRUD_TEST="1")
