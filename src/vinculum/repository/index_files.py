@@ -123,4 +123,4 @@ class IndexFiles:
     def _warn(self, text: str) -> None:
         """Tells of something that is odd but harmless: commands end as if nothing had been, as Borg's do."""
         if self._sink is not None:
-            self._sink.warning(text, 0)
+            self._sink.warning(text, 0, topic="repository")

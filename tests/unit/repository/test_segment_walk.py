@@ -21,7 +21,7 @@ class Warnings(NullSink):
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "") -> None:  # noqa: ARG002
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:  # noqa: ARG002
         self.texts.append(text)
 
 
@@ -113,8 +113,8 @@ def test_hints_are_those_that_a_transaction_begins_with(written: Path) -> None:
     with Repository(str(written), exclusive=True) as repository:
         hints = repository.hints()
         assert hints.segments == {0: 18, 1: 0, 2: 1, 3: 0}
-        assert hints.shadow == {_id(3): [0], _id(4): [0]}
+        assert dict(hints.shadow_items()) == {_id(3): [0], _id(4): [0]}
         assert hints.compact[1] == len(COMMIT_ENTRY)
         repository.put(_id(3), b"never committed")
         repository.rollback()
-        assert repository.hints().shadow == {_id(3): [0], _id(4): [0]}
+        assert dict(repository.hints().shadow_items()) == {_id(3): [0], _id(4): [0]}
