@@ -543,8 +543,8 @@ class FileBatch:
     """
 
     def __new__(cls, options: ItemOptions) -> FileBatch: ...
-    def add(self, listing: DirectoryListing, start: int, stop: int) -> None:
-        """Appends entries of a listing; sockets and unknown kinds are left out."""
+    def add(self, listing: DirectoryListing, start: int, stop: int) -> tuple[int, int, int]:
+        """Appends entries of a listing, sockets and unknown kinds left out; returns len, `listings` and `size_bytes` now."""
     def __len__(self) -> int: ...
     @property
     def size_bytes(self) -> int:
@@ -555,7 +555,7 @@ class FileBatch:
     def link(self, links: HardLinks) -> None:
         """Marks later links of a file already seen as such, and remembers first links."""
     def match(self, cache: FilesCache, chunks: ChunkIndex, hasher: IdHasher, cwd: bytes) -> None:
-        """Marks regular files that the cache knows as unchanged, and references their chunks; `cwd` makes paths absolute."""
+        """Marks regular files that the cache knows as unchanged, chunks and all; `cwd` makes paths absolute."""
     def read(self, chunker: Chunker, hasher: IdHasher, max_file_bytes: int) -> None:
         """Reads attributes of every entry and content of changed regular files up to `max_file_bytes` (in parallel).
 
@@ -563,17 +563,24 @@ class FileBatch:
         """
     def large(self) -> list[int]:
         """Entries whose content is still to be read: bigger than `max_file_bytes`, or special files to be read."""
+    def bereft(self) -> list[int]:
+        """Entries that `claim` found to have lost a chunk: they are to be read like large ones."""
+    def may_wait(self, index: int) -> bool:
+        """Whether opening or reading the entry may have to wait for another program, as for the writer of a fifo."""
     def open_large(self, index: int) -> int:
         """A descriptor of that entry, checked to be the file that was listed; the caller closes it. OSError if it is not."""
     def finish_large(self, index: int, fd: int, chunks: ChunkList) -> None:
         """Sets the content of a large entry, and notes whether the file changed while it was read."""
-    def fail_large(self, index: int, errno: int) -> None:
-        """Leaves a large entry out because reading it failed. A hard link of it later in this batch becomes large instead."""
+    def fail_large(self, index: int, errno: int, was_opened: bool) -> None:
+        """Leaves a large entry out because opening or reading it failed. A hard link of it later in this batch becomes large instead."""
     def failures(self) -> list[tuple[int, bytes, int, str]]:
         """(entry, path, errno, operation) of each entry that could not be read; errno 0 with operation "race" for a file that
         was replaced meanwhile. Operations: open, dir_open, fstat, read, readlink, listxattr, getxattr, race."""
     def claim(self, chunks: ChunkIndex) -> ChunkBatch:
-        """References the chunks that `read` produced; returns the ones to store. Content of the others is freed."""
+        """References the chunks of all entries; returns the ones to store. Content of the others is freed.
+
+        An unchanged file of which a chunk has left the index since `match` becomes bereft.
+        """
     def encode(self, start: int, stop: int, owners: OwnerNames, chunks: ChunkIndex) -> Bytes:
         """The items of the entries from `start` to `stop` as item stream bytes; csizes come from `chunks`."""
     def part(self, index: int, number: int, chunks: ChunkList, owners: OwnerNames, index_of_chunks: ChunkIndex) -> Bytes:
@@ -586,8 +593,10 @@ class FileBatch:
         """Whether the files cache had a record of the path: M rather than A, whatever became of the entry since."""
     def paths(self) -> list[bytes]:
         """Walked path of each entry."""
-    def totals(self, chunks: ChunkIndex) -> tuple[int, int, int]:
-        """(regular files, their size, their csize) of the entries that went in; hard link slaves count nothing."""
+    def path(self, index: int) -> bytes:
+        """Walked path of one entry."""
+    def totals(self) -> tuple[int, int, int]:
+        """(regular files, their size, their csize) of the entries that were encoded; hard link slaves count nothing."""
     def memorize(self, cache: FilesCache) -> None:
         """Records the regular files that were read, or found unchanged, in the cache."""
 

@@ -295,7 +295,7 @@ def test_equal_content_is_stored_once_and_counted_per_file(workplace: Path) -> N
     outcome = backup.run(workplace)
     assert [bytes(memoryview(outcome.stored.data(0)))] == [b"the same"] * len(outcome.stored)
     assert backup.references() == {sha256(b"the same").digest(): 3}
-    assert outcome.batch.totals(backup.chunks) == (3, 24, 0)
+    assert outcome.batch.totals() == (3, 24, 0)
 
 
 def test_totals_leave_out_further_links(workplace: Path) -> None:
@@ -304,7 +304,8 @@ def test_totals_leave_out_further_links(workplace: Path) -> None:
     backup = Backup()
     outcome = backup.run(workplace)
     backup.chunks.add(sha256(b"12345").digest(), 0, 5, 77)
-    assert outcome.batch.totals(backup.chunks) == (1, 5, 77)
+    outcome.batch.encode(0, len(outcome.batch), backup.owners, backup.chunks)
+    assert outcome.batch.totals() == (1, 5, 77)
     assert outcome.batch.size_bytes == 10
 
 
@@ -445,7 +446,7 @@ def test_a_link_replaces_its_failed_master_in_the_same_batch(workplace: Path) ->
     second, third = (item for item in outcome.items if item[b"path"].endswith(b"/link"))
     assert (second[b"path"], second[b"hardlink_master"], second[b"size"]) == (b"t/" + names[1], True, 14)
     assert (third[b"path"], third[b"source"]) == (b"t/" + names[2], b"t/" + names[1])
-    assert outcome.batch.totals(backup.chunks) == (1, 14, 0)
+    assert outcome.batch.totals() == (1, 14, 0)
     assert backup.references() == {sha256(b"linked content").digest(): 1}
 
 
@@ -481,7 +482,7 @@ def test_a_large_master_that_fails_is_replaced_by_a_large_link(workplace: Path) 
     batch = backup.collect(workplace, archived=b"t")
     backup.begin(batch, max_file_bytes=5)
     (first,) = batch.large()
-    batch.fail_large(first, errno.EIO)
+    batch.fail_large(first, errno.EIO, True)
     (second,) = batch.large()
     assert second > first
     backup.finish_large(batch, second)
@@ -523,7 +524,6 @@ def become_fifo(path: Path) -> None:
         ("file", become_symlink, (errno.ELOOP, "open")),
         ("file", become_fifo, (0, "race")),
         ("directory", vanish, (errno.ENOENT, "dir_open")),
-        ("directory", become_symlink, (errno.ENOTDIR, "dir_open")),
         ("symlink", vanish, (errno.ENOENT, "readlink")),
         ("fifo", vanish, (errno.ENOENT, "listxattr")),
     ],
@@ -547,6 +547,19 @@ def test_what_moves_underfoot_fails_alone(name: str, change: Any, expected: tupl
     assert batch.statuses()[index : index + 1] == b"E"
     assert len(outcome.items) == len(batch) - 1
     assert outcome.status[b"bystander"] == "A"
+
+
+def test_a_directory_that_was_walked_is_archived_as_it_was(workplace: Path) -> None:
+    (workplace / "directory").mkdir()
+    (workplace / "directory" / "file").write_bytes(b"content")
+    backup = Backup()
+    batch = backup.collect(workplace)
+    vanish(workplace / "directory" / "file")
+    become_symlink(workplace / "directory")
+    backup.begin(batch)
+    outcome = backup.end(batch)
+    assert [item[b"mode"] & 0o170000 for item in outcome.items] == [0o040000, 0o040000]
+    assert [path for _, path, _, _ in batch.failures()] == [os.fsencode(workplace / "directory" / "file")]
 
 
 def test_a_renamed_directory_does_not_matter(workplace: Path) -> None:
@@ -598,7 +611,7 @@ def test_large_files_are_left_to_the_caller(workplace: Path) -> None:
     backup.finish_large(batch, index)
     outcome = backup.end(batch)
     assert batch.large() == []
-    assert batch.totals(backup.chunks) == (2, 100_001, 0)
+    assert batch.totals() == (2, 100_001, 0)
     (sizes,) = ([size for _, size, _ in item[b"chunks"]] for item in outcome.items if item[b"path"].endswith(b"large"))
     assert sizes == CHUNKER.cut(content)
     settle(workplace)
@@ -646,7 +659,7 @@ def test_a_large_file_that_was_replaced_is_not_opened(workplace: Path) -> None:
     with pytest.raises(OSError) as caught:  # noqa: PT011 - the errno is what matters
         batch.open_large(0)
     assert caught.value.errno == errno.ESTALE
-    batch.fail_large(0, errno.ESTALE)
+    batch.fail_large(0, errno.ESTALE, True)
     assert batch.failures() == [(0, os.fsencode(workplace / "large"), 0, "race")]
     assert backup.end(batch).items == []
 

@@ -119,8 +119,10 @@ impl FileBatch {
         Self(Mutex::new(batch::FileBatch::new(options.0)))
     }
 
-    fn add(&self, py: Python<'_>, listing: &DirectoryListing, start: usize, stop: usize) {
-        py.detach(|| self.lock().add(&listing.0, start..stop));
+    fn add(&self, listing: &DirectoryListing, start: usize, stop: usize) -> (usize, usize, u64) {
+        let mut batch = self.lock();
+        batch.add(&listing.0, start..stop);
+        (batch.len(), batch.listings(), batch.size_bytes())
     }
 
     fn __len__(&self) -> usize {
@@ -154,6 +156,14 @@ impl FileBatch {
         self.lock().large()
     }
 
+    fn bereft(&self) -> Vec<usize> {
+        self.lock().bereft()
+    }
+
+    fn may_wait(&self, index: usize) -> PyResult<bool> {
+        self.lock().may_wait(index).into_python()
+    }
+
     fn open_large(&self, py: Python<'_>, index: usize) -> PyResult<i32> {
         py.detach(|| {
             let file = self.lock().large_file(index)?;
@@ -169,8 +179,8 @@ impl FileBatch {
             .into_python()
     }
 
-    fn fail_large(&self, index: usize, errno: i32) -> PyResult<()> {
-        self.lock().fail_large(index, errno).into_python()
+    fn fail_large(&self, index: usize, errno: i32, was_opened: bool) -> PyResult<()> {
+        self.lock().fail_large(index, errno, was_opened).into_python()
     }
 
     fn failures<'py>(&self, py: Python<'py>) -> Vec<(usize, Bound<'py, PyBytes>, i32, &'static str)> {
@@ -225,8 +235,13 @@ impl FileBatch {
         self.lock().paths().iter().map(|path| PyBytes::new(py, path)).collect()
     }
 
-    fn totals(&self, py: Python<'_>, chunks: &ChunkIndex) -> PyResult<(u64, u64, u64)> {
-        py.detach(|| self.lock().totals(&chunks.0)).into_python()
+    fn totals(&self) -> (u64, u64, u64) {
+        self.lock().totals()
+    }
+
+    fn path<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let path = self.lock().path(index).into_python()?;
+        Ok(PyBytes::new(py, &path))
     }
 
     fn memorize(&self, py: Python<'_>, cache: &FilesCache) {

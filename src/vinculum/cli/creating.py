@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from vinculum import _native
@@ -141,11 +142,12 @@ def _feed(
             creation.add_paths(read_separated(child.blocks(sys.stdin.buffer), delimiter))
     else:
         walker = creation.walker(rules, skip)
-        for source in sources:
-            if source == "-":
-                creation.add_pipe(sys.stdin.fileno(), standard_input)
+        for is_pipe, group in groupby(sources, lambda source: source == "-"):
+            if is_pipe:
+                for _ in group:
+                    creation.add_pipe(sys.stdin.fileno(), standard_input)
             else:
-                walker.walk(os.fsencode(source))
+                creation.add_trees(walker, [os.fsencode(source) for source in group])
 
 
 def _delimiter(text: str | None) -> bytes:

@@ -11,13 +11,14 @@ use super::entry::{BatchEntry, Failure};
 use super::options::ItemOptions;
 use crate::items::Xattrs;
 use crate::items::acl::Acl;
+use crate::sys;
 
 const ACL_ACCESS: &CStr = c"system.posix_acl_access";
 const ACL_DEFAULT: &CStr = c"system.posix_acl_default";
 const ACL_PREFIX: &[u8] = b"system.posix_acl_";
 /// The kernel's limit for a value and for a list of names.
 const LARGEST_BYTES: usize = 64 << 10;
-const FIRST_BYTES: usize = 4 << 10;
+const FIRST_BYTES: usize = 512;
 
 #[derive(Default)]
 pub struct Attributes {
@@ -29,19 +30,37 @@ pub struct Attributes {
     pub target: Option<Vec<u8>>,
 }
 
-/// How attributes are reached: by descriptor where the file is open, else by path.
+/// How attributes are reached: by descriptor where the file is open, else by name, else by path.
 pub enum Access<'a> {
     Open(BorrowedFd<'a>),
+    /// A name in an open directory.
+    At {
+        directory: BorrowedFd<'a>,
+        name: &'a CStr,
+        follow: bool,
+    },
     /// The file itself, even if it is a symlink.
     Path(CString),
     /// What the path leads to.
     Target(CString),
 }
 
-impl Access<'_> {
-    /// A path that needs no open file and yet begins at the listed directory, wherever that has been moved to.
-    pub fn by_path(entry: &BatchEntry) -> Self {
+impl<'a> Access<'a> {
+    /// Needs no open file and yet begins at the listed directory, wherever that has been moved to.
+    pub fn by_name(entry: &'a BatchEntry) -> Self {
         let name = entry.listed().name.as_c_str();
+        if sys::has_xattrs_at() {
+            return Self::At {
+                directory: entry.listing.dirfd(),
+                name,
+                follow: entry.followed,
+            };
+        }
+        Self::by_path(entry, name)
+    }
+
+    /// The detour for older kernels.
+    fn by_path(entry: &BatchEntry, name: &CStr) -> Self {
         let path = if entry.listing.is_root() {
             name.to_owned()
         } else if proc_is_mounted() {
@@ -61,6 +80,7 @@ impl Access<'_> {
     fn list(&self, buffer: &mut [u8]) -> rustix::io::Result<usize> {
         match self {
             Self::Open(fd) => flistxattr(fd, buffer),
+            Self::At { directory, name, follow } => sys::list_xattrs_at(*directory, name, *follow, buffer),
             Self::Path(path) => llistxattr(path.as_c_str(), buffer),
             Self::Target(path) => listxattr(path.as_c_str(), buffer),
         }
@@ -69,6 +89,11 @@ impl Access<'_> {
     fn get(&self, name: &CStr, buffer: &mut [u8]) -> rustix::io::Result<usize> {
         match self {
             Self::Open(fd) => fgetxattr(fd, name, buffer),
+            Self::At {
+                directory,
+                name: file,
+                follow,
+            } => sys::get_xattr_at(*directory, file, *follow, name, buffer),
             Self::Path(path) => lgetxattr(path.as_c_str(), name, buffer),
             Self::Target(path) => getxattr(path.as_c_str(), name, buffer),
         }
@@ -114,15 +139,9 @@ fn growing(call: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io:
 }
 
 impl Attributes {
-    /// Fills in xattrs and ACLs. `names` is what `Access::names` gave.
-    pub fn read(
-        &mut self,
-        access: &Access,
-        names: &[u8],
-        is_directory: bool,
-        mode: u32,
-        options: &ItemOptions,
-    ) -> Result<(), Failure> {
+    /// Extended attributes and ACLs. `names` is what `Access::names` gave.
+    pub fn read(access: &Access, names: &[u8], is_directory: bool, mode: u32, options: &ItemOptions) -> Result<Self, Failure> {
+        let mut found = Self::default();
         let (mut access_acl, mut default_acl) = (None, None);
         for name in names.split_inclusive(|&byte| byte == 0) {
             let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
@@ -135,16 +154,17 @@ impl Attributes {
             } else if options.xattrs
                 && let Some(value) = access.value(name)?
             {
-                self.xattrs
+                found
+                    .xattrs
                     .insert(name.to_bytes().to_vec(), Some(value).filter(|value| !value.is_empty()));
             }
         }
         default_acl = default_acl.filter(|acl| !acl.is_empty());
         if default_acl.is_some() || access_acl.as_ref().is_some_and(Acl::is_extended) {
             // Borg stores both as soon as there is one: the other is then what the mode bits say, or empty.
-            self.acl_access = Some(access_acl.unwrap_or_else(|| Acl::from_mode(mode)));
-            self.acl_default = is_directory.then(|| default_acl.unwrap_or_default());
+            found.acl_access = Some(access_acl.unwrap_or_else(|| Acl::from_mode(mode)));
+            found.acl_default = is_directory.then(|| default_acl.unwrap_or_default());
         }
-        Ok(())
+        Ok(found)
     }
 }

@@ -1,29 +1,34 @@
-//! Referencing the chunks that were read, and letting go of what failed.
+//! Referencing chunks: those that were read, and those of files that have not changed.
 
 use super::FileBatch;
 use super::entry::Content;
+use crate::Id;
 use crate::chunking::{Chunk, ChunkBatch, ChunkList};
 use crate::errors::Result;
-use crate::index::ChunkIndex;
+use crate::index::{ChunkIndex, ChunkTable};
 
 impl FileBatch {
-    /// Adds a reference per chunk that `read` produced and returns those that are new, for the caller to store.
+    /// Adds a reference per chunk of every entry and returns the chunks that are new, for the caller to store.
+    ///
+    /// An unchanged file of which a chunk is gone by now has to be read after all.
     pub fn claim(&mut self, chunks: &ChunkIndex) -> Result<ChunkBatch> {
         let mut read: Vec<Chunk> = Vec::new();
         let mut index = chunks.lock();
         for entry in &mut self.entries {
             match &mut entry.content {
-                Content::Failed { referenced, .. } => {
-                    let released = std::mem::take(referenced);
-                    index.remove_references(&released)?;
+                Content::Unchanged(ids) => {
+                    entry.content = match reference_all(&mut index, ids)? {
+                        Some(list) => Content::Stored { list, was_read: false },
+                        None => Content::Bereft,
+                    };
                 }
                 Content::Chunks(found) => {
                     let found = std::mem::take(found);
-                    let mut list = ChunkList::default();
+                    let mut list = ChunkList::with_capacity(found.len());
                     for chunk in &found {
                         list.push(chunk.id, chunk_size(chunk), 0);
                     }
-                    entry.content = Content::Stored(list);
+                    entry.content = Content::Stored { list, was_read: true };
                     read.extend(found);
                 }
                 _ => {}
@@ -40,6 +45,19 @@ impl FileBatch {
             chunks: claimed.map(|(_, chunk)| chunk).collect(),
         })
     }
+}
+
+/// One more reference per occurrence, if every chunk is in the index: then their list, with the sizes as the index has them.
+fn reference_all(index: &mut ChunkTable, ids: &[Id]) -> Result<Option<ChunkList>> {
+    let mut list = ChunkList::with_capacity(ids.len());
+    for (position, id) in ids.iter().enumerate() {
+        let Some((size, csize)) = index.add_reference(id) else {
+            index.remove_references(&ids[..position])?;
+            return Ok(None);
+        };
+        list.push(*id, size, csize);
+    }
+    Ok(Some(list))
 }
 
 /// No chunker cuts chunks longer than 20 MiB.

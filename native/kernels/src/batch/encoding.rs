@@ -21,21 +21,20 @@ const ITEM_BYTES: usize = 256;
 
 impl FileBatch {
     /// The items of a range of entries; those that failed are left out.
-    pub fn encode(&self, start: usize, stop: usize, owners: &OwnerNames, chunks: &ChunkIndex) -> Result<Vec<u8>> {
+    pub fn encode(&mut self, start: usize, stop: usize, owners: &OwnerNames, chunks: &ChunkIndex) -> Result<Vec<u8>> {
         let stop = stop.min(self.entries.len());
-        let entries = &self.entries[start.min(stop)..stop];
-        let contents = {
+        let entries = &mut self.entries[start.min(stop)..stop];
+        {
             let mut index = chunks.lock();
-            entries
-                .iter()
-                .map(|entry| entry.stored_content(&mut index))
-                .collect::<Result<Vec<_>>>()?
-        };
+            for entry in entries.iter_mut() {
+                entry.complete(&mut index)?;
+            }
+        }
         let owners = owners.lock();
         let mut out = Vec::with_capacity(entries.len() * ITEM_BYTES);
-        for (entry, content) in entries.iter().zip(&contents) {
+        for entry in entries {
             if entry.failure().is_none() {
-                entry.encode(&self.options, &owners, content.as_ref(), None, &mut out);
+                entry.encode(&self.options, &owners, entry.stored_content(), None, &mut out);
             }
         }
         Ok(out)
@@ -54,24 +53,19 @@ impl FileBatch {
         if !entry.has_content() {
             return Err(Error::value(format!("entry {index} has no content")));
         }
-        let list = completed(list, &mut chunks.lock());
+        let mut list = list.clone();
+        complete(&mut list, &mut chunks.lock());
         let mut out = Vec::new();
         entry.encode(&self.options, &owners.lock(), Some(&list), Some(number), &mut out);
         Ok(out)
     }
 
-    /// (files, size, csize) of the content that went in.
-    pub fn totals(&self, chunks: &ChunkIndex) -> Result<(u64, u64, u64)> {
-        let mut index = chunks.lock();
-        let mut totals = (0, 0, 0);
-        for entry in &self.entries {
-            if let Some(list) = entry.stored_content(&mut index)? {
-                totals.0 += 1;
-                totals.1 += list.size_bytes();
-                totals.2 += list.csize_bytes();
-            }
-        }
-        Ok(totals)
+    /// (files, size, csize) of the content that has been encoded.
+    pub fn totals(&self) -> (u64, u64, u64) {
+        let contents = self.entries.iter().filter_map(BatchEntry::stored_content);
+        contents.fold((0, 0, 0), |(files, size, csize), list| {
+            (files + 1, size + list.size_bytes(), csize + list.csize_bytes())
+        })
     }
 
     /// Calls `found` with every owner whose name the items need.
@@ -89,24 +83,27 @@ impl FileBatch {
 }
 
 impl BatchEntry {
-    /// The chunks with their sizes; None for entries without content and those that failed.
-    fn stored_content(&self, index: &mut ChunkTable) -> Result<Option<ChunkList>> {
-        match &self.content {
-            Content::Stored(list) => Ok(Some(completed(list, index))),
-            Content::Unchanged(ids) => {
-                let mut list = ChunkList::default();
-                for id in ids {
-                    let (_, size, csize) = index
-                        .get(id)
-                        .ok_or_else(|| Error::integrity("a chunk of an unchanged file has left the index"))?;
-                    list.push(*id, size, csize);
+    /// Looks up the stored sizes of what was read.
+    fn complete(&mut self, index: &mut ChunkTable) -> Result<()> {
+        match &mut self.content {
+            Content::Stored { list, was_read } => {
+                if *was_read {
+                    complete(list, index);
                 }
-                Ok(Some(list))
+                Ok(())
             }
-            Content::Nothing | Content::Failed { .. } => Ok(None),
-            Content::Listed | Content::Pieces(_) | Content::Chunks(_) | Content::Large => Err(Error::value(
-                "an entry has not been read, or its chunks have not been claimed",
-            )),
+            Content::Nothing | Content::Failed(_) => Ok(()),
+            Content::Listed | Content::Unchanged(_) | Content::Chunks(_) | Content::Large | Content::Bereft => Err(
+                Error::value("an entry has not been read, or its chunks have not been claimed"),
+            ),
+        }
+    }
+
+    /// The chunks; None for entries without content and those that failed.
+    fn stored_content(&self) -> Option<&ChunkList> {
+        match &self.content {
+            Content::Stored { list, .. } => Some(list),
+            _ => None,
         }
     }
 
@@ -177,13 +174,11 @@ impl BatchEntry {
     }
 }
 
-/// The list with the stored sizes that the index knows.
-fn completed(list: &ChunkList, index: &mut ChunkTable) -> ChunkList {
-    let mut list = list.clone();
+/// Fills in the stored sizes that the index knows.
+fn complete(list: &mut ChunkList, index: &mut ChunkTable) {
     for (id, csize) in list.ids.iter().zip(&mut list.csizes) {
         if let Some((_, _, known)) = index.get(id) {
             *csize = known;
         }
     }
-    list
 }

@@ -7,7 +7,6 @@ use rustix::io::Errno;
 use super::attributes::Attributes;
 use crate::Id;
 use crate::chunking::{Chunk, ChunkList};
-use crate::memory::Shared;
 use crate::scanning::{Entry, Listing, Stat};
 
 /// Why an entry could not be read: errno (0 for a file that was replaced meanwhile) and what was being done.
@@ -47,18 +46,18 @@ pub enum Content {
     Listed,
     /// Kinds without content, and hard link slaves, once their attributes are read.
     Nothing,
-    /// The files cache vouches for these chunks; each is referenced once for this entry.
+    /// The files cache vouches for these chunks, none of them referenced yet.
     Unchanged(Vec<Id>),
-    /// Read, cut, not hashed yet. Never outlives the read stage.
-    Pieces(Vec<Shared>),
     /// Read, not referenced yet.
     Chunks(Vec<Chunk>),
     /// To be read by the caller.
     Large,
-    /// In the index, for read files.
-    Stored(ChunkList),
-    /// Left out; if chunks had been referenced on behalf of the entry, they are to be released.
-    Failed { failure: Failure, referenced: Vec<Id> },
+    /// Unchanged, but a chunk has left the index since it was looked up there: to be read by the caller after all.
+    Bereft,
+    /// In the index and referenced. `was_read` is false for what the files cache vouched for.
+    Stored { list: ChunkList, was_read: bool },
+    /// Left out; holds no references.
+    Failed(Failure),
 }
 
 pub struct BatchEntry {
@@ -149,19 +148,14 @@ impl BatchEntry {
 
     pub fn failure(&self) -> Option<Failure> {
         match self.content {
-            Content::Failed { failure, .. } => Some(failure),
+            Content::Failed(failure) => Some(failure),
             _ => None,
         }
     }
 
-    /// Leaves the entry out. Its content is freed, references are remembered until they can be released.
+    /// Leaves the entry out.
     pub fn fail(&mut self, failure: Failure) {
-        let referenced = match std::mem::replace(&mut self.content, Content::Nothing) {
-            Content::Unchanged(ids) => ids,
-            Content::Failed { referenced, .. } => referenced,
-            _ => Vec::new(),
-        };
-        self.content = Content::Failed { failure, referenced };
+        self.content = Content::Failed(failure);
     }
 
     /// M for a file that the files cache knows as it was before, else A.
@@ -171,14 +165,14 @@ impl BatchEntry {
 
     pub fn status(&self) -> u8 {
         match self.content {
-            Content::Failed { .. } => return b'E',
+            Content::Failed(_) => return b'E',
             Content::Listed => return b'?',
             _ => {}
         }
         match self.kind {
             _ if self.is_slave() => b'h',
             _ if self.special || self.kind == b'f' => match self.content {
-                Content::Unchanged(_) => b'U',
+                Content::Unchanged(_) | Content::Stored { was_read: false, .. } => b'U',
                 _ if self.changed => b'C',
                 _ => self.novelty(),
             },

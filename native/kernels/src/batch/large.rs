@@ -22,11 +22,25 @@ const STALE: i32 = Errno::STALE.raw_os_error();
 impl FileBatch {
     /// The entries whose content is still to be read.
     pub fn large(&self) -> Vec<usize> {
+        self.numbers(|content| matches!(content, Content::Large))
+    }
+
+    /// The unchanged entries that `claim` could not vouch for.
+    pub fn bereft(&self) -> Vec<usize> {
+        self.numbers(|content| matches!(content, Content::Bereft))
+    }
+
+    fn numbers(&self, is_wanted: impl Fn(&Content) -> bool) -> Vec<usize> {
         let numbered = self.entries.iter().enumerate();
         numbered
-            .filter(|(_, entry)| matches!(entry.content, Content::Large))
+            .filter(|(_, entry)| is_wanted(&entry.content))
             .map(|(index, _)| index)
             .collect()
+    }
+
+    /// Whether opening or reading the entry may have to wait for another program.
+    pub fn may_wait(&self, index: usize) -> Result<bool> {
+        Ok(self.entry(index)?.special)
     }
 
     /// What it takes to open such an entry, which may block: so it is not done while the batch is in use.
@@ -49,18 +63,22 @@ impl FileBatch {
         let options = self.options;
         let entry = self.entry_mut(index)?;
         entry.changed = !entry.special && options.has_changed(&entry.stat, &after);
-        entry.content = Content::Stored(chunks);
+        entry.content = Content::Stored {
+            list: chunks,
+            was_read: true,
+        };
         Ok(())
     }
 
-    /// Leaves such an entry out. A further link of it in this batch may become large in its place.
-    pub fn fail_large(&mut self, index: usize, errno: i32) -> Result<()> {
+    /// Leaves such an entry out, which could not be opened or could not be read. A further link of it in this batch may become
+    /// large in its place.
+    pub fn fail_large(&mut self, index: usize, errno: i32, was_opened: bool) -> Result<()> {
         self.large_entry(index)?;
         let failure = match errno {
             STALE => Failure::RACE,
             _ => Failure {
                 errno,
-                operation: "read",
+                operation: if was_opened { "read" } else { "open" },
             },
         };
         self.entry_mut(index)?.fail(failure);

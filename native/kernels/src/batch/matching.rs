@@ -2,50 +2,45 @@
 
 use super::FileBatch;
 use super::entry::{BatchEntry, Content};
-use crate::Id;
 use crate::files_cache::{Clock, FilesCache};
 use crate::hashing::IdHasher;
-use crate::index::{ChunkIndex, ChunkTable};
+use crate::index::ChunkIndex;
 
 impl FileBatch {
-    /// Marks the regular files that the cache knows as unchanged, and references their chunks.
+    /// Marks the regular files that the cache knows as unchanged and whose chunks are all there.
     pub fn match_cache(&mut self, cache: &FilesCache, chunks: &ChunkIndex, hasher: &IdHasher, cwd: &[u8]) {
         let mut candidates: Vec<&mut BatchEntry> = self.entries.iter_mut().filter(|entry| entry.is_cacheable()).collect();
         let paths: Vec<Vec<u8>> = candidates.iter().map(|entry| absolute(cwd, entry.walked())).collect();
         let slices: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
-        for (entry, hash) in candidates.iter_mut().zip(hasher.digest_many(&slices)) {
-            entry.path_hash = Some(hash);
-            entry.known = cache.lookup(&hash).is_some();
+        let hashes = hasher.digest_many(&slices);
+        let mut known = cache.known();
+        for (entry, hash) in candidates.iter_mut().zip(&hashes) {
+            entry.path_hash = Some(*hash);
+            entry.known = known.contains(hash);
+            if let Some(ids) = known.unchanged(hash, entry.stat.ino, entry.stat.size, cmtime(entry, cache.clock())) {
+                entry.content = Content::Unchanged(ids.to_vec());
+            }
         }
+        drop(known);
         let mut index = chunks.lock();
         for entry in candidates {
-            let Some(hash) = entry.path_hash.filter(|_| entry.known) else {
-                continue;
-            };
-            let found = cache.unchanged(&hash, entry.stat.ino, entry.stat.size, cmtime(entry, cache.clock()));
-            if let Some(ids) = found.filter(|ids| reference_all(&mut index, ids)) {
-                entry.content = Content::Unchanged(ids);
+            if let Content::Unchanged(ids) = &entry.content
+                && !ids.iter().all(|id| index.get(id).is_some())
+            {
+                entry.content = Content::Listed;
             }
         }
     }
 
     /// Records what was read and did not change meanwhile, and renews the records of unchanged files.
     pub fn memorize(&self, cache: &FilesCache) {
+        let mut known = cache.known();
         for entry in self.entries.iter().filter(|entry| entry.is_cacheable() && !entry.changed) {
-            let Some(hash) = &entry.path_hash else { continue };
-            let (ids, was_read) = match &entry.content {
-                Content::Stored(list) => (&list.ids, true),
-                Content::Unchanged(ids) => (ids, false),
-                _ => continue,
+            let (Some(hash), Content::Stored { list, was_read }) = (&entry.path_hash, &entry.content) else {
+                continue;
             };
-            cache.memorize(
-                hash,
-                entry.stat.ino,
-                entry.stat.size,
-                cmtime(entry, cache.clock()),
-                ids,
-                was_read,
-            );
+            let time = cmtime(entry, cache.clock());
+            known.memorize(hash, entry.stat.ino, entry.stat.size, time, &list.ids, *was_read);
         }
     }
 }
@@ -64,15 +59,4 @@ fn absolute(cwd: &[u8], walked: Vec<u8>) -> Vec<u8> {
         (_, Some(b'/')) => [cwd, &walked].concat(),
         _ => [cwd, b"/", &walked].concat(),
     }
-}
-
-/// One more reference per occurrence if every chunk is in the index, else none. The index stays locked between the two.
-fn reference_all(index: &mut ChunkTable, ids: &[Id]) -> bool {
-    let complete = ids.iter().all(|id| index.get(id).is_some());
-    if complete {
-        for id in ids {
-            index.add_reference(id);
-        }
-    }
-    complete
 }

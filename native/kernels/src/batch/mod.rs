@@ -34,6 +34,8 @@ pub struct FileBatch {
     links: Option<Arc<HardLinks>>,
     /// Addresses of the listings that entries hold on to.
     listings: HashSet<usize>,
+    /// Sum over the regular files.
+    size_bytes: u64,
 }
 
 impl FileBatch {
@@ -43,6 +45,7 @@ impl FileBatch {
             entries: Vec::new(),
             links: None,
             listings: HashSet::new(),
+            size_bytes: 0,
         }
     }
 
@@ -51,6 +54,9 @@ impl FileBatch {
         let stop = range.end.min(listing.entries.len());
         for index in range.start..stop {
             if let Some(entry) = BatchEntry::new(listing, index, self.options.read_special) {
+                if entry.kind == b'f' {
+                    self.size_bytes = self.size_bytes.saturating_add(entry.stat.size);
+                }
                 self.entries.push(entry);
                 self.listings.insert(Arc::as_ptr(listing).addr());
             }
@@ -66,8 +72,7 @@ impl FileBatch {
     }
 
     pub fn size_bytes(&self) -> u64 {
-        let regular = self.entries.iter().filter(|entry| entry.kind == b'f');
-        regular.map(|entry| entry.stat.size).fold(0, u64::saturating_add)
+        self.size_bytes
     }
 
     /// How many listings the batch keeps open.
@@ -77,6 +82,11 @@ impl FileBatch {
 
     pub fn paths(&self) -> Vec<Vec<u8>> {
         self.entries.iter().map(BatchEntry::walked).collect()
+    }
+
+    /// An entry as walked to.
+    pub fn path(&self, index: usize) -> Result<Vec<u8>> {
+        Ok(self.entry(index)?.walked())
     }
 
     /// One letter per entry, as users see it; ? before `read`.
@@ -115,7 +125,7 @@ impl FileBatch {
     fn large_entry(&self, index: usize) -> Result<&BatchEntry> {
         let entry = self.entry(index)?;
         match entry.content {
-            Content::Large => Ok(entry),
+            Content::Large | Content::Bereft => Ok(entry),
             _ => Err(Error::value(format!("entry {index} is not waiting for its content"))),
         }
     }

@@ -1,5 +1,7 @@
 //! Reading a batch: attributes of every entry, content of the changed regular files that fit into memory.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use rustix::buffer::spare_capacity;
 use rustix::fd::{AsFd, OwnedFd};
@@ -12,13 +14,14 @@ use super::entry::{BatchEntry, Content, Failure};
 use super::options::{FilesChanged, ItemOptions};
 use crate::chunking::{Chunk, Chunker};
 use crate::hashing::IdHasher;
-use crate::memory::Shared;
+use crate::memory::{self, Shared};
 use crate::scanning::Stat;
 use crate::scanning::open::{flags_of_open, open_directory, open_file};
 
-/// Files that one thread reads before it hashes their chunks together: a multiple of four, as BLAKE2b hashes four at a time,
-/// and few enough to stay in its cache and to leave work for the other threads.
-const GROUP: usize = 8;
+/// What one thread reads before it hashes the chunks of all of it together: enough to keep every lane of the hash functions busy,
+/// and little enough to stay in the processor's cache and to leave work for the other threads.
+const GROUP_BYTES: u64 = 2 << 20;
+const GROUP_ENTRIES: usize = 128;
 
 /// What reading needs to know besides the entry.
 struct Reading<'a> {
@@ -37,7 +40,11 @@ impl FileBatch {
             hasher,
             max_file_bytes,
         };
-        self.entries.par_chunks_mut(GROUP).for_each(|group| reading.read_group(group));
+        let groups = reading.grouped(&mut self.entries);
+        groups
+            .into_par_iter()
+            .with_max_len(1)
+            .for_each(|group| reading.read_group(group));
         for index in 0..self.entries.len() {
             // An heir comes later in the batch, so its own failure is met by this same loop.
             if self.entries[index].failure().is_some()
@@ -60,142 +67,174 @@ impl ItemOptions {
 }
 
 impl Reading<'_> {
+    /// The entries cut into groups of about `GROUP_BYTES`, in order.
+    fn grouped<'e>(&self, mut entries: &'e mut [BatchEntry]) -> Vec<&'e mut [BatchEntry]> {
+        let mut groups = Vec::new();
+        while !entries.is_empty() {
+            let (mut count, mut bytes) = (0, 0);
+            while count < entries.len().min(GROUP_ENTRIES) && bytes < GROUP_BYTES {
+                bytes += self.expected_bytes(&entries[count]);
+                count += 1;
+            }
+            let (group, rest) = entries.split_at_mut(count);
+            groups.push(group);
+            entries = rest;
+        }
+        groups
+    }
+
+    /// How much content `read_group` will probably read of an entry.
+    fn expected_bytes(&self, entry: &BatchEntry) -> u64 {
+        let is_read = entry.kind == b'f' && !entry.is_slave() && !matches!(entry.content, Content::Unchanged(_));
+        if is_read && entry.stat.size <= self.max_file_bytes {
+            entry.stat.size
+        } else {
+            0
+        }
+    }
+
+    /// Reads the files of a group end to end into one buffer, then cuts and hashes them.
     fn read_group(&self, group: &mut [BatchEntry]) {
-        for entry in group.iter_mut() {
-            if let Err(failure) = self.read_entry(entry) {
-                entry.fail(failure);
+        // One byte more than expected, so that a file of the expected size ends within the buffer.
+        let expected: u64 = group.iter().map(|entry| self.expected_bytes(entry) + 1).sum();
+        let mut buffer = memory::buffer(usize::try_from(expected).unwrap_or_default());
+        let mut contents = Vec::new();
+        for (index, entry) in group.iter_mut().enumerate() {
+            match self.read_entry(entry, &mut buffer) {
+                Ok(Some(range)) => contents.push((index, range)),
+                Ok(None) => {}
+                Err(failure) => entry.fail(failure),
             }
         }
-        let pieces = group.iter().filter_map(|entry| match &entry.content {
-            Content::Pieces(pieces) => Some(pieces),
-            _ => None,
-        });
-        let slices: Vec<&[u8]> = pieces.flatten().map(|piece| &**piece).collect();
-        let mut ids = self.hasher.digest_many(&slices).into_iter();
-        for entry in group {
-            if let Content::Pieces(pieces) = &mut entry.content {
-                let pieces = std::mem::take(pieces).into_iter();
-                // The pieces lead: when they end, no id has been taken in vain.
-                entry.content = Content::Chunks(pieces.zip(ids.by_ref()).map(|(data, id)| Chunk { id, data }).collect());
+        let whole = Shared::from(buffer);
+        let mut pieces = Vec::with_capacity(contents.len());
+        for (index, range) in contents {
+            group[index].content = Content::Chunks(Vec::new());
+            let mut start = range.start;
+            while start < range.end {
+                let length = self.chunker.next_cut(&whole[start..range.end], (start - range.start) as u64);
+                pieces.push((index, whole.slice(start..start + length)));
+                start += length;
+            }
+        }
+        let slices: Vec<&[u8]> = pieces.iter().map(|(_, data)| &**data).collect();
+        let ids = self.hasher.digest_on_this_thread(&slices);
+        for ((index, data), id) in pieces.into_iter().zip(ids) {
+            if let Content::Chunks(chunks) = &mut group[index].content {
+                chunks.push(Chunk { id, data });
             }
         }
     }
 
-    fn read_entry(&self, entry: &mut BatchEntry) -> Result<(), Failure> {
-        entry.attributes = Attributes::default();
+    /// Attributes of an entry; of a regular file that is to be read also the content, which lies in `buffer` then.
+    fn read_entry(&self, entry: &mut BatchEntry, buffer: &mut Vec<u8>) -> Result<Option<Range<usize>>, Failure> {
         match entry.kind {
             b'd' => {
-                let dirfd = entry.listing.dirfd();
-                let opened = open_directory(dirfd, entry.listed().name.as_c_str()).map_err(Failure::during("dir_open"))?;
-                entry.stat = checked(&opened, &entry.stat)?;
+                // Whoever goes through the whole tree has opened it already, and knows it for a directory.
+                if !entry.listed().was_entered() || self.examine_closed(entry).is_err() {
+                    let name = entry.listed().name.as_c_str();
+                    let opened = open_directory(entry.listing.dirfd(), name).map_err(Failure::during("dir_open"))?;
+                    entry.stat = checked(&opened, &entry.stat)?;
+                    self.examine_open(entry, &opened)?;
+                }
                 entry.content = Content::Nothing;
-                self.attributes_of_open(entry, &opened)
             }
             b'f' if entry.is_slave() => {
+                self.examine_closed(entry)?;
                 entry.content = Content::Nothing;
-                self.attributes_of_closed(entry)
             }
             b'f' => match entry.content {
-                Content::Unchanged(_) => self.attributes_of_closed(entry),
-                _ => self.read_file(entry),
+                Content::Unchanged(_) => self.examine_closed(entry)?,
+                _ => return self.read_file(entry, buffer),
             },
             _ => {
+                let mut target = None;
                 if entry.kind == b'l' {
-                    let target = readlinkat(entry.listing.dirfd(), entry.listed().name.as_c_str(), Vec::new());
-                    entry.attributes.target = Some(target.map_err(Failure::during("readlink"))?.into_bytes());
+                    let found = readlinkat(entry.listing.dirfd(), entry.listed().name.as_c_str(), Vec::new());
+                    target = Some(found.map_err(Failure::during("readlink"))?.into_bytes());
                 }
+                entry.attributes = self.attributes(entry, &Access::by_name(entry))?;
+                entry.attributes.target = target;
                 entry.content = if entry.has_content() {
                     Content::Large
                 } else {
                     Content::Nothing
                 };
-                let access = Access::by_path(entry);
-                self.attributes_by(entry, &access)
             }
         }
+        Ok(None)
     }
 
     /// Attributes and, unless it is large, content of a regular file.
-    fn read_file(&self, entry: &mut BatchEntry) -> Result<(), Failure> {
+    fn read_file(&self, entry: &mut BatchEntry, buffer: &mut Vec<u8>) -> Result<Option<Range<usize>>, Failure> {
         let opened = open_regular(entry)?;
         entry.stat = checked(&opened, &entry.stat)?;
-        self.attributes_of_open(entry, &opened)?;
+        self.examine_open(entry, &opened)?;
         // Holes are for the reader of large files; most files that are sparse are large anyway.
-        if entry.stat.size > self.max_file_bytes || self.options.sparse && has_holes(&opened, entry.stat.size) {
+        let is_large = entry.stat.size > self.max_file_bytes || self.options.sparse && has_holes(&opened, entry.stat.size);
+        let content = if is_large { None } else { self.read_content(&opened, buffer)? };
+        let Some((range, after)) = content else {
             entry.content = Content::Large;
-            return Ok(());
-        }
-        let Some(data) = self.read_content(&opened, entry.stat.size)? else {
-            entry.content = Content::Large;
-            return Ok(());
+            return Ok(None);
         };
-        let after = Stat::of_open(&opened).map_err(Failure::during("fstat"))?;
         entry.changed = self.options.has_changed(&entry.stat, &after);
-        let whole = Shared::from(data);
-        let mut pieces = Vec::new();
-        let mut start = 0;
-        while start < whole.len() {
-            let length = self.chunker.next_cut(&whole[start..], start as u64);
-            pieces.push(whole.slice(start..start + length));
-            start += length;
-        }
-        entry.content = Content::Pieces(pieces);
-        Ok(())
+        Ok(Some(range))
     }
 
-    /// Everything up to the end of the file, wherever that is by now; None if that is too much.
-    fn read_content(&self, opened: &OwnedFd, size: u64) -> Result<Option<Vec<u8>>, Failure> {
-        // One byte more than expected, so that a file of the expected size ends within the buffer.
-        let mut data = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
+    /// Appends everything up to the end of the file, wherever that is by now, to the buffer; None if that is too much.
+    fn read_content(&self, opened: &OwnedFd, buffer: &mut Vec<u8>) -> Result<Option<(Range<usize>, Stat)>, Failure> {
+        let start = buffer.len();
         loop {
-            if data.len() as u64 > self.max_file_bytes {
+            if buffer.len() == buffer.capacity() {
+                buffer.reserve(4096);
+            }
+            let count = match read(opened, spare_capacity(buffer)) {
+                Ok(count) => count,
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(Failure::during("read")(error)),
+            };
+            let length = (buffer.len() - start) as u64;
+            if length > self.max_file_bytes {
+                buffer.truncate(start);
                 return Ok(None);
             }
-            if data.len() == data.capacity() {
-                data.reserve(data.len().max(4096));
-            }
-            match read(opened, spare_capacity(&mut data)) {
-                Ok(0) => return Ok(Some(data)),
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(Failure::during("read")(error)),
+            let now = Stat::of_open(opened).map_err(Failure::during("fstat"))?;
+            // Some file systems do not tell the size, and give the content all the same.
+            if count == 0 || length == now.size {
+                return Ok(Some((start..buffer.len(), now)));
             }
         }
     }
 
-    /// Of a file that needs no opening unless it turns out to have attributes: most have none.
-    fn attributes_of_closed(&self, entry: &mut BatchEntry) -> Result<(), Failure> {
-        let access = Access::by_path(entry);
-        let flags_unknown = self.options.flags && entry.stat.flags.is_none();
-        if flags_unknown || self.wants_names() && !access.names()?.is_empty() {
+    /// Attributes of a file that needs no opening unless it turns out to have flags that only ioctl tells.
+    fn examine_closed(&self, entry: &mut BatchEntry) -> Result<(), Failure> {
+        if self.options.flags && entry.stat.flags.is_none() {
             let opened = open_regular(entry)?;
             checked(&opened, &entry.stat)?;
-            return self.attributes_of_open(entry, &opened);
+            return self.examine_open(entry, &opened);
         }
+        entry.attributes = self.attributes(entry, &Access::by_name(entry))?;
         if self.options.flags {
             entry.attributes.flags = entry.stat.flags.unwrap_or_default();
         }
         Ok(())
     }
 
-    fn attributes_of_open(&self, entry: &mut BatchEntry, opened: &OwnedFd) -> Result<(), Failure> {
+    fn examine_open(&self, entry: &mut BatchEntry, opened: &OwnedFd) -> Result<(), Failure> {
+        entry.attributes = self.attributes(entry, &Access::Open(opened.as_fd()))?;
         if self.options.flags {
             entry.attributes.flags = flags_of_open(opened, &entry.stat);
         }
-        self.attributes_by(entry, &Access::Open(opened.as_fd()))
+        Ok(())
     }
 
-    fn attributes_by(&self, entry: &mut BatchEntry, access: &Access) -> Result<(), Failure> {
-        if !self.wants_names() {
-            return Ok(());
+    /// Extended attributes and ACLs. ACLs are among the names, so one list serves both.
+    fn attributes(&self, entry: &BatchEntry, access: &Access) -> Result<Attributes, Failure> {
+        if !self.options.xattrs && !self.options.acls {
+            return Ok(Attributes::default());
         }
         let names = access.names()?;
-        let (is_directory, mode) = (entry.kind == b'd', entry.stat.mode);
-        entry.attributes.read(access, &names, is_directory, mode, &self.options)
-    }
-
-    /// ACLs are among the names, so one list serves both.
-    fn wants_names(&self) -> bool {
-        self.options.xattrs || self.options.acls
+        Attributes::read(access, &names, entry.kind == b'd', entry.stat.mode, &self.options)
     }
 }
 

@@ -57,6 +57,14 @@ impl ChunkList {
         Ok(Self { ids, sizes, csizes })
     }
 
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            ids: Vec::with_capacity(capacity),
+            sizes: Vec::with_capacity(capacity),
+            csizes: Vec::with_capacity(capacity),
+        }
+    }
+
     /// Appends the chunks of a batch, stored sizes unknown.
     pub fn extend(&mut self, batch: &ChunkBatch) -> Result<()> {
         for chunk in &batch.chunks {

@@ -92,24 +92,40 @@ impl FilesCache {
         self.len() == 0
     }
 
-    /// What is recorded of a path. In the modes that do not consult the cache nothing is known.
-    pub fn lookup(&self, path_hash: &Id) -> Option<Record> {
-        if !self.mode.consults() {
-            return None;
+    /// The records, for as long as one batch needs them.
+    pub fn known(&self) -> Known<'_> {
+        Known {
+            mode: self.mode,
+            state: self.lock(),
         }
-        let state = self.lock();
-        let index = state.records.find(path_hash)?;
-        Some(state.records.record(index))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The records in the hands of one thread.
+pub struct Known<'a> {
+    mode: Mode,
+    state: MutexGuard<'a, State>,
+}
+
+impl Known<'_> {
+    /// Whether there is a record of a path. In the modes that do not consult the cache nothing is known.
+    pub fn contains(&self, path_hash: &Id) -> bool {
+        self.find(path_hash).is_some()
+    }
+
+    /// What is recorded of a path.
+    pub fn lookup(&self, path_hash: &Id) -> Option<Record> {
+        self.find(path_hash).map(|index| self.state.records.record(index))
     }
 
     /// The chunk ids of a file that is as it was, whose record thereby gets age 0 and the current inode; else None.
-    pub fn unchanged(&self, path_hash: &Id, inode: u64, size: u64, cmtime: i64) -> Option<Vec<Id>> {
-        if !self.mode.consults() {
-            return None;
-        }
-        let mut state = self.lock();
-        let index = state.records.find(path_hash)?;
-        let known = state.records.entry_mut(index);
+    pub fn unchanged(&mut self, path_hash: &Id, inode: u64, size: u64, cmtime: i64) -> Option<&[Id]> {
+        let index = self.find(path_hash)?;
+        let known = self.state.records.entry_mut(index);
         let changed = (self.mode.size && known.size != size)
             || (self.mode.inode && known.inode != inode)
             || (self.mode.clock.is_some() && known.cmtime != clamped(cmtime));
@@ -118,31 +134,33 @@ impl FilesCache {
         }
         known.age = 0;
         known.inode = inode;
-        Some(state.records.ids(index).to_vec())
+        Some(self.state.records.ids(index))
     }
 
     /// Records the content of a file. `was_read` false renews the record of a file that was found unchanged.
-    pub fn memorize(&self, path_hash: &Id, inode: u64, size: u64, cmtime: i64, ids: &[Id], was_read: bool) {
+    pub fn memorize(&mut self, path_hash: &Id, inode: u64, size: u64, cmtime: i64, ids: &[Id], was_read: bool) {
         if self.mode.disabled {
             return;
         }
         let cmtime = clamped(cmtime);
-        let mut state = self.lock();
+        let State { records, newest } = &mut *self.state;
         if was_read {
-            state.newest = state.newest.max(Some(cmtime));
-        } else if let Some(index) = state.records.find(path_hash) {
-            let known = state.records.entry_mut(index);
+            *newest = (*newest).max(Some(cmtime));
+        } else if let Some(index) = records.find(path_hash) {
+            let known = records.entry_mut(index);
             known.age = 0;
             known.inode = inode;
             return;
         }
-        state
-            .records
-            .set(path_hash, 0, inode, size, cmtime.into(), ids.iter().copied());
+        records.set(path_hash, 0, inode, size, cmtime.into(), ids.iter().copied());
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn find(&self, path_hash: &Id) -> Option<usize> {
+        if self.mode.consults() {
+            self.state.records.find(path_hash)
+        } else {
+            None
+        }
     }
 }
 

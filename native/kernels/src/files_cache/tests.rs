@@ -27,12 +27,12 @@ fn each_mode_compares_exactly_its_attributes() {
         ("s", false, true, false),
     ] {
         let cache = cache(mode);
-        cache.memorize(&PATH, 7, 100, 5000, &CHUNKS, true);
-        assert_eq!(cache.unchanged(&PATH, 7, 100, 5000), Some(CHUNKS.to_vec()), "{mode}");
-        assert_eq!(cache.unchanged(&PATH, 7, 101, 5000).is_none(), size, "{mode}");
-        assert_eq!(cache.unchanged(&PATH, 7, 100, 5001).is_none(), time, "{mode}");
-        assert_eq!(cache.unchanged(&PATH, 8, 100, 5000).is_none(), inode, "{mode}");
-        assert_eq!(cache.unchanged(&OTHER, 7, 100, 5000), None, "{mode}");
+        cache.known().memorize(&PATH, 7, 100, 5000, &CHUNKS, true);
+        assert_eq!(cache.known().unchanged(&PATH, 7, 100, 5000), Some(&CHUNKS[..]), "{mode}");
+        assert_eq!(cache.known().unchanged(&PATH, 7, 101, 5000).is_none(), size, "{mode}");
+        assert_eq!(cache.known().unchanged(&PATH, 7, 100, 5001).is_none(), time, "{mode}");
+        assert_eq!(cache.known().unchanged(&PATH, 8, 100, 5000).is_none(), inode, "{mode}");
+        assert_eq!(cache.known().unchanged(&OTHER, 7, 100, 5000), None, "{mode}");
     }
 }
 
@@ -46,9 +46,9 @@ fn modes_that_make_no_sense_are_refused() {
 #[test]
 fn rechunk_records_but_knows_nothing() {
     let cache = cache("cr");
-    cache.memorize(&PATH, 7, 100, 5000, &CHUNKS, true);
-    assert_eq!(cache.lookup(&PATH), None);
-    assert_eq!(cache.unchanged(&PATH, 7, 100, 5000), None);
+    cache.known().memorize(&PATH, 7, 100, 5000, &CHUNKS, true);
+    assert_eq!(cache.known().lookup(&PATH), None);
+    assert_eq!(cache.known().unchanged(&PATH, 7, 100, 5000), None);
     assert_eq!(cache.len(), 1);
     assert_eq!(cache.clock(), Clock::Ctime);
 }
@@ -56,19 +56,19 @@ fn rechunk_records_but_knows_nothing() {
 #[test]
 fn disabled_records_nothing() {
     let full = cache("cis");
-    full.memorize(&PATH, 7, 100, 5000, &CHUNKS, false);
+    full.known().memorize(&PATH, 7, 100, 5000, &CHUNKS, false);
     let disabled = cache("d");
     disabled.load(&full.save()).expect("own records");
-    disabled.memorize(&OTHER, 7, 100, 5000, &CHUNKS, true);
-    assert_eq!((disabled.len(), disabled.lookup(&PATH)), (0, None));
+    disabled.known().memorize(&OTHER, 7, 100, 5000, &CHUNKS, true);
+    assert_eq!((disabled.len(), disabled.known().lookup(&PATH)), (0, None));
     assert!(disabled.save().is_empty());
 }
 
 #[test]
 fn files_changed_last_are_not_kept() {
     let cache = cache("cis");
-    cache.memorize(&PATH, 7, 100, 5000, &CHUNKS, true);
-    cache.memorize(&OTHER, 8, 100, 5001, &CHUNKS[..1], true);
+    cache.known().memorize(&PATH, 7, 100, 5000, &CHUNKS, true);
+    cache.known().memorize(&OTHER, 8, 100, 5001, &CHUNKS[..1], true);
     let next = next_run(&cache, "cis");
     let record = Record {
         age: 1,
@@ -77,50 +77,50 @@ fn files_changed_last_are_not_kept() {
         cmtime: 5000,
         ids: CHUNKS.to_vec(),
     };
-    assert_eq!(next.lookup(&PATH), Some(record));
-    assert_eq!(next.lookup(&OTHER), None);
+    assert_eq!(next.known().lookup(&PATH), Some(record));
+    assert_eq!(next.known().lookup(&OTHER), None);
 }
 
 #[test]
 fn unchanged_files_stay_young_and_get_their_new_inode() {
     let first = cache("ms");
-    first.memorize(&PATH, 7, 100, 5000, &CHUNKS, false);
+    first.known().memorize(&PATH, 7, 100, 5000, &CHUNKS, false);
     let second = next_run(&first, "ms");
-    assert!(second.unchanged(&PATH, 70, 100, 5000).is_some());
-    second.memorize(&PATH, 70, 100, 5000, &CHUNKS, false);
-    let record = second.lookup(&PATH).expect("known");
+    assert!(second.known().unchanged(&PATH, 70, 100, 5000).is_some());
+    second.known().memorize(&PATH, 70, 100, 5000, &CHUNKS, false);
+    let record = second.known().lookup(&PATH).expect("known");
     assert_eq!((record.age, record.inode), (0, 70));
     assert_eq!(second.len(), 1);
     // Reading an older file must not push out what was merely found unchanged, unless it is the newest.
-    second.memorize(&OTHER, 8, 1, 5000, &[], true);
-    assert_eq!(next_run(&second, "ms").lookup(&PATH), None);
-    second.memorize(&OTHER, 8, 1, 5001, &[], true);
-    assert!(next_run(&second, "ms").lookup(&PATH).is_some());
+    second.known().memorize(&OTHER, 8, 1, 5000, &[], true);
+    assert_eq!(next_run(&second, "ms").known().lookup(&PATH), None);
+    second.known().memorize(&OTHER, 8, 1, 5001, &[], true);
+    assert!(next_run(&second, "ms").known().lookup(&PATH).is_some());
 }
 
 #[test]
 fn a_changed_file_replaces_its_record_in_its_place() {
     let cache = cache("cis");
-    cache.memorize(&PATH, 7, 100, 5000, &CHUNKS, false);
-    cache.memorize(&OTHER, 8, 100, 5000, &CHUNKS, false);
-    cache.memorize(&PATH, 7, 101, 6000, &CHUNKS[..1], false);
-    cache.memorize(&PATH, 7, 101, 6000, &CHUNKS[..1], true);
-    cache.memorize(&[3; 32], 9, 1, 7000, &[], true);
+    cache.known().memorize(&PATH, 7, 100, 5000, &CHUNKS, false);
+    cache.known().memorize(&OTHER, 8, 100, 5000, &CHUNKS, false);
+    cache.known().memorize(&PATH, 7, 101, 6000, &CHUNKS[..1], false);
+    cache.known().memorize(&PATH, 7, 101, 6000, &CHUNKS[..1], true);
+    cache.known().memorize(&[3; 32], 9, 1, 7000, &[], true);
     let saved = cache.save();
     assert_eq!(saved[4..36], PATH);
-    let record = cache.lookup(&PATH).expect("known");
+    let record = cache.known().lookup(&PATH).expect("known");
     assert_eq!((record.size, record.ids), (101, CHUNKS[..1].to_vec()));
 }
 
 #[test]
 fn times_out_of_range_count_as_its_ends() {
     let cache = cache("cis");
-    cache.memorize(&PATH, 7, 100, -5, &CHUNKS, true);
-    assert!(cache.unchanged(&PATH, 7, 100, i64::MIN).is_some());
-    assert_eq!(cache.lookup(&PATH).map(|record| record.cmtime), Some(0));
-    cache.memorize(&OTHER, 7, 100, i64::MAX, &CHUNKS, true);
+    cache.known().memorize(&PATH, 7, 100, -5, &CHUNKS, true);
+    assert!(cache.known().unchanged(&PATH, 7, 100, i64::MIN).is_some());
+    assert_eq!(cache.known().lookup(&PATH).map(|record| record.cmtime), Some(0));
+    cache.known().memorize(&OTHER, 7, 100, i64::MAX, &CHUNKS, true);
     assert_eq!(
-        cache.lookup(&OTHER).map(|record| record.cmtime),
+        cache.known().lookup(&OTHER).map(|record| record.cmtime),
         Some(2_147_310_847_000_000_000)
     );
 }
@@ -136,10 +136,10 @@ fn many_records_are_all_found_again() {
         path
     };
     for number in 0..5000 {
-        cache.memorize(&path(number), number, number, 5000, &CHUNKS, false);
+        cache.known().memorize(&path(number), number, number, 5000, &CHUNKS, false);
     }
     for number in 0..5000 {
-        assert_eq!(cache.lookup(&path(number)).map(|record| record.inode), Some(number));
+        assert_eq!(cache.known().lookup(&path(number)).map(|record| record.inode), Some(number));
     }
-    assert_eq!(cache.lookup(&path(5000)), None);
+    assert_eq!(cache.known().lookup(&path(5000)), None);
 }

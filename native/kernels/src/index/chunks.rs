@@ -122,12 +122,12 @@ impl ChunkTable {
         self.0.set(&id, pack(checked_count(refcount)?, size, csize))
     }
 
-    /// Raises the count of a known chunk by one; false if it is not known.
-    pub fn add_reference(&mut self, id: &Id) -> bool {
-        let Slot::Found(bucket) = self.0.find(id) else { return false };
+    /// Raises the count of a known chunk by one and returns its size and csize; None if it is not known.
+    pub fn add_reference(&mut self, id: &Id) -> Option<(u32, u32)> {
+        let Slot::Found(bucket) = self.0.find(id) else { return None };
         let (count, size, csize) = unpack(self.0.value(bucket));
         self.0.set_value(bucket, pack(raised(count, 1), size, csize));
-        true
+        Some((size, csize))
     }
 
     /// Raises the count by `refcount`, inserting if absent; returns the new count. Sizes of 0 mean unknown.

@@ -4,6 +4,7 @@ use std::ffi::{CString, OsStr};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, RawDir};
@@ -20,6 +21,22 @@ pub struct Entry {
     /// Relative to the listing's directory; of a root it is the whole path.
     pub name: CString,
     pub stat: Stat,
+    entered: AtomicBool,
+}
+
+impl Entry {
+    fn new(name: CString, stat: Stat) -> Self {
+        Self {
+            name,
+            stat,
+            entered: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether it is a directory that `scan_directory` could open, and found to be the one that was listed.
+    pub fn was_entered(&self) -> bool {
+        self.entered.load(Ordering::Acquire)
+    }
 }
 
 /// The entries of a directory in inode order. Keeps the directory open, so that they can be opened whatever happens to the path.
@@ -100,7 +117,7 @@ pub fn scan_root(path: &[u8], archived: &[u8]) -> Result<Listing> {
         directory: None,
         path: Vec::new(),
         archived: archived.to_vec(),
-        entries: vec![Entry { name, stat }],
+        entries: vec![Entry::new(name, stat)],
         failures: Vec::new(),
     })
 }
@@ -114,12 +131,13 @@ pub fn scan_directory(parent: &Listing, index: usize) -> Result<Listing> {
     if !stat.is_same_file(&entry.stat) {
         return Err(failed(Errno::STALE, &path));
     }
+    entry.entered.store(true, Ordering::Release);
     let names = read_names(&directory).map_err(|error| failed(error, &path))?;
     let mut entries = Vec::with_capacity(names.len());
     let mut failures = Vec::new();
     for (_, name) in names {
         match Stat::of_name(&directory, &name) {
-            Ok(stat) => entries.push(Entry { name, stat }),
+            Ok(stat) => entries.push(Entry::new(name, stat)),
             Err(error) => failures.push((join_walked(&path, name.as_bytes()), error)),
         }
     }

@@ -11,7 +11,10 @@ from vinculum import _native
 from vinculum.archive.statistics import Statistics
 from vinculum.errors import Error
 from vinculum.operations.create.content import ChunkStore, ContentReader, ContentUnreadable
-from vinculum.operations.create.intake import Intake, describe_os_error
+from vinculum.operations.create.gathering import Gatherer, describe_os_error
+from vinculum.operations.create.intake import Intake
+from vinculum.operations.create.pipeline import run_pipeline
+from vinculum.operations.create.reading import Reader
 from vinculum.operations.create.walk import Walker, WalkRules, error_by_name, split_root
 from vinculum.operations.create.writer import ArchiveWriter
 from vinculum.platform import owners
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from vinculum.events import Sink
+    from vinculum.operations.create.gathering import Bundle
     from vinculum.operations.create.options import CreateOptions, StandardInput
     from vinculum.operations.create.writer import SavedArchive, Session
 
@@ -42,39 +46,49 @@ class Creation:
         self._writer = ArchiveWriter(session, self._chunks, options, sink, stop_requested)
         chunker = _native.Chunker(options.chunker_params, key.chunk_seed)
         self._content = ContentReader(self._chunks, chunker, key.hasher, sink, sparse=options.sparse)
-        self._intake = Intake(
-            item_options=options.item_options,
-            chunker=chunker,
-            hasher=key.hasher,
-            chunks=self._chunks,
-            # An empty cache is false, so `or` would throw it away.
-            files=_native.FilesCache("d", 0) if session.cache.files is None else session.cache.files,
-            content=self._content,
-            writer=self._writer,
-            sink=sink,
-        )
+        # An empty cache is false, so `or` would throw it away.
+        files = _native.FilesCache("d", 0) if session.cache.files is None else session.cache.files
+        self._reader = Reader(chunker=chunker, hasher=key.hasher, index=self._chunks.index, files=files, sparse=options.sparse)
+        self._intake = Intake(chunks=self._chunks, files=files, content=self._content, writer=self._writer, sink=sink)
+        self._gatherer = Gatherer(options.item_options, self._take_in, wants_files=sink.wants_files)
+
+    def _take_in(self, bundle: Bundle) -> None:
+        """Everything that happens to a bundle, here and now."""
+        self._intake.store(self._reader.read(bundle))
 
     def walker(self, rules: WalkRules, skip: set[tuple[int, int]]) -> Walker:
-        """What archives trees, one root after the other, but nothing that is in `skip` (inode, device)."""
-        return Walker(rules, self._intake, skip)
+        """What `add_trees` takes: it leaves out what is in `skip` (inode, device)."""
+        return Walker(rules, self._gatherer, skip)
+
+    def add_trees(self, walker: Walker, roots: list[bytes]) -> None:
+        """Archives one tree after the other, gathering, reading and storing at the same time."""
+
+        def walk() -> None:
+            for root in roots:
+                walker.walk(root)
+
+        if self._options.threads == 1:
+            walk()
+        else:
+            run_pipeline(walk, self._gatherer, self._reader, self._intake)
 
     def add_paths(self, paths: Iterable[bytes]) -> None:
         """Archives each path by itself, without going into directories."""
         for path in paths:
             walked, archived = split_root(path)
-            self._intake.begin(walked)
+            self._gatherer.begin(walked)
             try:
                 entry = _native.scan_root(walked, archived)
             except OSError as error:
-                self._intake.fail(walked, error_by_name(error, walked), "stat")
+                self._gatherer.fail(walked, error_by_name(error, walked), "stat")
                 continue
-            self._intake.take(entry, 0, len(entry))
+            self._gatherer.take(entry, 0, len(entry))
             if entry.kinds() == b"d":
-                self._intake.note("d", walked)
+                self._gatherer.note("d", walked)
 
     def add_pipe(self, fd: int, source: StandardInput) -> None:
         """Archives everything that comes out of `fd` as one regular file."""
-        self._intake.flush()
+        self._gatherer.flush()
         fields = _pipe_fields(source)
         if self._sink.wants_files:
             self._sink.status("i", source.name)
@@ -101,7 +115,7 @@ class Creation:
 
     def save(self) -> SavedArchive:
         """Takes in what is still waiting and commits the archive."""
-        self._intake.flush()
+        self._gatherer.flush()
         if self._sink.wants_progress:
             self._sink.archive_finished()
         return self._writer.save()

@@ -33,4 +33,4 @@ class CreateOptions(NamedTuple):
     cmdline: tuple[bytes, ...] = ()
     hostname: str = ""
     username: str = ""
-    reports_files: bool = False  # whether anyone wants to hear of every file
+    threads: int = 0  # 1: nothing happens at the same time; else kernels use as many as they were told to

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vinculum import _native
-from vinculum.operations.create.intake import describe_os_error
+from vinculum.operations.create.gathering import describe_os_error
 from vinculum.operations.create.walk import Walker, WalkRules, error_by_name, split_root
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ class Rehearsal:
 
     def walker(self, rules: WalkRules, skip: set[tuple[int, int]]) -> Walker:
         return Walker(rules, self, skip)
+
+    def add_trees(self, walker: Walker, roots: list[bytes]) -> None:
+        for root in roots:
+            walker.walk(root)
 
     def add_paths(self, paths: Iterable[bytes]) -> None:
         for path in paths:

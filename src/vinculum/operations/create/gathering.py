@@ -1,0 +1,112 @@
+"""Gathering: what the walk finds becomes bundles, runs of entries in archive order that go through the stages together.
+
+Runs ahead of the rest, in a thread of its own where there is one. Decides nothing and reports nothing itself.
+"""
+
+from __future__ import annotations
+
+import errno as errnos
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from vinculum import _native
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# What goes together: enough to keep all cores busy, little enough for several bundles to be on their way at once.
+MAX_ENTRIES = 2048
+MAX_BYTES = 16 * 1024 * 1024
+MAX_LISTINGS = 96  # each keeps its directory open
+
+_WARNING_CODES = {errnos.EPERM: 105, errnos.EACCES: 105, errnos.EIO: 106, errnos.ENOENT: 107}
+_OS_ERROR_CODE = 104
+
+
+def describe_os_error(path: bytes, error: OSError, operation: str) -> tuple[str, int]:
+    """A warning's text and modern exit code for a file that could not be dealt with."""
+    text = f"{os.fsdecode(path)}: {operation}: {error}"
+    return text, _WARNING_CODES.get(error.errno or 0, _OS_ERROR_CODE)
+
+
+class Note(NamedTuple):
+    """Something to report that is no entry of the bundle."""
+
+    before: int  # how many entries were taken before
+    letter: str  # none with a warning: no status; none without: a root begins
+    path: bytes
+    warning: tuple[str, int] | None = None
+
+
+class Bundle:
+    """A run of entries and what there is to report between them."""
+
+    __slots__ = ("batch", "is_apart", "notes", "roots")
+
+    def __init__(self, options: _native.ItemOptions) -> None:
+        self.batch = _native.FileBatch(options)
+        self.notes: list[Note] = []
+        self.roots: set[int] = set()  # entries that were reached by their whole path
+        self.is_apart = False  # to be read only when all bundles before it are done: they may hold the same files
+
+
+class Gatherer:
+    """The visitor of a walk; hands bundles over as they fill. Confined to one thread."""
+
+    def __init__(self, options: _native.ItemOptions, hand_over: Callable[[Bundle], None], *, wants_files: bool) -> None:
+        self._options = options
+        self.hand_over = hand_over
+        self._wants_files = wants_files
+        self._cwd = os.getcwdb()
+        self._bundle = Bundle(options)
+        self._begun: set[bytes] = set()  # all roots so far, and everything above them
+        self._above: set[bytes] = set()
+
+    def begin(self, path: bytes) -> None:
+        """What comes next is below `path`. Files of it that are on their way go first, to be found unchanged now."""
+        self._bundle.notes.append(Note(len(self._bundle.batch), "", path))
+        path = os.path.normpath(os.path.join(self._cwd, path))
+        above = _parents(path)
+        if path in self._begun or path in self._above or not self._begun.isdisjoint(above):
+            self.flush()
+            self._bundle.is_apart = True
+        self._begun.add(path)
+        self._above.update(above)
+
+    def take(self, listing: _native.DirectoryListing, start: int, stop: int) -> None:
+        """Entries that go into the archive next."""
+        if not listing.path:
+            self._bundle.roots.add(len(self._bundle.batch))
+        while start < stop:
+            batch = self._bundle.batch
+            room = MAX_ENTRIES - len(batch)
+            entries, listings, size_bytes = batch.add(listing, start, min(stop, start + room))
+            start += room
+            if entries >= MAX_ENTRIES or listings >= MAX_LISTINGS or size_bytes >= MAX_BYTES:
+                self.flush()
+
+    def note(self, letter: str, path: bytes) -> None:
+        """Something to report between the entries taken so far and the next."""
+        if self._wants_files:
+            self._bundle.notes.append(Note(len(self._bundle.batch), letter, path))
+
+    def fail(self, path: bytes, error: OSError, operation: str, letter: str = "E") -> None:
+        """Something that could not even be examined, or not be entered."""
+        warning = describe_os_error(path, error, operation)
+        self._bundle.notes.append(Note(len(self._bundle.batch), letter, path, warning))
+
+    def flush(self) -> None:
+        """Hands over what there is."""
+        bundle, self._bundle = self._bundle, Bundle(self._options)
+        if len(bundle.batch) or bundle.notes:
+            self.hand_over(bundle)
+        else:
+            self._bundle.is_apart = bundle.is_apart
+
+
+def _parents(path: bytes) -> list[bytes]:
+    parents = []
+    while (parent := os.path.dirname(path)) != path:
+        parents.append(parent)
+        path = parent
+    return parents

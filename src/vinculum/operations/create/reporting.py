@@ -1,0 +1,91 @@
+"""What there is to tell of a bundle once it is stored: each file's status, warnings, progress, in the order of the walk."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from vinculum.operations.create.gathering import describe_os_error
+from vinculum.operations.create.walk import error_by_name
+
+if TYPE_CHECKING:
+    from vinculum import _native
+    from vinculum.archive.statistics import Statistics
+    from vinculum.events import Sink
+    from vinculum.operations.create.gathering import Bundle, Note
+
+_RACE_CODE = 103
+_CHANGED_CODE = 100
+
+# What is done to a file by its name, which the text of the error then repeats: relative to its directory, if that is open.
+_OPERATIONS_BY_NAME = frozenset(("open", "dir_open", "stat", "readlink"))
+
+
+class Reporter:
+    """Tells a sink what became of files. Confined to one thread."""
+
+    def __init__(self, sink: Sink, statistics: Statistics) -> None:
+        self._sink = sink
+        self._statistics = statistics
+        self._failed: set[bytes] = set()  # so that directories among them are not told to be done
+
+    def report(self, bundle: Bundle) -> None:
+        """Everything that there is to say of a bundle; a directory is told when it is done."""
+        batch = bundle.batch
+        statuses = batch.statuses().decode("ascii")
+        failures = {index: (error, operation) for index, _, error, operation in batch.failures()}
+        changed = [index for index, letter in enumerate(statuses) if letter == "C"] if "C" in statuses else []
+        odd = sorted({*failures, *changed})
+        everything = self._sink.wants_files
+        paths = batch.paths() if statuses and (everything or odd or self._sink.wants_progress) else []
+        position = 0
+        for note in [*bundle.notes, None]:
+            stop = len(statuses) if note is None else note.before
+            for index in range(position, stop) if everything else [index for index in odd if position <= index < stop]:
+                if index in failures:
+                    self._report_failure(bundle, index, paths[index], *failures[index])
+                elif statuses[index] == "C":
+                    self._report_change(batch, index, paths[index])
+                elif statuses[index] != "d":
+                    self._sink.status(statuses[index], paths[index])
+            position = stop
+            if note is not None:
+                self._report_note(note)
+        if paths:
+            self._report_progress(paths[-1])
+
+    def _report_progress(self, path: bytes) -> None:
+        if self._sink.wants_progress:
+            totals = self._statistics
+            sizes = totals.original_size, totals.compressed_size, totals.deduplicated_size
+            self._sink.archive_progress(*sizes, totals.nfiles, path)
+
+    def _report_note(self, note: Note) -> None:
+        if note.warning:
+            self._sink.warning(*note.warning)
+        elif not note.letter:
+            self._report_progress(note.path)
+        if note.letter == "d" and note.path in self._failed:
+            self._failed.remove(note.path)
+        elif note.letter:
+            self._sink.status(note.letter, note.path)
+
+    def _report_failure(self, bundle: Bundle, index: int, path: bytes, errno: int, operation: str) -> None:
+        if operation == "read":  # its status has been told by then
+            self._sink.status("M" if bundle.batch.was_known(index) else "A", path)
+        if not errno:
+            text = f"{os.fsdecode(path)}: file type or inode changed while we backed it up, skipped"
+            self._sink.warning(text, _RACE_CODE)
+        else:
+            by_name = operation in _OPERATIONS_BY_NAME
+            name = path if index in bundle.roots else os.path.basename(path)
+            error = error_by_name(errno, name) if by_name else OSError(errno, os.strerror(errno))
+            self._sink.warning(*describe_os_error(path, error, operation))
+        self._sink.status("E", path)
+        self._failed.add(path)
+
+    def _report_change(self, batch: _native.FileBatch, index: int, path: bytes) -> None:
+        # The status that the file had before its content was read is told as well: Borg knows no better at that time.
+        self._sink.status("M" if batch.was_known(index) else "A", path)
+        self._sink.warning(f"{os.fsdecode(path)}: file changed while we backed it up", _CHANGED_CODE)
+        self._sink.status("C", path)
