@@ -572,7 +572,7 @@ class FileBatch:
     def finish_large(self, index: int, fd: int, chunks: ChunkList) -> None:
         """Sets the content of a large entry, and notes whether the file changed while it was read."""
     def fail_large(self, index: int, errno: int, was_opened: bool) -> None:
-        """Leaves a large entry out because opening or reading it failed. A hard link of it later in this batch becomes large instead."""
+        """Leaves a large entry out because opening or reading it failed. A hard link of it later in this batch becomes so."""
     def failures(self) -> list[tuple[int, bytes, int, str]]:
         """(entry, path, errno, operation) of each entry that could not be read; errno 0 with operation "race" for a file that
         was replaced meanwhile. Operations: open, dir_open, fstat, read, readlink, listxattr, getxattr, race."""

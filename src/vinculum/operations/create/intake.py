@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from vinculum.events import Sink
     from vinculum.operations.create.content import ChunkStore, ContentReader
-    from vinculum.operations.create.gathering import Bundle
     from vinculum.operations.create.reading import Message
     from vinculum.operations.create.writer import ArchiveWriter
 
@@ -78,11 +77,11 @@ class Intake:
         done = 0
         for message in messages:
             if isinstance(message, Large):
-                done = self._encode(batch, done, message.index)
-                self._take_large(batch, message.index, messages)
+                done = self._encode(batch, done, message.entry)
+                self._take_large(batch, message.entry, messages)
             elif isinstance(message, Waiting):
-                done = self._encode(batch, done, message.index)
-                self._read_large(batch, message.index)
+                done = self._encode(batch, done, message.entry)
+                self._read_large(batch, message.entry)
             elif isinstance(message, Ended):
                 break
             else:

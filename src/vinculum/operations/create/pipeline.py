@@ -137,7 +137,7 @@ def _run(work: Callable[[], None], channel: Channel[T]) -> None:
         work()
     except Cancelled:
         channel.close()
-    except BaseException as error:  # noqa: BLE001 - the receiver raises it
+    except BaseException as error:
         channel.close(error)
     else:
         channel.close()

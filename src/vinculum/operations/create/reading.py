@@ -1,4 +1,4 @@
-"""Reading: from a bundle of entries to content, cut and hashed. Runs ahead of storing it, in a thread of its own where there is one.
+"""Reading: from a bundle of entries to content, cut and hashed. Runs ahead of storing, in a thread of its own if there is one.
 
 What is done here must not depend on what has been stored so far, and everything that later bundles rely on (hard links, whose
 first link decides) is settled before the next one is begun.
@@ -29,7 +29,7 @@ class Begun(NamedTuple):
 class Large(NamedTuple):
     """The content of this entry follows: batches of chunks, then an empty one, or the OSError that ended it early."""
 
-    index: int
+    entry: int
 
 
 class Waiting(NamedTuple):
@@ -38,7 +38,7 @@ class Waiting(NamedTuple):
     Nothing more is read before that is done.
     """
 
-    index: int
+    entry: int
 
 
 class Ended(NamedTuple):
