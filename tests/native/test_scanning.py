@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from reference import scanning as reference
+from support.programs import PROJECT
 from support.trees import FLAG_NODUMP, build_every_kind, change_flags
 from vinculum import _native
 
@@ -173,3 +176,21 @@ def test_access_times_are_left_alone(parent: Path) -> None:
 def test_an_index_beyond_the_end_is_refused(parent: Path) -> None:
     with pytest.raises(ValueError, match="no entry"):
         _native.scan_directory(scan(parent), 1)
+
+
+def test_an_error_can_be_raised_when_no_descriptor_is_left(tmp_path: Path) -> None:
+    """Importing a module for the exception's sake would fail then."""
+    code = (
+        "import resource, sys; from vinculum import _native\n"
+        "assert 'pathlib' not in sys.modules\n"
+        "listing = _native.scan_root(sys.argv[1].encode(), b'x')\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
+        "try:\n"
+        "    _native.scan_directory(listing, 0)\n"
+        "except OSError as error:\n"
+        "    sys.stdout.write(f'{error.errno} {error.filename}')\n"
+    )
+    command = [sys.executable, "-S", "-c", code, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{errno.EMFILE} {tmp_path}", "")
