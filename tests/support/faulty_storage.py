@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vinculum.repository.segments import COMMIT_ENTRY, MAGIC
 from vinculum.repository.storage import AppendFile, LocalStorage, Storage
 
 _WRITING_FILE = {"file.write", "file.sync", "file.close"}
@@ -144,22 +145,24 @@ class FullStorage(_Intercepting):
 class PowerCutStorage(_Intercepting):
     """A disk that loses what was not synced: after `cut`, data and directory changes since the last sync are gone, in part.
 
+    Later data may have reached the disk before earlier ones, which read as zeros then.
+
     Knows local directories only, since it has to undo things behind the repository's back.
     """
 
     def __init__(self, root: Path) -> None:
         super().__init__(LocalStorage(str(root)))
         self._root = root
-        self._growing: dict[str, int] = {}  # file -> how much of it is on disk
+        self._unsynced: dict[str, list[tuple[int, int]]] = {}  # file -> where each write since its last sync begins and ends
         self._pending: list[tuple[str, Callable[[], None]]] = []  # directory, how to undo a change in it
         self._current = ""
 
     def cut(self, choose: Callable[[], bool]) -> None:
         """Ends the power supply. `choose` decides for each change that was not synced whether it is lost."""
-        for name, synced in self._growing.items():
+        for name, writes in self._unsynced.items():
             path = self._root / name
-            if path.exists() and choose():
-                os.truncate(path, synced)
+            if path.exists():
+                _lose(path, [write for write in writes if choose()])
         for _, undo in reversed(self._pending):
             if choose():
                 undo()
@@ -168,11 +171,14 @@ class PowerCutStorage(_Intercepting):
         if name == "create":
             result = act(*args)
             self._current = args[0]
-            self._growing[args[0]] = 0
+            self._unsynced[args[0]] = []
             self._note(args[0], lambda: (self._root / args[0]).unlink(missing_ok=True))
             return result
-        if name == "file.sync":
-            self._growing[self._current] = (self._root / self._current).stat().st_size
+        if name == "file.write":
+            start = (self._root / self._current).stat().st_size
+            self._unsynced[self._current].append((start, start + sum(len(part) for part in args)))
+        elif name == "file.sync":
+            self._unsynced[self._current] = []
         elif name == "sync_directory":
             self._pending = [(directory, undo) for directory, undo in self._pending if directory != args[0]]
         elif name == "make_directory":
@@ -200,3 +206,61 @@ class PowerCutStorage(_Intercepting):
 
     def _note(self, name: str, undo: Callable[[], None]) -> None:
         self._pending.append((os.path.dirname(name), undo))
+
+
+def _lose(path: Path, writes: list[tuple[int, int]]) -> None:
+    size = path.stat().st_size
+    for start, stop in reversed(writes):
+        if stop >= size:
+            size = min(size, start)
+            os.truncate(path, size)
+        else:
+            with open(path, "r+b") as file:
+                file.seek(start)
+                file.write(bytes(stop - start))
+
+
+class CommitWatch(_Intercepting):
+    """Sees to it that nothing is committed before it is durable, and counts the commits.
+
+    When a COMMIT is written, all else in its segment has been synced, and the segments before it with their directories. Before
+    a segment is deleted or an index written on the strength of it, it is durable itself.
+    """
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
+        self.commits_at_once = 0
+        """COMMITs in a segment of their own."""
+        self.commits_after_entries = 0
+        self._dirty: set[str] = set()  # what was not synced: files that were written, directories in which one was created
+        self._written = b""
+
+    def _call(self, name: str, args: tuple[Any, ...], act: Callable[..., Any]) -> Any:
+        directory = os.path.dirname(str(args[0])) if args else ""
+        if name == "create":
+            assert not self._dirty, f"{args[0]} is begun while {self._dirty} are not on the disk"
+            file = act(*args)
+            self._dirty.add(directory)
+            self._written = b""
+            return file
+        if name == "make_directory":
+            self._dirty.add(directory)
+        elif name == "file.write":
+            self._note_write(b"".join(map(bytes, args)))
+        elif name == "file.sync":
+            self._dirty.discard("file")
+        elif name == "sync_directory":
+            self._dirty.discard(args[0])
+        elif (name == "delete" and directory.startswith("data")) or name == "write":
+            assert not self._dirty, f"{name} {args[0]} while {self._dirty} are not on the disk"
+        return act(*args)
+
+    def _note_write(self, content: bytes) -> None:
+        if content.endswith(COMMIT_ENTRY):
+            if self._written == MAGIC:
+                self.commits_at_once += 1
+            else:
+                assert "file" not in self._dirty, "a COMMIT is written after entries that are not on the disk"
+                self.commits_after_entries += 1
+        self._written += content
+        self._dirty.add("file")
