@@ -5,6 +5,7 @@ Nothing is skipped: what is missing on a machine fails with the command that pro
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,20 @@ def workplace(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     yield place
     release(place)
+
+
+@pytest.fixture
+def small_place(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a file system of the given size."""
+    place = tmp_path / "small"
+    place.mkdir()
+
+    def mount(size: str) -> Path:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", place], check=True)
+        return place
+
+    yield mount
+    subprocess.run(["umount", "--lazy", place], check=True)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -183,20 +183,6 @@ def test_a_held_lock_is_respected(vinculum: Program, borg145: Program, repositor
         holder.communicate()
     vinculum.run("list", repository)
     assert locks(repository) == []
-
-
-@pytest.fixture
-def small_place(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mounts a file system of the given size."""
-    place = tmp_path / "small"
-    place.mkdir()
-
-    def mount(size: str) -> Path:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", place], check=True)
-        return place
-
-    yield mount
-    subprocess.run(["umount", "--lazy", place], check=True)
 
 
 @pytest.mark.parametrize("codes", EXIT_CODES)

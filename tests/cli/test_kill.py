@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -148,3 +149,47 @@ def test_killed_at_any_moment(
     successor.run("create", f"{repository}::last", "tree")
     assert_restored(workplace / "tree", extract(successor, repository, "last", workplace / "restored") / "tree")
     borg145.run("check", "--verify-data", repository)
+
+
+DIES_AT_A_SYNC = """
+import os, signal, sys
+sys.argv[0] = "borg"
+left, sync = int(os.environ["DIE_AT"]), os.fdatasync
+def dying(fd):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    sync(fd)
+os.fdatasync = dying
+from vinculum.cli.main import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("command", ["delete REPO::before REPO::1", "prune --keep-last 1 REPO", "compact REPO"])
+def test_killed_while_it_frees_space(
+    command: str, vinculum: Program, borg145: Program, borg124: Program, repository: Path, workplace: Path
+) -> None:
+    """At each segment that is about to be on the disk."""
+    for number in range(1, 4):
+        (workplace / "tree" / "big").write_bytes(random_content(number, 1 << 20))
+        vinculum.run("create", f"{repository}::{number}", "tree")
+    if command.startswith("compact"):
+        vinculum.run("delete", f"{repository}::2")
+    mortal = Program("mortal", [sys.executable, "-c", DIES_AT_A_SYNC], vinculum.environment, workplace)
+    words = command.replace("REPO", str(repository)).split()
+    killed = 0
+    for number in range(12):
+        done = mortal.run(*words, code=None, DIE_AT=str(number))
+        if done.code in (0, 1):  # 1: what a run before it was killed for is done already
+            break
+        assert done.code == -signal.SIGKILL, done
+        killed += 1
+        assert "lock.exclusive" in locks(repository)
+        assert "3" in list_archives(vinculum, repository)
+        assert locks(repository) == []
+    assert killed >= 3
+    for program in (borg145, borg124):
+        program.run("check", "--verify-data", repository)
+    assert_restored(workplace / "tree", extract(borg145, repository, "3", workplace / "restored") / "tree")

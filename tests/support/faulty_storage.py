@@ -142,6 +142,43 @@ class FullStorage(_Intercepting):
         return act(*args)
 
 
+class SmallDisk(_Intercepting):
+    """A disk with `free` bytes left: whatever is written counts, whatever is deleted or truncated comes back.
+
+    What goes beyond is written as far as it fits and fails with ENOSPC.
+    """
+
+    def __init__(self, root: Path, free: int) -> None:
+        super().__init__(LocalStorage(str(root)))
+        self._root = root
+        self._capacity = self._used() + free
+        self.was_full = False
+
+    def free_space(self) -> int:
+        return max(0, self._capacity - self._used())
+
+    def _used(self) -> int:
+        return sum(file.stat().st_size for file in self._root.rglob("*") if file.is_file())
+
+    def _call(self, name: str, args: tuple[Any, ...], act: Callable[..., Any]) -> Any:
+        if name == "file.write":
+            self._fill(b"".join(map(bytes, args)), act)
+        elif name in ("write", "append"):
+            if name == "write" and (self._root / args[0]).exists():
+                os.truncate(self._root / args[0], 0)
+            self._fill(bytes(args[1]), lambda content: act(args[0], content))
+        else:
+            return act(*args)
+        return None
+
+    def _fill(self, content: bytes, write: Callable[[bytes], object]) -> None:
+        fitting = content[: self.free_space()]
+        write(fitting)
+        if len(fitting) < len(content):
+            self.was_full = True
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 class PowerCutStorage(_Intercepting):
     """A disk that loses what was not synced: after `cut`, data and directory changes since the last sync are gone, in part.
 

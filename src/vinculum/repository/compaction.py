@@ -2,13 +2,15 @@
 
 A *transfer* makes the copies durable with a COMMIT and only then deletes the segments they came from. So every moment of a
 compaction is a committed state with the same objects, and whatever stops it costs nothing but the copies of one transfer.
+
+On a nearly full disk (see `Room`) transfers are as short as they must be, and what has no room now waits for what they free.
 """
 
 from __future__ import annotations
 
 from vinculum._native import MovedEntries
 from vinculum.formats.sizes import format_size
-from vinculum.repository.segments import COMMIT_ENTRY
+from vinculum.repository.segments import COMMIT_ENTRY, DELETE, KEYED_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,21 +19,37 @@ if TYPE_CHECKING:
     from vinculum.repository.hints import Hints
     from vinculum.repository.segment_writer import SegmentWriter
     from vinculum.repository.segments import Segments
+    from vinculum.repository.storage import Storage
 
 OPERATION = "repository.compact_segments"
 _COPY_SIZE = 4 * 2**20  # how much is copied at a time; bounds memory
 
 
+class Room:
+    """What a compaction may write on a disk that is nearly full: all but `reserved` bytes."""
+
+    __slots__ = ("_reserved", "_storage")
+
+    def __init__(self, storage: Storage, reserved: int) -> None:
+        self._storage = storage
+        self._reserved = reserved
+
+    def has(self, size: int) -> bool:
+        return self._storage.free_space() >= self._reserved + size
+
+
 class Compaction:
     """One compaction, after the COMMIT of a transaction and with its index and hints, which it keeps up to date.
 
-    `stable` is the transaction of the index on disk: what happened up to it has certainly reached the disk.
+    `stable` is the transaction of the index on disk: what happened up to it has certainly reached the disk. Without a `room`
+    there is plenty of it.
     """
 
     __slots__ = (
         "_emptied",
         "_hints",
         "_index",
+        "_room",
         "_segments",
         "_sink",
         "_stable",
@@ -46,6 +64,7 @@ class Compaction:
         hints: Hints,
         *,
         stable: int | None,
+        room: Room | None,
         sink: Sink | None,
     ) -> None:
         self._segments = segments
@@ -53,6 +72,7 @@ class Compaction:
         self._index = index
         self._hints = hints
         self._stable = stable
+        self._room = room
         self._sink = sink
         self._emptied: list[int] = []
 
@@ -60,13 +80,15 @@ class Compaction:
         """Compacts each segment of which more than the share `threshold` is free; returns the number of the last COMMIT."""
         used_before = self._hints.quota_use
         listed = sorted(self._hints.compact.items())
+        waiting = []
         for number, (segment, free) in enumerate(listed, 1):
-            if self._is_worthwhile(segment, free, threshold):
-                self._empty(segment)
+            if self._is_worthwhile(segment, free, threshold) and not self._empty(segment, free):
+                waiting.append((segment, free))
             if self._sink is not None:
                 self._sink.progress(OPERATION, number, len(listed), "")
         if self._sink is not None:
             self._sink.finished(OPERATION)
+        self._empty_waiting(waiting)
         last = self._writer.commit()
         self._finish_transfer(last)
         self._segments.remove_empty_directories()
@@ -87,11 +109,24 @@ class Compaction:
             return False
         return free / size > threshold
 
-    def _empty(self, segment: int) -> None:
-        """Sees to it that nothing in a segment will be needed after the next COMMIT."""
+    def _empty_waiting(self, waiting: list[tuple[int, int]]) -> None:
+        """Tries again with segments for which there was no room, as long as that frees some."""
+        left = len(waiting) + 1
+        while waiting and len(waiting) < left:
+            left = len(waiting)
+            waiting = [(segment, free) for segment, free in waiting if not self._empty(segment, free)]
+        if waiting:
+            self._warn(f"There was not enough free space to compact {len(waiting)} segment files.")
+
+    def _empty(self, segment: int, free: int) -> bool:
+        """Sees to it that nothing in a segment will be needed after the next COMMIT; False if there is no room for that."""
+        entries = self._segments.scan(segment)
+        # DELETEs count as free, but some may have to stay.
+        most = entries.size_bytes - free + entries.tags().count(DELETE) * KEYED_SIZE
+        if not self._make_room(most):
+            return False
         hints = self._hints
         hints.count_puts(segment, 0, 0)
-        entries = self._segments.scan(segment)
         start, is_new = 0, False
         while start < len(entries):
             moved = self._move(segment, entries, start, is_new=is_new)
@@ -101,6 +136,15 @@ class Compaction:
         if hints.segments[segment]:
             self._warn(f"The hints of the repository miscounted the objects in segment {segment}.")
         self._emptied.append(segment)
+        return True
+
+    def _make_room(self, size: int) -> bool:
+        """Whether `size` bytes may be written, if need be after an early transfer."""
+        if self._room is None or self._room.has(size):
+            return True
+        if self._emptied:
+            self._finish_transfer(self._writer.commit_here())
+        return self._room.has(size)
 
     def _move(self, segment: int, entries: SegmentEntries, start: int, *, is_new: bool) -> MovedEntries:
         """Copies what is needed of the entries from `start` on, as much as goes into the open segment and into memory."""

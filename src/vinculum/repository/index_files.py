@@ -58,6 +58,19 @@ class IndexFiles:
 
     def save(self, transaction: int, index: RepositoryIndex, hints: Hints) -> None:
         """Writes the set of a transaction, durably, and removes all others."""
+        try:
+            self._write(transaction, index, hints)
+        except OSError:
+            # Halves of them must not keep a full disk full.
+            for kind in _KINDS:
+                try:
+                    self._storage.delete(f"{kind}.{transaction}.tmp")
+                except OSError:
+                    pass  # it may not exist, and the first error tells more
+            raise
+        self._remove_others(transaction)
+
+    def _write(self, transaction: int, index: RepositoryIndex, hints: Hints) -> None:
         storage = self._storage
         hints_name, index_name, integrity_name = (f"{kind}.{transaction}" for kind in ("hints", "index", "integrity"))
         hints_content = hints.save()
@@ -76,7 +89,6 @@ class IndexFiles:
         storage.rename(f"{hints_name}.tmp", hints_name)
         storage.rename(f"{index_name}.tmp", index_name)
         storage.sync_directory("")
-        self._remove_others(transaction)
 
     def remove(self, transaction: int) -> None:
         """Removes hints and index of a transaction, so that its state will be rebuilt."""

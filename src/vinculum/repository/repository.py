@@ -21,6 +21,7 @@ from vinculum.errors import (
     RepositoryDoesNotExist,
 )
 from vinculum.formats.sizes import format_size
+from vinculum.repository.compaction import Room
 from vinculum.repository.config import read_config, write_config
 from vinculum.repository.creation import create_directory, fill_directory
 from vinculum.repository.index_files import IndexFiles
@@ -263,7 +264,7 @@ class Repository:
             return
         try:
             transaction.raise_if_doomed()
-            self._check_free_space(transaction)
+            room = self._check_free_space(transaction)
             self._tell_quota(transaction.hints)
             committed = transaction.commit()
         except BaseException as error:
@@ -273,15 +274,15 @@ class Repository:
         # From here on the transaction counts. If the files fail, the next one to open the repository replays it.
         self._transaction = self._state = None
         if compact and not self.append_only:
-            committed = self._compact(transaction, threshold, cleanup_commits=cleanup_commits)
+            committed = self._compact(transaction, threshold, cleanup_commits=cleanup_commits, room=room)
         self._save(committed, transaction.index, transaction.hints)
         self._state = State(committed, transaction.index, transaction.hints)
 
-    def _compact(self, transaction: Transaction, threshold: float, *, cleanup_commits: bool) -> int:
+    def _compact(self, transaction: Transaction, threshold: float, *, cleanup_commits: bool, room: Room | None) -> int:
         """Compacts after the COMMIT. Where it fails, the last COMMIT it wrote counts, and what came after is worth nothing."""
         try:
             stable = self._files.find_transaction()
-            return transaction.compact(threshold, cleanup_commits=cleanup_commits, stable=stable, sink=self._sink)
+            return transaction.compact(threshold, cleanup_commits=cleanup_commits, stable=stable, room=room, sink=self._sink)
         except BaseException as error:
             self._note(error)
             transaction.close()
@@ -326,15 +327,18 @@ class Repository:
         self._transaction = Transaction(state.index, state.hints, self._segments, writer, self._quota)
         return self._transaction
 
-    def _check_free_space(self, transaction: Transaction) -> None:
-        check_free_space(
+    def _check_free_space(self, transaction: Transaction) -> Room | None:
+        """How a compaction must get by if space is short; None if there is enough."""
+        reserved = check_free_space(
             self._storage,
             self._segments,
             transaction.hints,
             len(transaction.index.save()),
             self.config,
             append_only=self.append_only,
+            makes_room=transaction.makes_room,
         )
+        return None if reserved is None else Room(self._storage, reserved)
 
     def _tell_quota(self, hints: Hints) -> None:
         if self._quota and self._sink is not None:
@@ -399,7 +403,14 @@ class Repository:
         if state.damage:
             self._warn(f"Rebuilding index and hints of the repository: {state.damage}")
             self._files.remove(state.transaction)
-        self._save(state.transaction, state.index, state.hints)
+        try:
+            self._save(state.transaction, state.index, state.hints)
+        except OSError as error:
+            if error.errno != errno.ENOSPC or for_writing:
+                raise
+            # What is on the disk can be read all the same.
+            self._warn(f"The disk of repository {self.path} is full: its index will have to be rebuilt each time.")
+            return state
         state.is_replayed = False
         if state.damage and not for_writing:
             self._state = state

@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import Blob, RepositoryIndex, SealedBatch
     from vinculum.events import Sink
+    from vinculum.repository.compaction import Room
     from vinculum.repository.hints import Hints
     from vinculum.repository.segment_writer import SegmentWriter
     from vinculum.repository.segments import Segments
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class Transaction:
     """Confined to one thread."""
 
-    __slots__ = ("_quota", "_segments", "_whole", "_writer", "doom", "hints", "index")
+    __slots__ = ("_growth", "_quota", "_segments", "_whole", "_writer", "doom", "hints", "index")
 
     def __init__(self, index: RepositoryIndex, hints: Hints, segments: Segments, writer: SegmentWriter, quota: int) -> None:
         self.index = index
@@ -33,6 +34,7 @@ class Transaction:
         self._writer = writer
         self._quota = quota
         self._whole = True
+        self._growth = 0  # bytes of the PUTs that were stored, less those of the PUTs they and deletions superseded
         self.doom: Error | None = None
 
     def put(self, id: bytes, data: Blob) -> None:
@@ -40,13 +42,15 @@ class Transaction:
             raise IntegrityError(f"an object of {len(data)} bytes is too large to be stored (limit: {MAX_DATA})")
         whole, self._whole = self._whole, False
         position = self.index.get(id)
+        growth = KEYED_SIZE + len(data)
         if position is not None:
-            self._delete(id, *position)
+            growth -= self._delete(id, *position)
         segment, offset = self._writer.put(id, data)
         self.hints.count_puts(segment, 1, KEYED_SIZE + len(data))
         self.index.set(id, segment, offset)
+        self._growth += KEYED_SIZE + len(data)
         self._whole = whole
-        self._check_quota()
+        self._check_quota(makes_room=id == MANIFEST_KEY and growth <= 0)
 
     def put_many(self, sealed: SealedBatch) -> None:
         """Stores a batch of distinct ids, one write per segment if none of them is known yet."""
@@ -62,7 +66,9 @@ class Transaction:
             segment, offset, stop = self._writer.put_many(sealed, start)
             offsets = sealed.offsets(start, stop, offset)
             self.index.set_many(ids[start * 32 : stop * 32], segment, offsets)
-            self.hints.count_puts(segment, stop - start, len(sealed.entries(start, stop)))
+            size = len(sealed.entries(start, stop))
+            self.hints.count_puts(segment, stop - start, size)
+            self._growth += size
             start = stop
         if len(self.index) != expected:
             raise ValueError("a batch of stored objects holds an id twice")
@@ -87,8 +93,9 @@ class Transaction:
             return b"".join(id for id in each if not self.delete(id))
         whole, self._whole = self._whole, False
         for segment, here, offsets, _ in self.index.locate(ids):
-            sizes = self._segments.entry_sizes(segment, here, offsets)
-            self.hints.supersede(here, segment, sum(sizes))
+            size = sum(self._segments.entry_sizes(segment, here, offsets))
+            self.hints.supersede(here, segment, size)
+            self._growth -= size
         self.index.remove_many(ids)
         start = 0
         while start < len(ids):
@@ -99,6 +106,11 @@ class Transaction:
         self._whole = whole
         return b""
 
+    @property
+    def makes_room(self) -> bool:
+        """Whether it stores no more than it supersedes, so that the repository will be no larger once it is compacted."""
+        return self._growth <= 0
+
     def commit(self) -> int:
         """Writes the COMMIT; returns the number of the transaction. The caller has checked `raise_if_doomed`."""
         segment = self._writer.commit()
@@ -106,7 +118,9 @@ class Transaction:
         self.hints.free(segment, len(COMMIT_ENTRY))
         return segment
 
-    def compact(self, threshold: float, *, cleanup_commits: bool, stable: int | None, sink: Sink | None) -> int:
+    def compact(
+        self, threshold: float, *, cleanup_commits: bool, stable: int | None, room: Room | None, sink: Sink | None
+    ) -> int:
         """Compacts what `commit` has just completed; returns the number of the transaction after that. See `Compaction`."""
         if cleanup_commits:
             # Segments with nothing but a COMMIT, which Borg 1.1 left in heaps without counting them.
@@ -114,7 +128,8 @@ class Transaction:
                 if self._segments.size(segment) == len(MAGIC) + len(COMMIT_ENTRY):
                     self.hints.segments[segment] = 0
                     self.hints.compact[segment] = len(COMMIT_ENTRY)
-        return Compaction(self._segments, self._writer, self.index, self.hints, stable=stable, sink=sink).run(threshold)
+        compaction = Compaction(self._segments, self._writer, self.index, self.hints, stable=stable, room=room, sink=sink)
+        return compaction.run(threshold)
 
     def raise_if_doomed(self) -> None:
         """Raises what makes a commit impossible, if anything does."""
@@ -127,15 +142,18 @@ class Transaction:
         """Closes the open segment as it is."""
         self._writer.close()
 
-    def _delete(self, id: bytes, segment: int, offset: int) -> None:
-        self.hints.supersede(id, segment, self._segments.entry_size(segment, offset))
+    def _delete(self, id: bytes, segment: int, offset: int) -> int:
+        size = self._segments.entry_size(segment, offset)
+        self.hints.supersede(id, segment, size)
+        self._growth -= size
         landed = self._writer.delete(id)
         self.hints.count_puts(landed, 0, 0)
         self.hints.free(landed, KEYED_SIZE)
+        return size
 
-    def _check_quota(self) -> None:
+    def _check_quota(self, *, makes_room: bool = False) -> None:
         try:
-            check_quota(self._quota, self.hints.quota_use)
+            check_quota(self._quota, self.hints.quota_use, makes_room=makes_room)
         except StorageQuotaExceeded as error:
             self.doom = error
             raise
