@@ -338,7 +338,7 @@ class ItemReferences:
 
     @property
     def head_bytes(self) -> int:
-        """How much of the chunk belongs to an item that began earlier."""
+        """How much of the chunk is only parsed once what came before it is known."""
     @property
     def memory_bytes(self) -> int:
         """About how much memory this takes."""

@@ -104,6 +104,8 @@ class Deletion:
             self._count(released)
             self._show(range(done + 1, done + taken + 1), len(item_ids))
             done += taken
+            if taken == len(window):  # else the next chunk is going to be read again
+                self._delete_orphans(_BATCH_BYTES)
             return taken
 
         def take_rest(piece: Bytes) -> None:
@@ -130,6 +132,7 @@ class Deletion:
             self._count(chunks.release(id))
             released = chunks.release_items(stream, chunk.data, self._with_parts)
             self._count(released)
+            self._delete_orphans(_BATCH_BYTES)
             if released.damage is not None:
                 self._tolerate(IntegrityError(released.damage))
                 stream = ItemStream()  # the rest of this chunk is lost, with the next one an item may begin
@@ -147,12 +150,13 @@ class Deletion:
         orphans = released.orphans
         self._orphans.append(orphans)
         self._orphans_bytes += len(orphans)
-        if self._orphans_bytes > _BATCH_BYTES:
-            self._delete_orphans()
 
-    def _delete_orphans(self) -> None:
+    def _delete_orphans(self, at_least_bytes: int = 1) -> None:
+        """Deletes the chunks that lost their last reference, unless they are few."""
+        if self._orphans_bytes < at_least_bytes:
+            return
         ids, self._orphans, self._orphans_bytes = b"".join(self._orphans), [], 0
-        missing = self._session.store.delete_many(ids) if ids else b""
+        missing = self._session.store.delete_many(ids)
         if missing:
             self._tolerate(ObjectNotFound(missing[:32].hex(), self._session.store.path))
 

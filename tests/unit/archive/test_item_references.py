@@ -117,7 +117,7 @@ def encoded(number: int, **more: object) -> bytes:
 
 def test_a_chunk_that_was_parsed_from_a_wrong_place_is_read_anew() -> None:
     store = MemoryStore()
-    stream = encoded(1, xattrs={b"user.x": encoded(2) * 2, b"user.y": None}) + encoded(3)
+    stream = encoded(1, xattrs={b"user.x": encoded(2) * 3, b"user.y": None}) + encoded(3)
     inside, end = stream.index(b"user.x"), stream.index(b"user.y") - 1
     ids = store.store(KEY, stream[:inside], stream[inside:end], stream[end:])
     counter = Counter(store)

@@ -40,11 +40,11 @@ pub struct ItemReferences {
 
 #[derive(Debug, Default)]
 struct Found {
-    /// What lies before the first item that begins here, if any does: the end of an item that began in an earlier chunk.
+    /// The end of an item that began in an earlier chunk, and the first item after it.
     head: Vec<u8>,
-    /// What lies behind the last complete item. None if no item was found to begin here; `head` is the whole chunk then.
+    /// What lies behind the last complete item. None if no place between items was found; `head` is the whole chunk then.
     tail: Option<Vec<u8>>,
-    /// Of all items that are complete in this chunk, in order.
+    /// Of all items that are complete in this chunk, but for those in the head, in order.
     references: Vec<Reference>,
     /// Where in `references` those of part files are.
     parts: Vec<Range<usize>>,
@@ -65,7 +65,7 @@ impl ItemReferences {
         }
     }
 
-    /// How long the part of the chunk is that belongs to an item which began earlier.
+    /// How much of the chunk is only parsed once what came before it is known.
     pub fn head_bytes(&self) -> usize {
         self.found.head.len()
     }
@@ -113,7 +113,11 @@ impl ItemReferences {
 impl Found {
     /// None if no item seems to begin in `data`, or what seems to begin there turns out not to be one.
     fn guess(data: &[u8]) -> Option<Self> {
-        let start = (0..data.len()).find(|&at| seems_to_be_an_item(&data[at..]))?;
+        let seems = (0..data.len()).find(|&at| seems_to_be_an_item(&data[at..]))?;
+        // A number before a field's name may look like the beginning of an item. The end is the same as if it were one.
+        let mut reader = Reader::new(&data[seems..]);
+        item_references(&mut reader, &mut Vec::new()).ok()?;
+        let start = seems + reader.position();
         let (mut references, mut parts) = (Vec::new(), Vec::new());
         let mut rest = &data[start..];
         while !rest.is_empty() {
@@ -269,15 +273,46 @@ mod tests {
     }
 
     #[test]
-    fn only_a_decoy_makes_the_rest_of_a_chunk_necessary() {
+    fn only_decoys_make_the_rest_of_a_chunk_necessary() {
         for (decoy, took) in [(false, true), (true, false)] {
             let item = packed(9, 1, false, decoy);
-            let find = |name: &[u8]| item.windows(name.len()).position(|bytes| bytes == name).unwrap();
+            // The attribute itself, from its name to the header of the next one.
+            let start = item.windows(6).position(|bytes| bytes == b"user.x").unwrap();
+            let stop = item.windows(7).rposition(|bytes| bytes == b"\xa6user.y").unwrap();
             let mut frames = ItemFrames::default();
-            frames.feed(&item[..find(b"user.x")], |_| Ok(())).unwrap();
-            let middle = parse(&item[find(b"user.x")..find(b"user.y") - 1]);
+            frames.feed(&item[..start], |_| Ok(())).unwrap();
+            let middle = parse(&item[start..stop]);
             assert_eq!(middle.feed(&mut frames, |_, _| Ok(())).unwrap(), took);
         }
+    }
+
+    #[test]
+    fn a_stored_size_that_looks_like_a_map_misleads_nobody() {
+        let [first, second] = [(b"p", 0x82), (b"q", 7)].map(|(path, csize)| {
+            let mut out = Vec::new();
+            let chunks = Value::Chunks {
+                ids: &[[9; 32]],
+                sizes: &[3],
+                csizes: &[csize],
+            };
+            write_map(
+                &mut out,
+                &mut [(b"chunks", chunks), (b"ctime", Value::Int(1)), (b"path", Value::Raw(path))],
+            );
+            out
+        });
+        let inside = first.windows(2).position(|bytes| bytes == [0xcc, 0x82]).unwrap();
+        assert!(seems_to_be_an_item(&first[inside + 1..]));
+        let mut frames = ItemFrames::default();
+        frames.feed(&first[..inside], |_| Ok(())).unwrap();
+        let chunk = parse(&[&first[inside..], &second, &second].concat());
+        let mut count = 0;
+        let took = chunk.feed(&mut frames, |references, _| {
+            count += references.len();
+            Ok(())
+        });
+        assert!(took.unwrap());
+        assert_eq!((count, chunk.found.references.len()), (3, 2));
     }
 
     #[test]
