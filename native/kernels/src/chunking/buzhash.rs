@@ -5,12 +5,9 @@
 //! left by e - 1, so the low bits of the hash are zero exactly if P[e] ^ P[e - window] has no bit in common with the mask rotated
 //! right by e - 1. P costs one table look-up a byte, and the test is the same for 32 neighbouring positions at a time.
 
-use super::params::Cut;
-use super::simd;
+use super::cut::Cut;
+use super::simd::{self, GROUP};
 use super::table::BASE;
-
-/// Positions whose prefix values go together, since rotation by 32 does nothing.
-pub(super) const GROUP: usize = 32;
 
 pub(super) struct Buzhash {
     table: [u32; 256],

@@ -1,6 +1,7 @@
 //! `Cutter`: bytes in, whole chunks out. The buffer that readers fill; what is not yet a chunk moves on to the next buffer.
 
-use super::params::{Chunker, Cut};
+use super::cut::Cut;
+use super::params::Chunker;
 use crate::memory::{self, Shared};
 
 pub(super) struct Cutter {

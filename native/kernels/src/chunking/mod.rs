@@ -5,6 +5,7 @@
 
 mod batch;
 mod buzhash;
+mod cut;
 mod cutter;
 mod params;
 mod reader;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::buzhash::Buzhash;
+use super::cut::Cut;
 use crate::errors::{Error, Result};
 
 /// The largest stored object, which also bounds blocks and headers of the fixed chunker.
@@ -58,15 +59,6 @@ impl ChunkerParams {
         }
         Ok(())
     }
-}
-
-/// What a look at the bytes after a chunk boundary tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
-    /// The chunk has this length.
-    At(usize),
-    /// Undecided; no cut before this length. Pass it back as `examined` together with more bytes.
-    NotBefore(usize),
 }
 
 /// A cut rule. Immutable, cheap to clone.

@@ -2,7 +2,8 @@
 //!
 //! The code is portable; only the selection needs `unsafe`. Every variant gives the same result.
 
-use super::buzhash::GROUP;
+/// Positions whose prefix values go together, since rotation by 32 does nothing.
+pub(super) const GROUP: usize = 32;
 
 /// Fills `out[i]` with the prefix value before `bytes[i]` and returns the one after the last byte. The first byte is at offset
 /// `phase` within its group; `phase` is 0 unless everything fits into one group.
