@@ -106,6 +106,27 @@ def test_delete_does_nothing_per_chunk(repository: Path, client_home: Path, work
     assert (many.native_calls - few.native_calls) / more_chunks < 0.05
 
 
+def test_compact_does_nothing_per_chunk(client_home: Path, workplace: Path, vinculum: Program) -> None:
+    """Of the chunks in one segment every other one has to be copied, with its DELETEs beside it."""
+    content = random_content("crossings", 20 << 20)
+    works = []
+    for size in (1 << 20, 2500):
+        repository = workplace / str(size)
+        vinculum.run("init", "--encryption", "none", repository)
+        (workplace / "all").write_bytes(content)
+        (workplace / "half").write_bytes(b"".join(content[at : at + size] for at in range(0, len(content) - size, 2 * size)))
+        for name in ("all", "half"):
+            vinculum.run("create", "--chunker-params", f"fixed,{size}", f"{repository}::{name}", name)
+        vinculum.run("delete", f"{repository}::all")
+        stored = sum(file.stat().st_size for file in repository.glob("data/*/*"))
+        works.append(count(client_home, workplace, "compact", str(repository)))
+        assert sum(file.stat().st_size for file in repository.glob("data/*/*")) < stored * 0.6
+    few, many = works
+    more_chunks = (20 << 20) // 2500 - 20
+    assert (many.lines - few.lines) / more_chunks < 0.05
+    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+
+
 def test_tars_do_nothing_per_chunk(repository: Path, client_home: Path, workplace: Path, vinculum: Program) -> None:
     (workplace / "big").write_bytes(random_content("crossings", 40 << 20))
     for name, chunker in (("few", "fixed,1048576"), ("many", "fixed,5000")):
