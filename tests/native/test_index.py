@@ -295,9 +295,9 @@ def test_batches_of_lookups() -> None:
     assert saved(index)[12:16] == struct.pack("<i", 8209)
     index.set(key_of(1), 7, 8)
     assert index.get_many(key_of(1) + key_of(2)) == [(7, 8), None]
-    assert index.any_known(key_of(2) + key_of(1))
-    assert not index.any_known(key_of(2) + key_of(3))
-    assert not index.any_known(b"")
+    assert index.known(key_of(2) + key_of(1) + key_of(3)) == key_of(1)
+    assert index.known(key_of(2) + key_of(3)) == b""
+    assert index.known(b"") == b""
     with pytest.raises(ValueError, match="1 ids with 2 offsets"):
         index.set_many(key_of(1), 1, [1, 2])
     with pytest.raises(ValueError, match="32 bytes"):

@@ -85,8 +85,9 @@ impl RepositoryIndex {
             .collect())
     }
 
-    fn any_known(&self, py: Python<'_>, ids: Ids) -> bool {
-        py.detach(|| self.0.lock().any_known(ids.as_slice()))
+    fn known<'py>(&self, py: Python<'py>, ids: Ids) -> Bound<'py, PyBytes> {
+        let known = py.detach(|| self.0.lock().known(ids.as_slice()));
+        joined(py, &known)
     }
 
     fn remove_many(&self, py: Python<'_>, ids: Ids) -> PyResult<()> {

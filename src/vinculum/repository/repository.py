@@ -234,6 +234,8 @@ class Repository:
         transaction = self._begin()
         try:
             transaction.put_many(sealed)
+        except FileNotFoundError:
+            raise CheckNeeded(self.path) from None
         except OSError as error:
             self._note(error)
             raise

@@ -37,7 +37,7 @@ class Store(Protocol):
         """Stores one object, replacing what was there."""
 
     def put_many(self, sealed: SealedBatch) -> None:
-        """Stores a batch of objects with distinct ids; cheap if all of them are new."""
+        """Stores a batch of objects with distinct ids, replacing what was there."""
 
     def delete(self, id: bytes) -> None:
         """Removes one object. ObjectNotFound if there is none."""

@@ -53,13 +53,16 @@ class Transaction:
         self._check_quota(makes_room=id == MANIFEST_KEY and growth <= 0)
 
     def put_many(self, sealed: SealedBatch) -> None:
-        """Stores a batch of distinct ids, one write per segment if none of them is known yet."""
+        """Stores a batch of distinct ids with one write per segment; what it replaces is deleted first."""
         ids = sealed.ids()
-        if MANIFEST_KEY in ids or self.index.any_known(ids):
+        if MANIFEST_KEY in ids:
             for at in range(len(sealed)):
                 self.put(ids[at * 32 : at * 32 + 32], sealed.object(at))
             return
         whole, self._whole = self._whole, False
+        known = self.index.known(ids)
+        if known:
+            self.delete_many(known)
         expected = len(self.index) + len(sealed)
         start = 0
         while start < len(sealed):

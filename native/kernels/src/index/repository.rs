@@ -130,8 +130,9 @@ impl RepositoryTable {
             .collect())
     }
 
-    pub fn any_known(&mut self, ids: &[Id]) -> bool {
-        ids.iter().any(|id| self.get(id).is_some())
+    /// Those of the ids that are in the index, in their order.
+    pub fn known(&mut self, ids: &[Id]) -> Vec<Id> {
+        ids.iter().filter(|id| self.get(id).is_some()).copied().collect()
     }
 
     /// Removes every id; fails without change if one is absent.
