@@ -66,6 +66,11 @@ class Chunker:
     def __new__(cls, params: BuzhashParams | FixedParams, seed: int) -> Chunker: ...
     def cut(self, data: Blob) -> list[int]:
         """Sizes of the consecutive chunks of `data` taken as one whole file."""
+    def recut(self, chunks: ChunkBatch, counts: list[int], hasher: IdHasher) -> tuple[ChunkBatch, list[int]]:
+        """The new chunks of whole files whose old ones are given, `counts` for each; and how many new ones each has.
+
+        ValueError if `counts` do not add up to the chunks.
+        """
 
 @final
 class ChunkBatch:
@@ -79,6 +84,8 @@ class ChunkBatch:
     def size_bytes(self) -> int: ...
     def ids(self) -> bytes: ...
     def sizes(self) -> list[int]: ...
+    def without(self, other: ChunkBatch) -> ChunkBatch:
+        """The chunks whose ids do not occur in `other`."""
     def data(self, index: int) -> Bytes:
         """The plaintext of one chunk, no copy."""
 
@@ -125,6 +132,8 @@ class StreamChunker:
     def __new__(cls, chunker: Chunker, hasher: IdHasher) -> StreamChunker: ...
     def feed(self, data: Blob) -> ChunkBatch:
         """Takes `data` and returns the chunks that are complete now."""
+    def feed_batch(self, batch: ChunkBatch) -> ChunkBatch:
+        """The same for a stream that comes in other chunks."""
     def finish(self) -> ChunkBatch:
         """Cuts what is left as if the stream ended here, and starts anew."""
 
@@ -190,6 +199,13 @@ class Opener:
         """The plaintexts of several objects, opened in parallel."""
     def find_references(self, stored: list[Blob], ids: bytes) -> ReferencesToCome:
         """Opens chunks of item streams and parses them, in parallel and in the background."""
+    def open_batch(self, stored: list[Bytes], ids: bytes) -> ChunkBatch:
+        """The same as chunks; nothing is hashed again."""
+    def packed_otherwise(self, stored: list[Bytes], chunks: ChunkBatch, compressor: Compressor) -> ChunkBatch:
+        """Those of `chunks` whose objects (`stored`, in the same order) `compressor` would pack by another method.
+
+        Levels do not count. Where `auto` tries its expensive method, that method is meant, whether it turns out better or not.
+        """
 
 # -- index -------------------------------------------------------------------------------------------------------------
 
@@ -216,8 +232,8 @@ class RepositoryIndex:
 
         KeyError with the first unknown id in hex.
         """
-    def any_known(self, ids: bytes) -> bool:
-        """True if at least one of the ids is in the index."""
+    def known(self, ids: bytes) -> bytes:
+        """Those of the ids that are in the index, in their order."""
     def remove_many(self, ids: bytes) -> None:
         """Removes the ids; KeyError without change if one is absent."""
     def ids(self, marker: bytes | None = None, limit: int | None = None) -> list[bytes]:
@@ -649,6 +665,14 @@ class Item:
     def bsdflags(self) -> int | None: ...
     @property
     def part(self) -> int | None: ...
+    def with_chunks(self, chunks: ChunkList, is_cut_alike: bool) -> Item:
+        """The same with other chunks; `chunks_healthy` goes unless the content is cut as before."""
+    def linked_to(self, source: bytes) -> Item:
+        """The same as a later link to the file `source`."""
+    def in_place_of(self, first: Item) -> Item:
+        """A later link as the first one, with the content that was kept with `first`."""
+    def as_part(self, number: int, chunks: ChunkList) -> Item:
+        """The part file `number` with just these chunks."""
     def encode(self) -> Bytes:
         """The item as canonical msgpack, unknown fields included."""
 
@@ -664,6 +688,9 @@ class ItemDecoder:
         """The items that are complete now."""
     def finish(self) -> None:
         """IntegrityError if the stream ends inside an item."""
+
+def encode_items(items: list[Item]) -> Bytes:
+    """Items one behind the other, as the item stream has them."""
 
 def encode_item(fields: dict[str, int | bytes | bool | dict[bytes, bytes | None] | None], chunks: ChunkList | None) -> Bytes:
     """One item map in canonical order, with `chunks` (and nothing else) taken from the list."""

@@ -34,7 +34,7 @@ class Sink(Protocol):
     def info(self, text: str, topic: str = "") -> None:
         """Worth knowing at --info; with a topic (`list`, `stats`) shown exactly if the user asked for that topic.
 
-        The topic `repository` only says who speaks.
+        Other topics (`repository`, `helpers.misc`) only say who speaks.
         """
 
     def debug(self, text: str, topic: str = "") -> None:

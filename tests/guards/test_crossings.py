@@ -142,6 +142,18 @@ def test_tars_do_nothing_per_chunk(repository: Path, client_home: Path, workplac
     assert (many.native_calls - few.native_calls) / more_chunks < 0.05
 
 
+def test_recreate_does_nothing_per_chunk(repository: Path, client_home: Path, workplace: Path, vinculum: Program) -> None:
+    (workplace / "big").write_bytes(random_content("crossings", 20 << 20))
+    for name, chunker in (("few", "fixed,1048576"), ("many", "fixed,2500")):
+        vinculum.run("create", "--chunker-params", chunker, f"{repository}::{name}", "big")
+    more_chunks = (20 << 20) // 2500 - 20
+    for options in (["--comment", "x"], ["--recompress=always"], ["--chunker-params", "fixed,100000"]):
+        few = count(client_home, workplace, "recreate", *options, f"{repository}::few")
+        many = count(client_home, workplace, "recreate", *options, f"{repository}::many")
+        assert (many.lines - few.lines) / more_chunks < 0.05, options
+        assert (many.native_calls - few.native_calls) / more_chunks < 0.05, options
+
+
 def test_create_does_a_handful_per_file(repository: Path, client_home: Path, workplace: Path) -> None:
     """Both for files that are read and for files that the files cache knows."""
     build_plain(workplace / "few", files=500, size_bytes=200, per_directory=500)

@@ -176,3 +176,37 @@ def test_chunk_list_grows_by_batches() -> None:
     for ids, sizes, csizes in [(bytes(31), [1], [1]), (bytes(32), [1, 2], [1]), (bytes(32), [1], [])]:
         with pytest.raises(ValueError, match="ids"):
             _native.ChunkList.of(ids, sizes, csizes)
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_params, seeds, st.lists(contents, max_size=6), st.integers(64, 5000))
+def test_cutting_anew_is_cutting_whole_files(
+    params: _native.BuzhashParams | _native.FixedParams, seed: int, files: list[bytes], old_size: int
+) -> None:
+    old = [[content[start : start + old_size] for start in range(0, len(content), old_size)] for content in files]
+    pieces = _native.ChunkBatch.of([piece for file in old for piece in file], HASHER)
+    chunks, counts = _native.Chunker(params, seed).recut(pieces, [len(file) for file in old], HASHER)
+    wanted = [twin.cut(content, params, seed) for content in files]
+    assert counts == [len(sizes) for sizes in wanted]
+    assert chunks.sizes() == [size for sizes in wanted for size in sizes]
+    data = [bytes(chunks.data(index)) for index in range(len(chunks))]
+    assert b"".join(data) == b"".join(files)
+    assert chunks.ids() == b"".join(hashlib.sha256(piece).digest() for piece in data)
+
+    stream = _native.StreamChunker(_native.Chunker(params, seed), HASHER)
+    fed = [stream.feed_batch(pieces), stream.finish()]
+    assert [size for batch in fed for size in batch.sizes()] == twin.cut(b"".join(files), params, seed)
+
+
+@pytest.mark.parametrize("counts", [[], [1], [2, 2], [4]])
+def test_files_have_all_chunks_and_no_others(counts: list[int]) -> None:
+    chunks = _native.ChunkBatch.of([b"one", b"two", b"three"], HASHER)
+    with pytest.raises(ValueError, match="chunks"):
+        _native.Chunker(("fixed", 64, 0), 0).recut(chunks, counts, HASHER)
+
+
+@given(st.lists(st.integers(0, 9)), st.sets(st.integers(0, 9)))
+def test_chunks_without_others(numbers: list[int], others: set[int]) -> None:
+    batch = _native.ChunkBatch.of([b"%d" % number for number in numbers], HASHER)
+    rest = batch.without(_native.ChunkBatch.of([b"%d" % number for number in others], HASHER))
+    assert [bytes(rest.data(index)) for index in range(len(rest))] == [b"%d" % n for n in numbers if n not in others]

@@ -339,3 +339,66 @@ def test_aes_arguments() -> None:
     for key, counter in [(31, 16), (33, 16), (32, 15), (32, 17), (16, 16)]:
         with pytest.raises(ValueError, match="must have"):
             _native.aes256_ctr(bytes(key), bytes(counter), b"")
+
+
+# -- sealing again -----------------------------------------------------------------------------------------------------
+
+
+def stored_objects(suite: Suite, chunks: _native.ChunkBatch, spec: str) -> list[_native.Bytes]:
+    sealed = suite.sealer(spec).seal(chunks, 7)
+    return [sealed.object(index) for index in range(len(sealed))]
+
+
+@given(suites, st.lists(st.binary(max_size=200), max_size=20))
+def test_a_batch_is_opened_with_its_ids(suite: Suite, buffers: list[bytes]) -> None:
+    chunks = suite.batch(buffers)
+    opened = suite.opener().open_batch(stored_objects(suite, chunks, "lz4"), chunks.ids())
+    assert opened.ids() == chunks.ids()
+    assert [bytes(opened.data(index)) for index in range(len(opened))] == buffers
+
+
+MIXED = [b"compressible " * 50, random.Random(1).randbytes(600), b"x", bytes(100_000), random.Random(2).randbytes(300_000)]
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: f"{suite.cipher} {suite.ids}")
+def test_objects_packed_otherwise_are_found(suite: Suite) -> None:
+    """Levels do not count, and what cannot be compressed is stored alike by all methods but zlib."""
+    chunks = suite.batch(MIXED)
+    compressible, all_of_them = [0, 3], [0, 1, 2, 3, 4]
+    for stored, wanted, others in (
+        ("lz4", "lz4", []),
+        ("lz4", "zstd", compressible),
+        ("zstd,1", "zstd,9", []),
+        ("lzma,1", "lz4", compressible),
+        ("none", "lz4", compressible),
+        ("none", "none", []),
+        ("lz4", "none", compressible),
+        ("lz4", "zlib", all_of_them),
+        ("zlib,1", "zlib,9", []),
+        ("zlib", "zstd", all_of_them),
+        ("lz4", "auto,zstd", compressible),
+        ("zstd", "auto,zstd", []),
+        ("lzma,1", "lzma,6", []),
+        ("obfuscate,110,lz4", "lz4", all_of_them),
+        ("obfuscate,110,lz4", "obfuscate,250,zstd", []),
+        ("lz4", "obfuscate,110,lz4", all_of_them),
+        ("lz4", "auto,auto,lz4", compressible),
+    ):
+        objects = stored_objects(suite, chunks, stored)
+        found = suite.opener().packed_otherwise(objects, chunks, _native.Compressor(wanted))
+        expected = b"".join(chunks.ids()[index * 32 : index * 32 + 32] for index in others)
+        assert found.ids() == expected, (stored, wanted)
+
+
+@pytest.mark.parametrize("suite", ENCRYPTED, ids=lambda suite: suite.cipher)
+def test_nothing_is_said_about_objects_that_are_not_authentic(suite: Suite) -> None:
+    chunks = suite.batch(MIXED[:1])
+    (stored,) = stored_objects(suite, chunks, "lz4")
+    forged = bytearray(bytes(stored))
+    forged[-1] ^= 1
+    opener, lz4 = suite.opener(), _native.Compressor("lz4")
+    for damaged in (bytes(forged), b"", b"\3", bytes(stored)[:41]):
+        with pytest.raises(IntegrityError):
+            opener.packed_otherwise([_native.Compressor("none").compress(damaged).slice(2, 2 + len(damaged))], chunks, lz4)
+    with pytest.raises(ValueError, match="0 objects"):
+        opener.packed_otherwise([], chunks, lz4)

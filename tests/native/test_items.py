@@ -337,3 +337,46 @@ def test_a_malformed_item_releases_nothing(entry: object) -> None:
     item = reference.encode({b"path": b"p", b"chunks": [[b"i" * 32, 10, 9], entry]})
     assert index.release_items(_native.ItemStream(), item, True).damage
     assert index.get(b"i" * 32) == (1, 10, 9)
+
+
+# -- items with changes ------------------------------------------------------------------------------------------------
+
+
+def item_of(**fields: object) -> _native.Item:
+    chunks = fields.pop("chunks", None)
+    assert chunks is None or isinstance(chunks, _native.ChunkList)
+    (item,) = _native.ItemDecoder().feed(_native.encode_item({"path": b"p", "mode": 0o100644, **fields}, chunks))  # type: ignore[dict-item]
+    return item
+
+
+def test_an_item_with_changes_keeps_everything_else() -> None:
+    for packed in PACKED.values():
+        decoder = _native.ItemDecoder()
+        for item in decoder.feed(packed):
+            old, source = fields_of(item), item.source
+            chunks = _native.ChunkList.of(b"1" * 32 + b"2" * 32, [5, 6], [7, 8])
+            rewritten = item.with_chunks(chunks, is_cut_alike=True)
+            assert {**old, b"chunks": None} == {**fields_of(rewritten), b"chunks": None}
+            assert entries(rewritten.chunks) == entries(chunks)
+            assert entries(rewritten.chunks_healthy) == entries(item.chunks_healthy)
+            assert item.with_chunks(chunks, is_cut_alike=False).chunks_healthy is None
+            link = item.linked_to(b"elsewhere")
+            assert (link.source, {**fields_of(link), b"source": None}) == (b"elsewhere", {**old, b"source": None})
+            part = item.as_part(3, chunks)
+            assert (part.path, part.part, part.size) == (item.path + b".borg_part_3", 3, 11)
+            assert item.source == source
+
+
+def test_a_link_takes_the_place_of_the_first() -> None:
+    chunks = _native.ChunkList.of(b"1" * 32, [5], [7])
+    first, link = item_of(chunks=chunks, size=5), item_of(path=b"link", source=b"p", uid=3)
+    successor = link.in_place_of(first)
+    assert (successor.path, successor.source, successor.uid, entries(successor.chunks)) == (b"link", None, 3, entries(chunks))
+    assert link.in_place_of(item_of()).chunks is None
+
+
+def test_items_are_encoded_as_one_by_one() -> None:
+    items = [item for packed in PACKED.values() for item in _native.ItemDecoder().feed(packed)]
+    assert len(items) > 3
+    assert plain(_native.encode_items(items)) == b"".join(plain(item.encode()) for item in items)
+    assert plain(_native.encode_items([])) == b""

@@ -27,6 +27,7 @@ OUR_MODULES = [
     "vinculum.cli.creating",
     "vinculum.cli.pruning",
     "vinculum.cli.importing",
+    "vinculum.cli.recreating",
     *(
         f"vinculum.cli.commands.{name}"
         for name in ("compact", "create", "delete", "export_tar", "import_tar", "extract", "list", "info", "init", "config")
@@ -195,12 +196,19 @@ class Twins:
         stdin: bytes = b"",
         exact: bool = False,
         only: str = "code stdout stderr",
+        masking: str = "",
         **environment: str,
     ) -> Completed:
-        """Fails unless both give the same; returns Borg's. `exact` masks nothing but the twin's directory."""
+        """Fails unless both give the same; returns Borg's.
+
+        `exact` masks nothing but the twin's directory, `masking` is a regular expression for more than usual.
+        """
         theirs, ours = self.both(*args, stdin=stdin, **environment)
         assert code is None or theirs.code == code, f"Borg was to end with {code}\n{theirs}"
-        shown = [self._shown(name, done, exact, only) for name, done in (("theirs", theirs), ("ours", ours))]
+        shown = [
+            [re.sub(masking, "<MASKED>", line) if masking else line for line in self._shown(name, done, exact, only)]
+            for name, done in (("theirs", theirs), ("ours", ours))
+        ]
         difference = "\n".join(difflib.unified_diff(*shown, "borg", "vinculum", n=1, lineterm=""))
         told = {**self.environment, **environment}
         assert not difference, f"{told or ''} {theirs.command}\n{difference}".encode(errors="backslashreplace").decode()
@@ -259,7 +267,10 @@ class Twins:
         """(path, fields) of each item, in order, after those of the archive object, whose path is empty."""
         content = self.dump(name, archive)
         meta = content["_meta"]
-        meta["cmdline"] = [word.replace(str(self._homes[name]), "<TWIN>") for word in meta["cmdline"]]
+        for field in ("cmdline", "recreate_cmdline"):
+            for home in self._homes.values():  # what was archived before a `clone` holds the other twin's path
+                if field in meta:
+                    meta[field] = [word.replace(str(home), "<TWIN>") for word in meta[field]]
         left_out = {"time", "time_end", "tam", *ignoring}
         described = [("", meta), *((item["path"], item) for item in content["_items"])]
         return [(path, {key: fields[key] for key in fields.keys() - left_out}) for path, fields in described]

@@ -57,6 +57,19 @@ impl Chunker {
     fn cut(&self, py: Python<'_>, data: Blob) -> Vec<usize> {
         py.detach(|| self.0.cut(&data))
     }
+
+    fn recut(
+        &self,
+        py: Python<'_>,
+        chunks: &ChunkBatch,
+        counts: Vec<usize>,
+        hasher: &IdHasher,
+    ) -> PyResult<(ChunkBatch, Vec<usize>)> {
+        let (chunks, counts) = py
+            .detach(|| chunking::recut(&self.0, &hasher.0, &chunks.0, &counts))
+            .into_python()?;
+        Ok((ChunkBatch(chunks), counts))
+    }
 }
 
 #[pyclass(frozen, module = "vinculum._native")]
@@ -93,6 +106,10 @@ impl ChunkBatch {
 
     fn sizes(&self) -> Vec<usize> {
         self.0.chunks.iter().map(|chunk| chunk.data.len()).collect()
+    }
+
+    fn without(&self, py: Python<'_>, other: &Self) -> Self {
+        Self(py.detach(|| self.0.without(&other.0)))
     }
 
     fn data(&self, index: usize) -> PyResult<Bytes> {
@@ -210,6 +227,10 @@ impl StreamChunker {
 
     fn feed(&self, py: Python<'_>, data: Blob) -> ChunkBatch {
         ChunkBatch(py.detach(|| lock(&self.0).feed(&data)))
+    }
+
+    fn feed_batch(&self, py: Python<'_>, batch: &ChunkBatch) -> ChunkBatch {
+        ChunkBatch(py.detach(|| lock(&self.0).feed_batch(&batch.0)))
     }
 
     fn finish(&self, py: Python<'_>) -> ChunkBatch {

@@ -103,10 +103,7 @@ impl Opener {
     }
 
     fn open_many(&self, py: Python<'_>, stored: Vec<Blob>, ids: Ids) -> PyResult<Vec<Bytes>> {
-        let plains = py.detach(|| {
-            let slices: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
-            self.0.open_many(&slices, ids.as_slice())
-        });
+        let plains = py.detach(|| self.0.open_many(&slices(&stored), ids.as_slice()));
         Ok(plains.into_python()?.into_iter().map(Bytes).collect())
     }
 
@@ -116,6 +113,26 @@ impl Opener {
         let ids = ids.as_slice().to_vec();
         ReferencesToCome::new(thread::spawn(move || items::find_references(&opener, &stored, &ids)))
     }
+
+    fn open_batch(&self, py: Python<'_>, stored: Vec<Blob>, ids: Ids) -> PyResult<ChunkBatch> {
+        let opened = py.detach(|| self.0.open_batch(&slices(&stored), ids.as_slice()));
+        opened.map(ChunkBatch).into_python()
+    }
+
+    fn packed_otherwise(
+        &self,
+        py: Python<'_>,
+        stored: Vec<Blob>,
+        chunks: &ChunkBatch,
+        compressor: &Compressor,
+    ) -> PyResult<ChunkBatch> {
+        let others = py.detach(|| self.0.packed_otherwise(&slices(&stored), &chunks.0, &compressor.0));
+        others.map(ChunkBatch).into_python()
+    }
+}
+
+fn slices(objects: &[Blob]) -> Vec<&[u8]> {
+    objects.iter().map(|object| &**object).collect()
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

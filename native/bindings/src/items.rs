@@ -1,4 +1,4 @@
-//! `Item`, `ItemDecoder`, `ItemStream`, `encode_item`.
+//! `Item`, `ItemDecoder`, `ItemStream`, `encode_item`, `encode_items`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -138,11 +138,37 @@ impl Item {
         self.0.part
     }
 
+    fn with_chunks(&self, chunks: &ChunkList, is_cut_alike: bool) -> Self {
+        Self(self.0.with_chunks(chunks.read().clone(), is_cut_alike))
+    }
+
+    fn linked_to(&self, source: Vec<u8>) -> Self {
+        Self(self.0.linked_to(source))
+    }
+
+    fn in_place_of(&self, first: &Self) -> Self {
+        Self(self.0.in_place_of(&first.0))
+    }
+
+    fn as_part(&self, number: i64, chunks: &ChunkList) -> Self {
+        Self(self.0.as_part(number, chunks.read().clone()))
+    }
+
     fn encode(&self) -> Bytes {
         let mut out = Vec::new();
         self.0.encode(&mut out);
         Bytes(Shared::from(out))
     }
+}
+
+#[pyfunction]
+fn encode_items(py: Python<'_>, items: Vec<Py<Item>>) -> Bytes {
+    let items: Vec<&items::Item> = items.iter().map(|item| &item.get().0).collect();
+    Bytes(py.detach(|| {
+        let mut out = Vec::new();
+        items.into_iter().for_each(|item| item.encode(&mut out));
+        Shared::from(out)
+    }))
 }
 
 #[pyclass(frozen, module = "vinculum._native")]
@@ -257,5 +283,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Item>()?;
     module.add_class::<ItemDecoder>()?;
     module.add_class::<ItemStream>()?;
+    module.add_function(wrap_pyfunction!(encode_items, module)?)?;
     module.add_function(wrap_pyfunction!(encode_item, module)?)
 }

@@ -159,6 +159,15 @@ class PatternMatcher:
         if wanted:
             self.fallback = EXCLUDE
 
+    def followed_by(self, patterns: Iterable[Pattern]) -> PatternMatcher:
+        """The same with more patterns, which count where none of the present ones matches."""
+        extended = PatternMatcher(self.fallback)
+        extended._patterns = list(self._patterns)
+        extended._by_full_path = dict(self._by_full_path)
+        extended._roots = self._roots
+        extended.add(patterns)
+        return extended
+
     @property
     def is_trivial(self) -> bool:
         """True if every path is in."""

@@ -35,6 +35,14 @@ def add_exclusion(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     return group
 
 
+def add_tag_exclusion(group: argparse._ArgumentGroup) -> None:
+    """Options that leave out directories because of a file in them."""
+    add = group.add_argument
+    add("--exclude-caches", action="store_true", help="leave out directories with a CACHEDIR.TAG file")
+    add("--exclude-if-present", metavar="NAME", action="append", help="leave out directories that contain NAME")
+    add("--keep-exclude-tags", action="store_true", help="keep the NAME or CACHEDIR.TAG of directories left out")
+
+
 def add_archive_filters(parser: argparse.ArgumentParser, *, sort: bool = True, first_last: bool = True) -> None:
     """Options that choose archives of a repository."""
     group = parser.add_argument_group("Archive filters", "These choose archives where a whole repository is given.")
@@ -80,7 +88,12 @@ def add_deletion(parser: argparse.ArgumentParser) -> None:
     add("-s", "--stats", action="store_true", help="show statistics of what was deleted")
     add("--quick-stats", action="store_true", help="show statistics of what was deleted alone, not of the whole repository")
     add("--save-space", action="store_true", help="has no effect: deleting works with little space anyway")
-    add(
+    add_checkpoint_interval(parser)
+
+
+def add_checkpoint_interval(group: argparse._ActionsContainer) -> None:
+    """How often long work is saved."""
+    group.add_argument(
         "-c",
         "--checkpoint-interval",
         metavar="SECONDS",
@@ -105,6 +118,13 @@ def add_archive_output(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-s", "--stats", action="store_true", help="show statistics of the new archive")
     add("--quick-stats", action="store_true", help="show statistics of the archive alone, not of the whole repository")
+    add_status_list(parser)
+    add("--json", action="store_true", help="statistics as JSON on stdout (implies --stats)")
+
+
+def add_status_list(parser: argparse.ArgumentParser) -> None:
+    """Listing files as they go into an archive."""
+    add = parser.add_argument
     add("--list", dest="output_list", action="store_true", help="list files with their status")
     add(
         "--filter",
@@ -113,29 +133,16 @@ def add_archive_output(parser: argparse.ArgumentParser) -> None:
         action=option_types.OnlyOnce,
         help="list only files whose status is one of these letters",
     )
-    add("--json", action="store_true", help="statistics as JSON on stdout (implies --stats)")
 
 
 def add_archive_making(parser: argparse.ArgumentParser, *, fills_comment: bool = True) -> None:
     """How a new archive is made; the comment may have placeholders."""
-    add = parser.add_argument_group("Archive options").add_argument
+    group = parser.add_argument_group("Archive options")
     comment_type = option_types.placeholders if fills_comment else str
-    add("--comment", metavar="COMMENT", type=comment_type, default="", help="a comment to keep with the archive")
-    add(
-        "--timestamp",
-        metavar="TIMESTAMP",
-        type=option_types.timestamp,
-        help="time of the archive: UTC as yyyy-mm-ddThh:mm:ss, or a file whose time to take",
-    )
-    add(
-        "-c",
-        "--checkpoint-interval",
-        metavar="SECONDS",
-        type=int,
-        default=1800,
-        help="how often to save what has been done so far (default: %(default)d)",
-    )
-    add(
+    group.add_argument("--comment", metavar="COMMENT", type=comment_type, default="", help="a comment to keep with the archive")
+    add_timestamp(group)
+    add_checkpoint_interval(group)
+    group.add_argument(
         "--chunker-params",
         metavar="PARAMS",
         type=option_types.chunker_params,
@@ -143,7 +150,22 @@ def add_archive_making(parser: argparse.ArgumentParser, *, fills_comment: bool =
         default=option_types.DEFAULT_CHUNKER_PARAMS,
         help="how to cut files into chunks (default: buzhash,19,23,21,4095)",
     )
-    add(
+    add_compression(group)
+
+
+def add_timestamp(group: argparse._ActionsContainer) -> None:
+    """Another time for an archive than now."""
+    group.add_argument(
+        "--timestamp",
+        metavar="TIMESTAMP",
+        type=option_types.timestamp,
+        help="time of the archive: UTC as yyyy-mm-ddThh:mm:ss, or a file whose time to take",
+    )
+
+
+def add_compression(group: argparse._ActionsContainer) -> None:
+    """How chunks are compressed."""
+    group.add_argument(
         "-C",
         "--compression",
         metavar="COMPRESSION",

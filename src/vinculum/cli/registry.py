@@ -46,6 +46,7 @@ COMMANDS = {
     "key migrate-to-repokey": ("vinculum.cli.commands.key_migrate_to_repokey", "leave the old passphrase mode"),
     "list": ("vinculum.cli.commands.list", "list archives, or the files in one"),
     "prune": ("vinculum.cli.commands.prune", "delete old archives by rules"),
+    "recreate": ("vinculum.cli.commands.recreate", "make archives anew, with fewer files or otherwise stored"),
     "rename": ("vinculum.cli.commands.rename", "give an archive another name"),
     "upgrade": ("vinculum.cli.commands.upgrade", "bring a repository of an older version up to date"),
     "version": ("vinculum.cli.commands.version", "show the versions of client and server"),

@@ -67,6 +67,10 @@ class ObjectCodec:
             raise Error(f"{what} is too big for this repository format ({MAX_DATA} bytes as stored): {error}") from error
         return chunks.ids(), sealed
 
+    def packed_otherwise(self, stored: list[Bytes], chunks: ChunkBatch) -> ChunkBatch:
+        """Those of `chunks` whose objects (`stored`, in the same order) are packed by another method than `seal` chooses."""
+        return self._opener.packed_otherwise(stored, chunks, self._compressor)
+
     def open(self, stored: Blob, id: bytes | None) -> Bytes:
         """The verified plaintext of one stored object; `id` is None for the manifest only."""
         return self._opener.open(stored, id)

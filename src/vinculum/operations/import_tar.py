@@ -15,7 +15,7 @@ from vinculum import _native
 from vinculum.archive.statistics import Statistics
 from vinculum.errors import Error
 from vinculum.formats.texts import to_raw
-from vinculum.operations.create.content import BATCH_BYTES, ChunkStore, ContentReader
+from vinculum.operations.create.content import BATCH_BYTES, ChunkStore, ContentTaker
 from vinculum.operations.create.walk import safe_path
 from vinculum.operations.create.writer import ArchiveWriter
 
@@ -78,7 +78,7 @@ class TarImport:
         self._one_chunk_bytes = _size_of_one_chunk(options.chunker_params)
         self._chunks = ChunkStore(session.store, session.codec, session.cache.chunks, self.statistics)
         self._writer = ArchiveWriter(session, self._chunks, options, sink, stop_requested)
-        self._content = ContentReader(self._chunks, self._chunker, key.hasher, sink, sparse=False)
+        self._content = ContentTaker(self._chunks, sink)
         self._gathered: list[_Gathered] = []
         self._gathered_bytes = 0
 

@@ -1,4 +1,4 @@
-"""One archive in words and numbers, as `info` shows it and as `create` shows what it just made."""
+"""One archive in words and numbers, as `info` shows it, and as `create` and `recreate` show what they just made."""
 
 from __future__ import annotations
 
@@ -11,19 +11,32 @@ from vinculum.ui.text import display_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from vinculum.archive.archive import ArchiveMetadata
     from vinculum.archive.statistics import Statistics
 
 
 class ArchiveDescription:
-    """Facts about an archive; `stored_size` is that of its archive object, which has a limit."""
+    """Facts about an archive; `stored_size` is that of its archive object, which has a limit.
 
-    def __init__(self, archive: ArchiveMetadata, archive_id: bytes, statistics: Statistics, stored_size: int) -> None:
+    `times` are when it was made, if the archive itself says something else.
+    """
+
+    def __init__(
+        self,
+        archive: ArchiveMetadata,
+        archive_id: bytes,
+        statistics: Statistics,
+        stored_size: int,
+        times: tuple[datetime, datetime] | None = None,
+    ) -> None:
         self._archive = archive
+        self._start, self._end = times or (archive.time, archive.time_end)
         self._id = archive_id
         self._statistics = statistics
         self._utilization = stored_size / MAX_DATA
-        self._duration_s = (archive.time_end - archive.time).total_seconds()
+        self._duration_s = (self._end - self._start).total_seconds()
 
     def document(self) -> dict[str, object]:
         """For JSON."""
@@ -31,8 +44,8 @@ class ArchiveDescription:
         return {
             "name": archive.name,
             "id": self._id.hex(),
-            "start": format_moment_iso(archive.time),
-            "end": format_moment_iso(archive.time_end),
+            "start": format_moment_iso(self._start),
+            "end": format_moment_iso(self._end),
             "duration": self._duration_s,
             "command_line": archive.cmdline,
             "stats": self._statistics.as_dict(),
@@ -53,16 +66,19 @@ class ArchiveDescription:
 
     def summary(self, location: str, *, iec: bool) -> list[str]:
         """Lines about an archive that was just made, up to its row of a table of sizes."""
-        archive = self._archive
+        return [*self.facts(location), *self._table_lines(iec)]
+
+    def facts(self, location: str) -> list[str]:
+        """Lines about an archive that was just made, before they come to sizes."""
         return [
             statistics_text.RULE,
             f"Repository: {location}",
             *self._name_lines(),
-            f"Time (start): {format_moment(archive.time)}",
-            f"Time (end):   {format_moment(archive.time_end)}",
+            f"Time (start): {format_moment(self._start)}",
+            f"Time (end):   {format_moment(self._end)}",
             *self._extent_lines(),
             f"Utilization of max. archive size: {self._utilization:.0%}",
-            *self._table_lines(iec),
+            statistics_text.RULE,
         ]
 
     def full_text(self, *, iec: bool) -> list[str]:
@@ -73,12 +89,13 @@ class ArchiveDescription:
             f"Comment: {display_text(archive.comment)}",
             f"Hostname: {display_text(archive.hostname or '')}",
             f"Username: {display_text(archive.username or '')}",
-            f"Time (start): {format_moment(archive.time)}",
-            f"Time (end): {format_moment(archive.time_end)}",
+            f"Time (start): {format_moment(self._start)}",
+            f"Time (end): {format_moment(self._end)}",
             *self._extent_lines(),
             f"Working Directory: {display_text(archive.cwd or '')}",
             f"Command line: {display_text(shlex.join(archive.cmdline))}",
             f"Utilization of maximum supported archive size: {self._utilization:.0%}",
+            statistics_text.RULE,
             *self._table_lines(iec),
         ]
 
@@ -89,4 +106,4 @@ class ArchiveDescription:
         return [f"Duration: {format_duration(self._duration_s)}", f"Number of files: {self._statistics.nfiles}"]
 
     def _table_lines(self, iec: bool) -> list[str]:
-        return [statistics_text.RULE, statistics_text.HEADER, statistics_text.archive_row(self._statistics, iec=iec)]
+        return [statistics_text.HEADER, statistics_text.archive_row(self._statistics, iec=iec)]

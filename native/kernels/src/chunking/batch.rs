@@ -1,5 +1,7 @@
 //! `ChunkBatch`, chunks with their plaintext, and `ChunkList`, what remains of a file's chunks once they are stored.
 
+use std::collections::HashSet;
+
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::hashing::IdHasher;
@@ -38,6 +40,15 @@ impl ChunkBatch {
 
     pub fn size_bytes(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.data.len()).sum()
+    }
+
+    /// The chunks whose ids do not occur in `other`.
+    pub fn without(&self, other: &Self) -> Self {
+        let left_out: HashSet<&Id> = other.chunks.iter().map(|chunk| &chunk.id).collect();
+        let rest = self.chunks.iter().filter(|chunk| !left_out.contains(&chunk.id));
+        Self {
+            chunks: rest.cloned().collect(),
+        }
     }
 }
 

@@ -21,8 +21,22 @@ impl StreamChunker {
 
     /// Takes `data` and returns the chunks that are complete now.
     pub fn feed(&mut self, data: &[u8]) -> ChunkBatch {
-        self.cutter.space(data.len()).copy_from_slice(data);
-        self.cutter.accept(data.len());
+        self.feed_pieces(std::iter::once(data), data.len())
+    }
+
+    /// The same for a stream that comes in other chunks.
+    pub fn feed_batch(&mut self, batch: &ChunkBatch) -> ChunkBatch {
+        self.feed_pieces(batch.chunks.iter().map(|chunk| &*chunk.data), batch.size_bytes())
+    }
+
+    fn feed_pieces<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>, length: usize) -> ChunkBatch {
+        let mut space = self.cutter.space(length);
+        for piece in pieces {
+            let (place, behind) = space.split_at_mut(piece.len());
+            place.copy_from_slice(piece);
+            space = behind;
+        }
+        self.cutter.accept(length);
         ChunkBatch::of(self.cutter.take(false, 0), &self.hasher)
     }
 

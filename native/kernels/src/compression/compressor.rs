@@ -64,7 +64,7 @@ impl<'a> Compressed<'a> {
 
 /// Compresses chunks by one specification. Immutable.
 #[derive(Clone, Debug)]
-pub struct Compressor(Method);
+pub struct Compressor(pub(super) Method);
 
 impl Compressor {
     pub fn new(spec: &str) -> Result<Self> {
@@ -110,10 +110,20 @@ fn compress<'a>(method: &Method, plain: &'a [u8]) -> Result<Compressed<'a>> {
     }
 }
 
+/// Whether `auto` tries its expensive method on this.
+pub(super) fn is_compressible(plain: &[u8]) -> Result<bool> {
+    compress(&Method::Lz4, plain).map(|cheap| is_short(&cheap, plain))
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn is_short(cheap: &Compressed, plain: &[u8]) -> bool {
+    (cheap.len() as f64 / (plain.len() + HEADER) as f64) < COMPRESSIBLE
+}
+
 #[allow(clippy::cast_precision_loss)]
 fn auto<'a>(inner: &Method, plain: &'a [u8]) -> Result<Compressed<'a>> {
     let cheap = compress(&Method::Lz4, plain)?;
-    if cheap.len() as f64 / (plain.len() + HEADER) as f64 >= COMPRESSIBLE {
+    if !is_short(&cheap, plain) {
         return Ok(cheap);
     }
     let expensive = compress(inner, plain)?;

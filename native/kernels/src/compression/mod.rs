@@ -11,6 +11,7 @@
 //!
 //! What is unpacked is limited to `MAX_PLAINTEXT`, whatever the compressed bytes promise.
 
+mod choice;
 mod compressor;
 mod methods;
 mod padding;

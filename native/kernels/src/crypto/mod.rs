@@ -10,6 +10,7 @@
 
 mod cipher;
 mod opener;
+mod repacking;
 mod sealed;
 mod sealer;
 

@@ -78,6 +78,24 @@ impl Opener {
         Ok(results)
     }
 
+    /// The first bytes of a compressed chunk, which tell its method, from an object that was found authentic.
+    pub(super) fn compression_header(&self, stored: &[u8], id: &Id) -> Result<[u8; 2]> {
+        let name = Name(Some(id));
+        self.check_type(stored, name)?;
+        let too_short = || Error::integrity(format!("{name}: too short for a compression header"));
+        match &self.cipher {
+            Cipher::None => stored[1..].first_chunk().copied().ok_or_else(too_short),
+            Cipher::AesCtr(keys) => {
+                let envelope = Envelope::parse(stored, name)?;
+                envelope.authenticate(&keys.macs(&[envelope.authenticated])[0], name)?;
+                let ciphertext: &[u8; 2] = envelope.authenticated[IV..].first_chunk().ok_or_else(too_short)?;
+                let mut header = [0; 2];
+                keys.key_stream(envelope.iv).apply(ciphertext, &mut header)?;
+                Ok(header)
+            }
+        }
+    }
+
     /// Opens objects on this thread, hashing as many at a time as it has lanes for.
     fn open_group(&self, stored: &[&[u8]], ids: &[Id]) -> Result<Vec<Shared>> {
         if self.lanes() == 1 {

@@ -92,6 +92,46 @@ impl Item {
         Ok(())
     }
 
+    /// The same with other content. What is known about lost chunks of the old content stays only if it is cut alike.
+    pub fn with_chunks(&self, chunks: ChunkList, is_cut_alike: bool) -> Self {
+        Self {
+            chunks: Some(chunks),
+            chunks_healthy: self.chunks_healthy.clone().filter(|_| is_cut_alike),
+            ..self.clone()
+        }
+    }
+
+    /// The same as a link to another path.
+    pub fn linked_to(&self, source: Vec<u8>) -> Self {
+        Self {
+            source: Some(source),
+            ..self.clone()
+        }
+    }
+
+    /// A link as the first one: with the content that the archive kept with `first`.
+    pub fn in_place_of(&self, first: &Self) -> Self {
+        Self {
+            source: None,
+            chunks: first.chunks.clone(),
+            chunks_healthy: first.chunks_healthy.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The item of some of the file's chunks, as checkpoints have them.
+    pub fn as_part(&self, number: i64, chunks: ChunkList) -> Self {
+        let mut path = self.path.clone();
+        path.extend_from_slice(format!(".borg_part_{number}").as_bytes());
+        Self {
+            path,
+            part: Some(number),
+            size: Some(chunks.size_bytes()),
+            chunks: Some(chunks),
+            ..self.clone()
+        }
+    }
+
     /// Appends the item as a canonical map.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let int = |value: &Option<i64>| value.map(Value::Int);

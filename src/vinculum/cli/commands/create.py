@@ -51,10 +51,9 @@ def _add_input(parser: CommandParser) -> None:
 
 
 def _add_exclusion(parser: CommandParser) -> None:
-    add = option_groups.add_exclusion(parser).add_argument
-    add("--exclude-caches", action="store_true", help="leave out directories with a CACHEDIR.TAG file")
-    add("--exclude-if-present", metavar="NAME", action="append", help="leave out directories that contain NAME")
-    add("--keep-exclude-tags", action="store_true", help="keep the NAME or CACHEDIR.TAG of directories left out")
+    group = option_groups.add_exclusion(parser)
+    option_groups.add_tag_exclusion(group)
+    add = group.add_argument
     add("--exclude-nodump", action="store_true", help="leave out files flagged NODUMP")
     add("--exclude-dataless", action="store_true", help="leave out files flagged DATALESS (macOS)")
 

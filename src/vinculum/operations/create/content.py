@@ -62,28 +62,12 @@ class ContentUnreadable(Exception):
         self.errno = error.errno or 0
 
 
-class ContentReader:
-    """Reads one open file or pipe into the chunk store, with part items where a checkpoint falls into it."""
+class ContentTaker:
+    """Takes content into the chunk store, with part items where a checkpoint falls into it."""
 
-    def __init__(
-        self, chunks: ChunkStore, chunker: _native.Chunker, hasher: _native.IdHasher, sink: Sink, *, sparse: bool
-    ) -> None:
+    def __init__(self, chunks: ChunkStore, sink: Sink) -> None:
         self._chunks = chunks
-        self._chunker = chunker
-        self._hasher = hasher
         self._sink = sink
-        self._sparse = sparse
-
-    def read(
-        self,
-        fd: int,
-        path: bytes,
-        checkpoint_is_due: Callable[[], bool],
-        save_part: Callable[[int, _native.ChunkList], None],
-    ) -> _native.ChunkList:
-        """The content of `fd`; the rest as `take` has it."""
-        reader = _native.FileReader(fd, self._chunker, self._hasher, self._sparse)
-        return self.take(reader, path, checkpoint_is_due, save_part)
 
     def take(
         self,
@@ -126,3 +110,26 @@ class ContentReader:
             sized = _native.ChunkList.of(content.ids(), content.sizes(), self._chunks.index.csizes(content.ids()))
             self._chunks.statistics.add_parts(parts, sized)
         return content
+
+
+class ContentReader(ContentTaker):
+    """Also reads open files and pipes."""
+
+    def __init__(
+        self, chunks: ChunkStore, chunker: _native.Chunker, hasher: _native.IdHasher, sink: Sink, *, sparse: bool
+    ) -> None:
+        super().__init__(chunks, sink)
+        self._chunker = chunker
+        self._hasher = hasher
+        self._sparse = sparse
+
+    def read(
+        self,
+        fd: int,
+        path: bytes,
+        checkpoint_is_due: Callable[[], bool],
+        save_part: Callable[[int, _native.ChunkList], None],
+    ) -> _native.ChunkList:
+        """The content of `fd`; the rest as `take` has it."""
+        reader = _native.FileReader(fd, self._chunker, self._hasher, self._sparse)
+        return self.take(reader, path, checkpoint_is_due, save_part)

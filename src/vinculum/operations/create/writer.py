@@ -68,7 +68,7 @@ class ArchiveWriter:
         self._sink = sink
         self._stop_requested = stop_requested
         self._stream = ItemStreamWriter(session.key, lambda pieces: chunks.add(pieces, counted=False))
-        self._start = datetime.now(UTC)
+        self.begun = datetime.now(UTC)
         self._start_s = self._checkpoint_s = time.monotonic()
         self._cwd = os.getcwdb()
 
@@ -110,15 +110,23 @@ class ArchiveWriter:
 
     # -- saving --------------------------------------------------------------------------------------------------------
 
-    def save(self) -> SavedArchive:
-        """Makes the archive real."""
-        if self._options.name in self._session.manifest.archives:
-            raise ArchiveAlreadyExists(self._options.name)
-        return self._save_as(self._options.name, self._stream.finish())
+    def finish(self) -> None:
+        """Stores the rest of the items: from now on the archive needs nothing that only another one refers to."""
+        self._stream.finish()
 
-    def _save_as(self, name: str, item_ids: list[bytes]) -> SavedArchive:
+    def save(self, name: str | None = None, source: ArchiveMetadata | None = None) -> SavedArchive:
+        """Makes the archive real, under another name than it was made by if one is given.
+
+        If it was made of the archive `source`, it has the times (unless others are wanted) and the command line of that.
+        """
+        name = self._options.name if name is None else name
+        if name in self._session.manifest.archives:
+            raise ArchiveAlreadyExists(name)
+        return self._save_as(name, self._stream.finish(), source)
+
+    def _save_as(self, name: str, item_ids: list[bytes], source: ArchiveMetadata | None = None) -> SavedArchive:
         store, key, codec, manifest, cache = self._session
-        metadata = self._describe(name, item_ids)
+        metadata = self._describe(name, item_ids, source)
         packed = pack_archive(key, metadata)
         archive_id, sealed = codec.seal_object(packed, f"Archive {name}")
         store.put_many(sealed)
@@ -129,19 +137,15 @@ class ArchiveWriter:
         cache.commit(manifest)
         return SavedArchive(archive_id, metadata, sealed.sizes()[0])
 
-    def _describe(self, name: str, item_ids: list[bytes]) -> ArchiveMetadata:
+    def _describe(self, name: str, item_ids: list[bytes], source: ArchiveMetadata | None) -> ArchiveMetadata:
         options, totals = self._options, self._chunks.statistics
-        duration = timedelta(seconds=time.monotonic() - self._start_s)
-        if options.timestamp is None:
-            end = datetime.now(UTC)
-            start = end - duration
-        else:
-            start = options.timestamp
-            end = start + duration
+        start, end = self._times(source)
+        cmdline = [_encodable(os.fsdecode(word)) for word in options.cmdline]
         return ArchiveMetadata(
             name=name,
             items=item_ids,
-            cmdline=[_encodable(os.fsdecode(word)) for word in options.cmdline],
+            cmdline=source.cmdline if source else cmdline,
+            recreate_cmdline=cmdline if source else None,
             hostname=_encodable(options.hostname),
             username=_encodable(options.username),
             time=start,
@@ -156,6 +160,15 @@ class ArchiveWriter:
             csize_parts=totals.compressed_size_parts,
             nfiles_parts=totals.nfiles_parts,
         )
+
+    def _times(self, source: ArchiveMetadata | None) -> tuple[datetime, datetime]:
+        duration = timedelta(seconds=time.monotonic() - self._start_s)
+        if self._options.timestamp is not None:
+            return self._options.timestamp, self._options.timestamp + duration
+        if source is not None:
+            return source.time, source.time_end
+        end = datetime.now(UTC)
+        return end - duration, end
 
 
 def _encodable(text: str) -> str:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from vinculum import _native
     from vinculum.archive.patterns import PatternMatcher
 
-_LINKABLE = (stat.S_IFREG, stat.S_IFBLK, stat.S_IFCHR, stat.S_IFIFO)
+LINKABLE = (stat.S_IFREG, stat.S_IFBLK, stat.S_IFCHR, stat.S_IFIFO)
 
 
 def is_hard_link(item: _native.Item) -> bool:
     """True for a later link to a file that the archive holds elsewhere."""
-    return item.source is not None and stat.S_IFMT(item.mode) in _LINKABLE
+    return item.source is not None and stat.S_IFMT(item.mode) in LINKABLE
 
 
 def strip_components(path: bytes, count: int) -> bytes:
@@ -46,7 +46,7 @@ class Selection:
             path = strip_components(item.path, self._strip)
             if path:
                 return path
-        if self._is_partial and item.source is None and item.hardlink_master and stat.S_IFMT(item.mode) in _LINKABLE:
+        if self._is_partial and item.source is None and item.hardlink_master and stat.S_IFMT(item.mode) in LINKABLE:
             self._unextracted[item.path] = item
         return None
 

@@ -1,0 +1,1 @@
+"""Making archives anew out of what they hold: some of their files, otherwise cut, otherwise compressed."""
