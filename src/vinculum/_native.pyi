@@ -18,6 +18,9 @@ FixedParams: TypeAlias = tuple[Literal["fixed"], int, int]
 IdKind: TypeAlias = Literal["sha256", "hmac-sha256", "blake2b"]
 CipherKind: TypeAlias = Literal["none", "aes-ctr-hmac-sha256", "aes-ctr-blake2b"]
 
+def use_threads(count: int) -> None:
+    """How many threads kernels may use instead of one for each core. Only the first call counts, before any kernel has run."""
+
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 @final

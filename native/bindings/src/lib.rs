@@ -21,8 +21,15 @@ mod scanning;
 mod segments;
 mod sys;
 
+#[pyfunction]
+fn use_threads(count: usize) {
+    vinculum_kernels::parallel::use_threads(count);
+}
+
 #[pymodule(gil_used = false)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    vinculum_kernels::sys::settle_allocator();
+    module.add_function(wrap_pyfunction!(use_threads, module)?)?;
     memory::register(module)?;
     checksums::register(module)?;
     hashing::register(module)?;

@@ -18,7 +18,7 @@ pub mod parallel;
 pub mod restoring;
 pub mod scanning;
 pub mod segments;
-mod sys;
+pub mod sys;
 
 /// A key of the repository: 32 bytes.
 pub type Id = [u8; 32];

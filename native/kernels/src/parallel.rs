@@ -1,5 +1,11 @@
 //! When a batch is worth the other cores. Handing work to rayon costs some microseconds, so small batches stay on the calling thread.
 
+/// How many threads kernels may use, instead of one for each core. Only the first call counts, and only before any kernel has run.
+pub fn use_threads(count: usize) {
+    // It fails where kernels have run already; then they go on with what they have.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
+}
+
 /// Batches with fewer bytes than this are done on the calling thread.
 pub const PARALLEL_BYTES: usize = 256 * 1024;
 

@@ -1,6 +1,6 @@
-//! System calls that rustix lacks: extended attributes by directory and name (Linux 6.13).
+//! What rustix lacks: extended attributes by directory and name (Linux 6.13), and a word with the allocator.
 //!
-//! They spare a descriptor per file, or the detour over `/proc`, which costs more than all else that an unchanged file needs.
+//! The former spare a descriptor per file, or the detour over `/proc`, which costs more than all else that an unchanged file needs.
 
 use std::ffi::CStr;
 use std::sync::OnceLock;
@@ -65,6 +65,26 @@ pub fn get_xattr_at(dirfd: BorrowedFd<'_>, name: &CStr, follow: bool, attribute:
         )
     };
     answer(length)
+}
+
+/// Keeps the C library from holding on to memory that was freed. It would learn from the first large buffers to take all of them
+/// from its heaps, which then never shrink; `memory` has a pool that makes this needless.
+pub fn settle_allocator() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        const OPTIONS: [(libc::c_int, libc::c_int); 3] = [
+            (libc::M_MMAP_THRESHOLD, 256 << 10),
+            (libc::M_TRIM_THRESHOLD, 8 << 20),
+            (libc::M_ARENA_MAX, 4),
+        ];
+        for (option, value) in OPTIONS {
+            // SAFETY: may be called at any time; an option that is refused stays as it was.
+            #[allow(unsafe_code)]
+            unsafe {
+                libc::mallopt(option, value);
+            }
+        }
+    }
 }
 
 fn answer(returned: libc::c_long) -> Result<usize> {

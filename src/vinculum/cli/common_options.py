@@ -45,6 +45,12 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write a profile of this run to FILE; as Python's profiler does if it ends in .pyprof",
     )
+    add(
+        "--threads",
+        metavar="N",
+        type=option_types.positive_int,
+        help="work on N things at the same time (default: as many as there are cores, or what VINCULUM_THREADS says)",
+    )
     add("--rsh", metavar="RSH", help="the command that connects to the other side (default: ssh)")
 
 

@@ -108,6 +108,7 @@ def _options(args: argparse.Namespace, session: Session) -> CreateOptions:
         cmdline=tuple(os.fsencode(word) for word in sys.argv),
         hostname=surroundings.hostname(),
         username=surroundings.username(),
+        threads=session.threads,
     )
 
 

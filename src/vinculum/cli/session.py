@@ -80,9 +80,20 @@ class Session:
         self.locks: bool = args.lock
         self._trusts_manifest = False
         self._workarounds: frozenset[str] = frozenset()
+        self.threads: int = args.threads or self._threads_of_environment()  # 0: one for each core
         self.lock_wait_s: float | None = None if args.lock_wait < 0 else args.lock_wait
 
+    def _threads_of_environment(self) -> int:
+        text = self.environment.get("VINCULUM_THREADS", "0")
+        if not text.isascii() or not text.isdecimal():
+            raise Error(f"VINCULUM_THREADS has to be a number: {text}")
+        return int(text)
+
     def __enter__(self) -> Self:
+        if self.threads:
+            from vinculum import _native
+
+            _native.use_threads(self.threads)
         host_id = self.environment.get("BORG_HOST_ID")
         if host_id:
             from vinculum.platform import identity
