@@ -1,4 +1,4 @@
-"""Every command of ours takes exactly the options of Borg 1.4.5, under the same names and with as many values."""
+"""Every command of ours takes the options of Borg 1.4.5, under the same names and with as many values, and few others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vinculum.cli import registry
+from vinculum.cli.common_options import OWN_OPTIONS
 from vinculum.cli.parser import build_parser, load_command
 
 ASK_BORG = """
@@ -39,4 +40,12 @@ def options_of_borg(borg145_python: Path) -> dict[str, dict[str, list[bool]]]:
 def test_options_are_those_of_borg(name: str, options_of_borg: dict[str, dict[str, list[bool]]]) -> None:
     parser = build_parser("borg", name, load_command(name))
     ours = {flag: [action.nargs == 0, action.required] for action in parser._actions for flag in action.option_strings}
-    assert ours == options_of_borg[name]
+    assert {flag: kind for flag, kind in ours.items() if flag not in OWN_OPTIONS} == options_of_borg[name]
+    assert set(ours) - set(options_of_borg[name]) == OWN_OPTIONS
+
+
+def test_our_own_options_do_not_make_abbreviations_ambiguous() -> None:
+    parser = build_parser("borg", "compact", load_command("compact"))
+    assert parser.parse(["--th", "30", "repository"]).threshold == 30
+    with pytest.raises(SystemExit):
+        parser.parse(["--threa", "2", "repository"])

@@ -17,7 +17,7 @@ from support.programs import PROJECT, Program, client_environment
 from support.trees import build_plain, random_content
 
 SPY = """
-import os, sys
+import os, sys, threading
 here = os.path.join({source!r}, "vinculum")
 lines = calls = 0
 
@@ -37,6 +37,8 @@ def profile(frame, event, argument):
 
 from vinculum.cli.main import main
 sys.argv[0] = "borg"
+threading.setprofile(profile)
+threading.settrace(trace)
 sys.setprofile(profile)
 sys.settrace(trace)
 code = main(sys.argv[1:])

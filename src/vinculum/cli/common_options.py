@@ -8,6 +8,7 @@ from vinculum.cli import option_types
 
 DEFAULT_UMASK = 0o077
 DEFAULT_LOCK_WAIT_S = 1
+OWN_OPTIONS = frozenset(("--threads",))  # those that Borg does not have
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from vinculum.cli.program import version_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO, NoReturn, Protocol
+    from typing import IO, Any, NoReturn, Protocol
 
     from vinculum.cli.session import Session
 
@@ -76,6 +76,11 @@ class CommandParser(argparse.ArgumentParser):
             "location", metavar=rule.metavar, nargs=None if rule.required else "?", default="", help=help_text
         )
         self._locations.append((action.dest, rule.metavar, rule))
+
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        # What abbreviates an option of Borg's must go on doing so, hence options of ours have to be written out.
+        candidates: list[Any] = super()._get_option_tuples(option_string)
+        return [candidate for candidate in candidates if candidate[1] not in common_options.OWN_OPTIONS]
 
     def parse(self, arguments: list[str]) -> argparse.Namespace:
         """The options with locations parsed; ends the program on wrong use, as argparse does."""
