@@ -1,5 +1,10 @@
 //! When a batch is worth the other cores. Handing work to rayon costs some microseconds, so small batches stay on the calling thread.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rayon::prelude::*;
+
 /// How many threads kernels may use, instead of one for each core. Only the first call counts, and only before any kernel has run.
 pub fn use_threads(count: usize) {
     // It fails where kernels have run already; then they go on with what they have.
@@ -9,13 +14,78 @@ pub fn use_threads(count: usize) {
 /// Batches with fewer bytes than this are done on the calling thread.
 pub const PARALLEL_BYTES: usize = 256 * 1024;
 
+const SHARES_PER_CORE: usize = 2;
+
 /// True if `items` independent pieces of work on `bytes` bytes in all should be spread over the cores.
 pub fn is_worthwhile(items: usize, bytes: usize) -> bool {
     items > 1 && bytes >= PARALLEL_BYTES && rayon::current_num_threads() > 1
 }
 
-/// How many of `items` go to a core at once, where one core works on up to `lanes` at the same time. Filling the lanes comes before
-/// using all cores: it takes less time of the processor in all, and the other cores have work of their own.
-pub fn group_size(items: usize, lanes: usize) -> usize {
-    items.div_ceil(rayon::current_num_threads()).clamp(lanes, lanes * 2)
+/// Part of a batch for one core: items and their places in the batch.
+pub struct Share<T> {
+    pub items: Vec<T>,
+    places: Vec<usize>,
+}
+
+/// Divides a batch into shares of about as many bytes each. One core works on up to `lanes` items at the same time, and filling the
+/// lanes comes before using all cores: it takes less time of the processor in all, and the other cores have work of their own.
+pub fn shares<T>(items: impl IntoIterator<Item = T>, lanes: usize, bytes: impl Fn(&T) -> usize) -> Vec<Share<T>> {
+    let mut items: Vec<(usize, T)> = items.into_iter().enumerate().collect();
+    // More shares than cores, as a core may be busy otherwise.
+    let count = items
+        .len()
+        .div_ceil(lanes)
+        .min(SHARES_PER_CORE * rayon::current_num_threads());
+    let mut shares: Vec<Share<T>> = (0..count)
+        .map(|_| Share {
+            items: Vec::new(),
+            places: Vec::new(),
+        })
+        .collect();
+    // The largest first, each to who has least.
+    items.sort_by_key(|(_, item)| Reverse(bytes(item)));
+    let mut loads: BinaryHeap<Reverse<(usize, usize)>> = (0..count).map(|share| Reverse((0, share))).collect();
+    for (place, item) in items {
+        if let Some(mut least) = loads.peek_mut() {
+            let Reverse((load, share)) = &mut *least;
+            // Items without bytes are work, too.
+            *load += bytes(&item) + 1;
+            shares[*share].places.push(place);
+            shares[*share].items.push(item);
+        }
+    }
+    shares
+}
+
+/// Does the work of all shares, each on some core, and returns the results in the order of the batch.
+pub fn in_order<T: Send, R: Send>(shares: Vec<Share<T>>, work: impl Fn(&[T]) -> Vec<R> + Sync) -> Vec<R> {
+    let mut results: Vec<(usize, R)> = shares
+        .into_par_iter()
+        .flat_map_iter(|share| share.places.into_iter().zip(work(&share.items)))
+        .collect();
+    results.sort_unstable_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn results_are_in_order(sizes in proptest::collection::vec(0usize..1000, 0..100), lanes in 1usize..10) {
+            let shares = shares(sizes.iter().copied(), lanes, |&size| size);
+            prop_assert_eq!(in_order(shares, <[usize]>::to_vec), sizes);
+        }
+
+        #[test]
+        fn no_share_is_much_larger_than_another(sizes in proptest::collection::vec(0usize..1000, 0..100), lanes in 1usize..10) {
+            let shares = shares(sizes.iter().copied(), lanes, |&size| size);
+            prop_assert!(shares.len() <= sizes.len().div_ceil(lanes));
+            let bytes = || shares.iter().map(|share| share.items.iter().sum::<usize>());
+            let (least, most) = (bytes().min().unwrap_or_default(), bytes().max().unwrap_or_default());
+            prop_assert!(most - least <= 1000 + sizes.len());
+        }
+    }
 }

@@ -1,15 +1,13 @@
 //! AES-256-CTR and the two MACs, with keys that are wiped when dropped.
 
 use aes::Aes256;
-use aes::cipher::{InnerIvInit, KeyInit, StreamCipher};
-use ctr::{Ctr128BE, CtrCore};
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use aes::cipher::KeyInit;
 use subtle::ConstantTimeEq;
 
-use super::{BLOCK, IV, MAC};
+use super::key_stream::KeyStream;
+use super::{BLOCK, MAC};
 use crate::errors::{Error, Result};
-use crate::hashing::{BLAKE2B_KEY_BYTES, PrimedBlake2b, PrimedHmac, Running, lanes_of_blake2b, lanes_of_sha256};
+use crate::hashing::{BLAKE2B_KEY_BYTES, Message, PrimedBlake2b, PrimedHmac, lanes_of_blake2b, lanes_of_sha256};
 
 const KEY_BYTES: usize = 32;
 
@@ -36,7 +34,7 @@ impl Cipher {
         let mac = match kind {
             "none" if enc_key.is_empty() && mac_key.is_empty() => return Ok(Self::None),
             "none" => return Err(Error::value("cipher none takes no keys")),
-            "aes-ctr-hmac-sha256" => MacKey::HmacSha256(PrimedHmac::new(expect(mac_key, 32, "HMAC key")?)?),
+            "aes-ctr-hmac-sha256" => MacKey::HmacSha256(PrimedHmac::new(expect(mac_key, 32, "HMAC key")?)),
             "aes-ctr-blake2b" => MacKey::Blake2b(PrimedBlake2b::new(expect(mac_key, BLAKE2B_KEY_BYTES, "BLAKE2b key")?)),
             _ => return Err(Error::value(format!("unknown kind of cipher: {kind}"))),
         };
@@ -48,23 +46,17 @@ impl Cipher {
 impl Keys {
     /// The key stream whose first counter is `iv`.
     pub(super) fn key_stream(&self, iv: u64) -> KeyStream<'_> {
-        let mut counter = [0; BLOCK];
-        counter[BLOCK - IV..].copy_from_slice(&iv.to_be_bytes());
-        KeyStream::new(&self.aes, counter)
+        KeyStream::new(&self.aes, u128::from(iv))
     }
 
-    pub(super) fn start_mac(&self) -> RunningMac {
+    /// The MACs of several messages.
+    pub(super) fn macs<'a, P>(&'a self, messages: impl Iterator<Item = Message<P>>) -> Vec<[u8; MAC]>
+    where
+        P: Iterator<Item = &'a [u8]>,
+    {
         match &self.mac {
-            MacKey::HmacSha256(primed) => RunningMac::HmacSha256(Box::new(primed.start())),
-            MacKey::Blake2b(primed) => RunningMac::Blake2b(Box::new(primed.start())),
-        }
-    }
-
-    /// The MACs of several messages, each of consecutive bytes.
-    pub(super) fn macs(&self, messages: &[&[u8]]) -> Vec<[u8; MAC]> {
-        match &self.mac {
-            MacKey::HmacSha256(primed) => primed.digest_many(messages),
-            MacKey::Blake2b(primed) => primed.digest_many(messages),
+            MacKey::HmacSha256(primed) => primed.digest_messages(messages),
+            MacKey::Blake2b(primed) => primed.digest_messages(messages),
         }
     }
 
@@ -77,55 +69,14 @@ impl Keys {
     }
 }
 
-pub(super) struct KeyStream<'a>(Ctr128BE<&'a Aes256>);
-
-impl<'a> KeyStream<'a> {
-    fn new(aes: &'a Aes256, counter: [u8; BLOCK]) -> Self {
-        Self(Ctr128BE::from_core(CtrCore::inner_iv_init(aes, &counter.into())))
-    }
-
-    /// Encrypts or decrypts the next bytes from `input` to `output`, which is as long.
-    pub(super) fn apply(&mut self, input: &[u8], output: &mut [u8]) -> Result<()> {
-        self.0
-            .try_apply_keystream_b2b(input, output)
-            .map_err(|_| Error::value("key stream used up"))
-    }
-
-    /// The same in place.
-    pub(super) fn apply_in_place(&mut self, bytes: &mut [u8]) {
-        self.0.apply_keystream(bytes);
-    }
-}
-
-pub(super) enum RunningMac {
-    HmacSha256(Box<Hmac<Sha256>>),
-    Blake2b(Box<Running>),
-}
-
-impl RunningMac {
-    pub(super) fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::HmacSha256(mac) => mac.update(bytes),
-            Self::Blake2b(mac) => mac.update(bytes),
-        }
-    }
-
-    pub(super) fn finish(self) -> [u8; MAC] {
-        match self {
-            Self::HmacSha256(mac) => mac.finalize().into_bytes().into(),
-            Self::Blake2b(mac) => mac.finish(),
-        }
-    }
-}
-
 /// AES-256 in CTR mode from a whole counter block on; the same call encrypts and decrypts.
 pub fn aes256_ctr(key: &[u8], counter: &[u8], data: &[u8]) -> Result<Vec<u8>> {
     let counter: [u8; BLOCK] = counter
         .try_into()
         .map_err(|_| Error::value("the counter block must have 16 bytes"))?;
     let aes = expanded(key)?;
-    let mut output = vec![0; data.len()];
-    KeyStream::new(&aes, counter).apply(data, &mut output)?;
+    let mut output = data.to_vec();
+    KeyStream::new(&aes, u128::from_be_bytes(counter)).apply(&mut output);
     Ok(output)
 }
 

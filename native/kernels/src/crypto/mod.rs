@@ -9,10 +9,12 @@
 //! from the range it was given. Nothing is decrypted that was not authenticated.
 
 mod cipher;
+mod key_stream;
 mod opener;
 mod repacking;
 mod sealed;
 mod sealer;
+mod strips;
 
 pub use cipher::{Cipher, aes256_ctr};
 pub use opener::Opener;

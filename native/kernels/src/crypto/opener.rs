@@ -1,13 +1,11 @@
 //! `Opener`: authenticates, decrypts, decompresses and verifies stored objects.
 
-use rayon::prelude::*;
-
 use super::cipher::{Cipher, Keys, are_equal};
 use super::{IV, MAC};
 use crate::Id;
 use crate::compression::{decompress, decompress_shared};
 use crate::errors::{Error, Result};
-use crate::hashing::IdHasher;
+use crate::hashing::{IdHasher, Message};
 use crate::memory::{self, Shared};
 use crate::parallel;
 
@@ -30,21 +28,11 @@ impl Opener {
 
     /// The plaintext of one object. Without `id` the plaintext is not compared with one.
     pub fn open(&self, stored: &[u8], id: Option<&Id>) -> Result<Shared> {
-        let name = Name(id);
-        self.check_type(stored, name)?;
-        let plain = match &self.cipher {
-            Cipher::None => decompress(&stored[1..]).map(Shared::from),
-            Cipher::AesCtr(keys) => {
-                let envelope = Envelope::parse(stored, name)?;
-                envelope.authenticate(&keys.macs(&[envelope.authenticated])[0], name)?;
-                envelope.decrypt(keys)
-            }
-        };
-        let plain = plain.map_err(|error| name.explain(error))?;
-        if let (Some(hasher), Some(id)) = (&self.hasher, id) {
-            verify(&hasher.digest(&plain), id)?;
-        }
-        Ok(plain)
+        let mut plains = self.open_on_this_thread(std::iter::once((stored, Name(id))));
+        // One for one.
+        plains
+            .pop()
+            .unwrap_or_else(|| Err(Error::integrity(format!("{}: lost", Name(id)))))
     }
 
     /// The plaintexts of several objects, on several cores if there is enough to do. The first failure in order counts.
@@ -57,25 +45,22 @@ impl Opener {
         if stored.len() != ids.len() {
             return Err(Error::value(format!("{} objects with {} ids", stored.len(), ids.len())));
         }
-        let open = |first: usize, stored: &[&[u8]], ids: &[Id]| -> Result<Vec<T>> {
-            let plains = self.open_group(stored, ids)?.into_iter().enumerate();
-            Ok(plains.map(|(place, plain)| read(first + place, plain)).collect())
+        let open = |objects: &[(usize, &[u8], Name)]| -> Vec<Result<T>> {
+            let plains = self.open_on_this_thread(objects.iter().map(|&(_, object, name)| (object, name)));
+            let places = objects.iter().map(|&(place, ..)| place);
+            places.zip(plains).map(|(place, plain)| Ok(read(place, plain?))).collect()
         };
         let bytes = stored.iter().map(|object| object.len()).sum();
-        let group = parallel::group_size(stored.len(), self.lanes());
-        let groups: Vec<Result<Vec<T>>> = if parallel::is_worthwhile(stored.len(), bytes) {
-            let groups = stored.par_chunks(group).zip(ids.par_chunks(group)).enumerate();
-            groups
-                .map(|(number, (stored, ids))| open(number * group, stored, ids))
-                .collect()
+        let names = ids.iter().map(|id| Name(Some(id)));
+        let objects = stored.iter().zip(names).enumerate();
+        let objects: Vec<_> = objects.map(|(place, (&object, name))| (place, object, name)).collect();
+        let results = if parallel::is_worthwhile(stored.len(), bytes) {
+            let shares = parallel::shares(objects, self.lanes(), |(_, object, _)| object.len());
+            parallel::in_order(shares, open)
         } else {
-            vec![open(0, stored, ids)]
+            open(&objects)
         };
-        let mut results = Vec::with_capacity(stored.len());
-        for group in groups {
-            results.extend(group?);
-        }
-        Ok(results)
+        results.into_iter().collect()
     }
 
     /// The first bytes of a compressed chunk, which tell its method, from an object that was found authentic.
@@ -87,62 +72,61 @@ impl Opener {
             Cipher::None => stored[1..].first_chunk().copied().ok_or_else(too_short),
             Cipher::AesCtr(keys) => {
                 let envelope = Envelope::parse(stored, name)?;
-                envelope.authenticate(&keys.macs(&[envelope.authenticated])[0], name)?;
-                let ciphertext: &[u8; 2] = envelope.authenticated[IV..].first_chunk().ok_or_else(too_short)?;
-                let mut header = [0; 2];
-                keys.key_stream(envelope.iv).apply(ciphertext, &mut header)?;
+                let macs = keys.macs(std::iter::once(Message::whole(envelope.authenticated)));
+                envelope.authenticate(&macs[0], name)?;
+                let mut header: [u8; 2] = *envelope.authenticated[IV..].first_chunk().ok_or_else(too_short)?;
+                keys.key_stream(envelope.iv).apply(&mut header);
                 Ok(header)
             }
         }
     }
 
-    /// Opens objects on this thread, hashing as many at a time as it has lanes for.
-    fn open_group(&self, stored: &[&[u8]], ids: &[Id]) -> Result<Vec<Shared>> {
-        if self.lanes() == 1 {
-            return stored
-                .iter()
-                .zip(ids)
-                .map(|(object, id)| self.open(object, Some(id)))
-                .collect();
-        }
-        let objects = stored.iter().copied().zip(ids.iter().map(|id| Name(Some(id))));
-        let plains: Vec<Shared> = match &self.cipher {
-            Cipher::None => objects
-                .map(|(object, name)| {
-                    self.check_type(object, name)?;
-                    decompress(&object[1..])
-                        .map(Shared::from)
-                        .map_err(|error| name.explain(error))
-                })
-                .collect::<Result<_>>()?,
-            Cipher::AesCtr(keys) => {
-                let envelopes: Vec<Envelope> = objects
-                    .map(|(object, name)| {
-                        self.check_type(object, name)?;
-                        Envelope::parse(object, name)
-                    })
-                    .collect::<Result<_>>()?;
-                let messages: Vec<&[u8]> = envelopes.iter().map(|envelope| envelope.authenticated).collect();
-                let macs = keys.macs(&messages);
-                envelopes
-                    .iter()
-                    .zip(macs)
-                    .zip(ids)
-                    .map(|((envelope, mac), id)| {
-                        let name = Name(Some(id));
-                        envelope.authenticate(&mac, name)?;
-                        envelope.decrypt(keys).map_err(|error| name.explain(error))
-                    })
-                    .collect::<Result<_>>()?
-            }
-        };
+    /// Opens objects, hashing as many at a time as one core has lanes for.
+    fn open_on_this_thread<'a>(&self, objects: impl Iterator<Item = (&'a [u8], Name<'a>)> + Clone) -> Vec<Result<Shared>> {
+        let mut plains = self.decrypt(objects.clone());
         if let Some(hasher) = &self.hasher {
-            let slices: Vec<&[u8]> = plains.iter().map(|plain| &**plain).collect();
-            for (computed, id) in hasher.digest_on_this_thread(&slices).iter().zip(ids) {
-                verify(computed, id)?;
+            let slices: Vec<&[u8]> = plains.iter().map(|plain| plain.as_deref().unwrap_or_default()).collect();
+            let computed = hasher.digest_on_this_thread(&slices);
+            for ((plain, computed), (_, Name(id))) in plains.iter_mut().zip(computed).zip(objects) {
+                if let (Ok(_), Some(id)) = (&plain, id)
+                    && let Err(error) = verify(&computed, id)
+                {
+                    *plain = Err(error);
+                }
             }
         }
-        Ok(plains)
+        plains
+    }
+
+    /// Plaintexts whose ids were not looked at.
+    fn decrypt<'a>(&self, objects: impl Iterator<Item = (&'a [u8], Name<'a>)> + Clone) -> Vec<Result<Shared>> {
+        let Cipher::AesCtr(keys) = &self.cipher else {
+            let plains = objects.map(|(object, name)| {
+                self.check_type(object, name)?;
+                let plain = decompress(&object[1..]).map_err(|error| name.explain(error))?;
+                Ok(Shared::from(plain))
+            });
+            return plains.collect();
+        };
+        let envelopes: Vec<Result<Envelope>> = objects
+            .clone()
+            .map(|(object, name)| {
+                self.check_type(object, name)?;
+                Envelope::parse(object, name)
+            })
+            .collect();
+        let messages = envelopes.iter().map(|envelope| {
+            let authenticated = envelope.as_ref().map(|envelope| envelope.authenticated);
+            Message::whole(authenticated.unwrap_or_default())
+        });
+        let macs = keys.macs(messages);
+        let parts = envelopes.into_iter().zip(macs).zip(objects);
+        let plains = parts.map(|((envelope, mac), (_, name))| {
+            let envelope = envelope?;
+            envelope.authenticate(&mac, name)?;
+            envelope.decrypt(keys).map_err(|error| name.explain(error))
+        });
+        plains.collect()
     }
 
     fn check_type(&self, stored: &[u8], name: Name) -> Result<()> {
@@ -190,8 +174,8 @@ impl<'a> Envelope<'a> {
 
     fn decrypt(&self, keys: &Keys) -> Result<Shared> {
         let ciphertext = &self.authenticated[IV..];
-        let mut payload = memory::scratch_buffer(ciphertext.len());
-        keys.key_stream(self.iv).apply(ciphertext, &mut payload)?;
+        let mut payload = memory::copy(ciphertext);
+        keys.key_stream(self.iv).apply(&mut payload);
         decompress_shared(&Shared::from(payload))
     }
 }
@@ -224,5 +208,42 @@ impl std::fmt::Display for Name<'_> {
         };
         formatter.write_str("object ")?;
         id.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::chunking::ChunkBatch;
+    use crate::compression::Compressor;
+    use crate::crypto::Sealer;
+
+    /// Sizes differ so that objects are not worked on in their order.
+    #[test]
+    fn the_first_failure_in_order_counts() {
+        let hasher = IdHasher::new("blake2b", &[1; 128]).unwrap();
+        let cipher = || Cipher::new("aes-ctr-blake2b", &[1; 32], &[2; 128]).unwrap();
+        let buffers = (0..40_usize).map(|index| Shared::from(vec![index as u8; 10_000 * (1 + index * 7 % 40)]));
+        let chunks = ChunkBatch::of(buffers.collect(), &hasher);
+        let sealed = Sealer::new(5, cipher(), Compressor::new("none").unwrap())
+            .seal(&chunks, 0)
+            .unwrap();
+        let mut objects: Vec<Vec<u8>> = (0..40).map(|index| sealed.object(index).unwrap().to_vec()).collect();
+        let mut ids = sealed.ids().to_vec();
+        let opener = Opener::new(&[5], cipher(), Some(hasher));
+        let failure = |objects: &[Vec<u8>], ids: &[Id]| {
+            let slices: Vec<&[u8]> = objects.iter().map(Vec::as_slice).collect();
+            opener.open_many(&slices, ids).unwrap_err().to_string()
+        };
+        // From the last to the first, each of another kind.
+        objects[31][5000] ^= 1;
+        assert!(failure(&objects, &ids).contains("authentication failed"));
+        ids[23][0] ^= 1;
+        assert!(failure(&objects, &ids).contains("does not match the id"));
+        objects[12].truncate(20);
+        assert!(failure(&objects, &ids).contains("are no encrypted object"));
+        objects[3][0] = 4;
+        assert!(failure(&objects, &ids).contains("unsupported payload type"));
     }
 }

@@ -7,17 +7,16 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use super::cipher::{Cipher, KeyStream, Keys};
+use super::cipher::{Cipher, Keys};
 use super::sealed::{ENTRY_HEAD, PUT, SealedBatch};
-use super::{BLOCK, ENCRYPTED_HEAD, IV, MAC, MAX_DATA};
+use super::strips::Strips;
+use super::{BLOCK, ENCRYPTED_HEAD, MAC, MAX_DATA};
 use crate::chunking::{Chunk, ChunkBatch};
 use crate::compression::{Compressed, Compressor};
 use crate::errors::{Error, Result};
+use crate::hashing::Message;
 use crate::memory;
 use crate::parallel;
-
-/// Bytes that go through cipher, MAC and CRC together, while they are in the nearest cache.
-const STRIP: usize = 16 * 1024;
 
 /// Makes stored objects. Immutable.
 pub struct Sealer {
@@ -25,10 +24,6 @@ pub struct Sealer {
     cipher: Cipher,
     compressor: Compressor,
 }
-
-/// Up to this many lanes, sealing one chunk after the other in strips is as fast: what two lanes gain for the MAC, passing through
-/// memory once more for each step loses again.
-const LANES_NOT_WORTH_IT: usize = 2;
 
 /// One entry on its way.
 struct Entry<'a> {
@@ -95,10 +90,10 @@ impl Sealer {
             });
         }
         if is_parallel {
-            let group = parallel::group_size(entries.len(), self.lanes());
-            entries.par_chunks_mut(group).try_for_each(|group| self.write(group))?;
+            let shares = parallel::shares(&mut entries, self.lanes(), |entry| entry.place.len());
+            shares.into_par_iter().for_each(|share| self.write(share.items));
         } else {
-            self.write(&mut entries)?;
+            self.write(entries.iter_mut().collect());
         }
         for entry in entries {
             if let Cow::Owned(body) = entry.compressed.body {
@@ -129,17 +124,11 @@ impl Sealer {
         Ok(compressed)
     }
 
-    fn write(&self, entries: &mut [Entry]) -> Result<()> {
+    fn write(&self, entries: Vec<&mut Entry>) {
         match &self.cipher {
-            Cipher::None => entries.iter_mut().for_each(|entry| self.write_plain(entry)),
-            Cipher::AesCtr(keys) if self.lanes() == 1 || entries.len() == 1 => {
-                for entry in entries {
-                    self.write_in_strips(keys, entry)?;
-                }
-            }
-            Cipher::AesCtr(keys) => self.write_in_lanes(keys, entries)?,
+            Cipher::None => entries.into_iter().for_each(|entry| self.write_plain(entry)),
+            Cipher::AesCtr(keys) => self.write_encrypted(keys, entries),
         }
-        Ok(())
     }
 
     fn write_plain(&self, entry: &mut Entry) {
@@ -155,48 +144,25 @@ impl Sealer {
         write_head(head, entry.chunk, object.len(), &crc);
     }
 
-    fn write_in_strips(&self, keys: &Keys, entry: &mut Entry) -> Result<()> {
-        let Entry { compressed, place, .. } = entry;
-        let (head, object) = place.split_at_mut(ENTRY_HEAD);
-        let (object_head, payload) = object.split_at_mut(ENCRYPTED_HEAD);
-        let iv = entry.iv.to_be_bytes();
-        let mut mac = keys.start_mac();
-        mac.update(&iv);
-        let mut payload_crc = crc32fast::Hasher::new();
-        encrypt(&mut keys.key_stream(entry.iv), compressed, payload, |strip| {
-            mac.update(strip);
-            payload_crc.update(strip);
-        })?;
-        self.write_object_head(object_head, &mac.finish(), &iv);
-        let mut crc = crc_of(object_head);
-        crc.combine(&payload_crc);
-        write_head(head, entry.chunk, object.len(), &crc);
-        Ok(())
-    }
-
-    fn write_in_lanes(&self, keys: &Keys, entries: &mut [Entry]) -> Result<()> {
-        for Entry {
-            compressed, iv, place, ..
-        } in entries.iter_mut()
-        {
-            let (head, payload) = place.split_at_mut(ENTRY_HEAD + ENCRYPTED_HEAD);
-            head[ENTRY_HEAD + 1 + MAC..].copy_from_slice(&iv.to_be_bytes());
-            encrypt(&mut keys.key_stream(*iv), compressed, payload, |_| {})?;
-        }
-        let messages: Vec<&[u8]> = entries.iter().map(|entry| &entry.place[ENTRY_HEAD + 1 + MAC..]).collect();
-        let macs = keys.macs(&messages);
-        for (entry, mac) in entries.iter_mut().zip(macs) {
+    /// Cipher, MAC and CRC go over all entries together, strip by strip.
+    fn write_encrypted(&self, keys: &Keys, mut entries: Vec<&mut Entry>) {
+        let mut crcs = vec![crc32fast::Hasher::new(); entries.len()];
+        let messages = entries.iter_mut().zip(&mut crcs).map(|(entry, crc)| {
+            let message = &mut entry.place[ENTRY_HEAD + 1 + MAC..];
+            Message {
+                length: message.len(),
+                pieces: Strips::new(keys, entry.iv, &entry.compressed, message, crc),
+            }
+        });
+        let macs = keys.macs(messages);
+        for ((entry, mac), message_crc) in entries.iter_mut().zip(macs).zip(crcs) {
             let (head, object) = entry.place.split_at_mut(ENTRY_HEAD);
-            self.write_object_head(object, &mac, &entry.iv.to_be_bytes());
-            write_head(head, entry.chunk, object.len(), &crc_of(object));
+            object[0] = self.type_byte;
+            object[1..=MAC].copy_from_slice(&mac);
+            let mut crc = crc_of(&object[..=MAC]);
+            crc.combine(&message_crc);
+            write_head(head, entry.chunk, object.len(), &crc);
         }
-        Ok(())
-    }
-
-    fn write_object_head(&self, object: &mut [u8], mac: &[u8; MAC], iv: &[u8; IV]) {
-        object[0] = self.type_byte;
-        object[1..=MAC].copy_from_slice(mac);
-        object[1 + MAC..ENCRYPTED_HEAD].copy_from_slice(iv);
     }
 
     /// Bytes of an object that are not payload.
@@ -210,28 +176,9 @@ impl Sealer {
     fn lanes(&self) -> usize {
         match &self.cipher {
             Cipher::None => 1,
-            Cipher::AesCtr(keys) if keys.lanes() > LANES_NOT_WORTH_IT => keys.lanes(),
-            Cipher::AesCtr(_) => 1,
+            Cipher::AesCtr(keys) => keys.lanes(),
         }
     }
-}
-
-/// Encrypts a payload to its place, strip by strip; `each` sees every strip once it is ciphertext.
-fn encrypt(stream: &mut KeyStream, compressed: &Compressed, payload: &mut [u8], mut each: impl FnMut(&[u8])) -> Result<()> {
-    let (head, rest) = payload.split_at_mut(compressed.head.len());
-    stream.apply(&compressed.head, head)?;
-    each(head);
-    let (body, padding) = rest.split_at_mut(compressed.body.len());
-    for (plain, strip) in compressed.body.chunks(STRIP).zip(body.chunks_mut(STRIP)) {
-        stream.apply(plain, strip)?;
-        each(strip);
-    }
-    for strip in padding.chunks_mut(STRIP) {
-        strip.fill(0);
-        stream.apply_in_place(strip);
-        each(strip);
-    }
-    Ok(())
 }
 
 fn crc_of(bytes: &[u8]) -> crc32fast::Hasher {

@@ -3,19 +3,20 @@
 //! The key is absorbed once, when a hasher is made; afterwards only the primed state exists, shared by all clones and wiped with
 //! the last of them.
 
-mod primed;
+mod blake2b;
+mod lanes;
 mod sha256;
 mod simd;
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::parallel;
-pub(crate) use primed::{PrimedBlake2b, Running, lanes as lanes_of_blake2b};
+pub(crate) use blake2b::{PrimedBlake2b, lanes as lanes_of_blake2b};
+pub(crate) use lanes::Message;
 pub(crate) use sha256::{PrimedHmac, lanes as lanes_of_sha256};
 
 /// The key length of BLAKE2b ids and MACs: exactly one block, so that priming leaves one compression done.
@@ -35,7 +36,7 @@ impl IdHasher {
         match kind {
             "sha256" if key.is_empty() => Ok(Self::Sha256),
             "sha256" => Err(Error::value("sha256 ids take no key")),
-            "hmac-sha256" => Ok(Self::HmacSha256(Arc::new(PrimedHmac::new(key)?))),
+            "hmac-sha256" => Ok(Self::HmacSha256(Arc::new(PrimedHmac::new(key)))),
             "blake2b" => Ok(Self::Blake2b(Arc::new(PrimedBlake2b::new(key)))),
             _ => Err(Error::value(format!("unknown kind of ids: {kind}"))),
         }
@@ -55,14 +56,11 @@ impl IdHasher {
         if !parallel::is_worthwhile(buffers.len(), bytes) {
             return self.digest_on_this_thread(buffers);
         }
-        let group = parallel::group_size(buffers.len(), self.lanes());
-        buffers
-            .par_chunks(group)
-            .flat_map_iter(|group| self.digest_on_this_thread(group))
-            .collect()
+        let shares = parallel::shares(buffers.iter().copied(), self.lanes(), |buffer| buffer.len());
+        parallel::in_order(shares, |buffers| self.digest_on_this_thread(buffers))
     }
 
-    /// The same without other cores.
+    /// The same without other cores. The more buffers, the better: each lane that has finished one goes on with another.
     pub fn digest_on_this_thread(&self, buffers: &[&[u8]]) -> Vec<Id> {
         match self {
             Self::Sha256 => sha256::digest_many(buffers),
@@ -75,7 +73,7 @@ impl IdHasher {
     pub fn lanes(&self) -> usize {
         match self {
             Self::Sha256 | Self::HmacSha256(_) => sha256::lanes(),
-            Self::Blake2b(_) => primed::lanes(),
+            Self::Blake2b(_) => lanes_of_blake2b(),
         }
     }
 }
@@ -84,6 +82,7 @@ impl IdHasher {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use hmac::{Hmac, KeyInit, Mac};
     use proptest::prelude::*;
 
     #[test]
@@ -94,28 +93,64 @@ mod tests {
         assert!(IdHasher::new("md5", b"").is_err());
     }
 
-    #[test]
-    fn blake2b_hashes_key_then_data_unkeyed() {
-        for size in [0, 1, 64, 127, 128, 129, 256] {
-            let key = vec![7; size];
-            let hasher = IdHasher::new("blake2b", &key).unwrap();
-            let joined = [key, b"data".to_vec()].concat();
-            assert_eq!(
-                hasher.digest(b"data")[..],
-                blake2b_simd::Params::new().hash_length(32).hash(&joined).as_bytes()[..]
-            );
+    /// Both sides of every border between blocks, many short ones, and some that are much longer than the others.
+    fn sizes() -> impl Strategy<Value = Vec<usize>> {
+        let borders = [0, 1, 55, 56, 63, 64, 65, 119, 120, 127, 128, 129, 255, 256, 257];
+        let size = prop_oneof![
+            4 => proptest::sample::select(borders.to_vec()),
+            4 => 0usize..2_000,
+            1 => 0usize..20_000,
+        ];
+        proptest::collection::vec(size, 0..25)
+    }
+
+    fn buffers(sizes: &[usize]) -> Vec<Vec<u8>> {
+        let numbered = sizes.iter().enumerate();
+        numbered
+            .map(|(seed, &size)| (0..size).map(|i| (i * i / 3 + i * seed + seed) as u8).collect())
+            .collect()
+    }
+
+    /// The id as other implementations compute it.
+    fn expected(kind: &str, key: &[u8], data: &[u8]) -> Id {
+        match kind {
+            "sha256" => Sha256::digest(data).into(),
+            "hmac-sha256" => {
+                let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+                mac.update(data);
+                mac.finalize().into_bytes().into()
+            }
+            _ => {
+                let hash = blake2b_simd::Params::new().hash_length(32).hash(&[key, data].concat());
+                hash.as_bytes().try_into().unwrap()
+            }
         }
     }
 
     proptest! {
         #[test]
-        fn many_equal_one_by_one(sizes in proptest::collection::vec(0usize..100_000, 0..20), kind in 0usize..3) {
-            let (kind, key) = [("sha256", &[][..]), ("hmac-sha256", &[1; 32][..]), ("blake2b", &[2; 128][..])][kind];
-            let hasher = IdHasher::new(kind, key).unwrap();
-            let buffers: Vec<Vec<u8>> = sizes.iter().enumerate().map(|(i, &size)| vec![i as u8; size]).collect();
+        fn ids_are_what_others_compute(sizes in sizes(), kind in 0usize..3, key_bytes in 0usize..300) {
+            let kind = ["sha256", "hmac-sha256", "blake2b"][kind];
+            let key = vec![7; if kind == "sha256" { 0 } else { key_bytes }];
+            let hasher = IdHasher::new(kind, &key).unwrap();
+            let buffers = buffers(&sizes);
             let slices: Vec<&[u8]> = buffers.iter().map(Vec::as_slice).collect();
+            let expected: Vec<Id> = slices.iter().map(|slice| expected(kind, &key, slice)).collect();
+            prop_assert_eq!(hasher.digest_on_this_thread(&slices), expected.clone());
+            prop_assert_eq!(hasher.digest_many(&slices), expected.clone());
             let single: Vec<Id> = slices.iter().map(|slice| hasher.digest(slice)).collect();
-            prop_assert_eq!(hasher.digest_many(&slices), single);
+            prop_assert_eq!(single, expected);
+        }
+
+        #[test]
+        fn pieces_make_no_difference(sizes in sizes(), piece in 1usize..500) {
+            let buffers = buffers(&sizes);
+            let messages = || buffers.iter().map(|buffer| Message { length: buffer.len(), pieces: buffer.chunks(piece) });
+            let key = [3; BLAKE2B_KEY_BYTES];
+            let expected = |kind| -> Vec<Id> { buffers.iter().map(|buffer| expected(kind, &key, buffer)).collect() };
+            let (blake2b, hmac) = (PrimedBlake2b::new(&key), PrimedHmac::new(&key));
+            prop_assert_eq!(blake2b.digest_messages(messages()), expected("blake2b"));
+            prop_assert_eq!(hmac.digest_messages(messages()), expected("hmac-sha256"));
         }
     }
 }

@@ -1,13 +1,12 @@
 //! SHA-256 and HMAC-SHA-256 of many messages, two at a time where the processor gains from it.
 
-use hmac::{Hmac, KeyInit, Mac};
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-use super::simd::{Block, Words, compress_pair, has_pairs};
+use super::lanes::{Lanes, Message, PADDING, Segment, digest_all};
+use super::simd::sha256::{Words, compress_pair, has_pairs};
 use crate::Id;
-use crate::errors::{Error, Result};
 
 const BLOCK: usize = 64;
 const INITIAL: Words = [
@@ -21,6 +20,47 @@ const INITIAL: Words = [
     0x5be0_cd19,
 ];
 
+/// SHA-256 as a function with lanes.
+struct Sha256InLanes;
+
+impl Lanes for Sha256InLanes {
+    const BLOCK: usize = BLOCK;
+    type Words = Words;
+
+    fn lanes() -> usize {
+        lanes()
+    }
+
+    fn compress(states: &mut [Words], segments: &[Segment], count: usize) {
+        match (states, segments) {
+            ([one, two], [first, second]) => {
+                let blocks = [first, second].map(|segment| &segment.bytes.as_chunks().0[..count]);
+                compress_pair([one, two], blocks);
+            }
+            (states, segments) => {
+                for (state, segment) in states.iter_mut().zip(segments) {
+                    compress256(state, &segment.bytes.as_chunks().0[..count]);
+                }
+            }
+        }
+    }
+
+    fn pad(padding: &mut [u8; PADDING], used: usize, length: u64) -> usize {
+        let end = (used + 1 + size_of::<u64>()).next_multiple_of(BLOCK);
+        padding[used] = 0x80;
+        padding[end - size_of::<u64>()..end].copy_from_slice(&(length * 8).to_be_bytes());
+        end
+    }
+
+    fn digest(words: &Words) -> Id {
+        let mut id = Id::default();
+        for (bytes, word) in id.as_chunks_mut().0.iter_mut().zip(words) {
+            *bytes = word.to_be_bytes();
+        }
+        id
+    }
+}
+
 /// How many messages one core hashes at the same time.
 pub fn lanes() -> usize {
     if has_pairs() { 2 } else { 1 }
@@ -28,23 +68,18 @@ pub fn lanes() -> usize {
 
 /// The SHA-256 of each input.
 pub fn digest_many(inputs: &[&[u8]]) -> Vec<Id> {
-    if lanes() == 1 || inputs.len() == 1 {
-        return inputs.iter().map(|input| Sha256::digest(input).into()).collect();
-    }
-    digest_in_pairs(&INITIAL, 0, inputs)
+    digest_all::<Sha256InLanes, _>(&INITIAL, 0, inputs.iter().map(|input| Message::whole(input)))
 }
 
 /// HMAC-SHA-256 that has absorbed its key.
 pub struct PrimedHmac {
-    whole: Hmac<Sha256>,
     /// States after the key's inner and outer block.
     inner: Zeroizing<Words>,
     outer: Zeroizing<Words>,
 }
 
 impl PrimedHmac {
-    pub fn new(key: &[u8]) -> Result<Self> {
-        let whole = Hmac::new_from_slice(key).map_err(|_| Error::value("HMAC does not take this key"))?;
+    pub fn new(key: &[u8]) -> Self {
         let mut block = Zeroizing::new([0; BLOCK]);
         if key.len() > BLOCK {
             block[..32].copy_from_slice(&Sha256::digest(key));
@@ -58,90 +93,24 @@ impl PrimedHmac {
             words
         };
         let (inner, outer) = (after(0x36), after(0x5c));
-        Ok(Self { whole, inner, outer })
-    }
-
-    /// A computation of its own that begins after the key.
-    pub fn start(&self) -> Hmac<Sha256> {
-        self.whole.clone()
+        Self { inner, outer }
     }
 
     pub fn digest(&self, data: &[u8]) -> Id {
-        let mut mac = self.start();
-        mac.update(data);
-        mac.finalize().into_bytes().into()
+        self.digest_many(&[data])[0]
     }
 
     pub fn digest_many(&self, inputs: &[&[u8]]) -> Vec<Id> {
-        if lanes() == 1 || inputs.len() == 1 {
-            return inputs.iter().map(|input| self.digest(input)).collect();
-        }
-        let mut digests = digest_in_pairs(&self.inner, BLOCK, inputs);
-        for digest in &mut digests {
-            let mut words = self.outer.clone();
-            *digest = finish(&mut words, BLOCK + digest.len(), &*digest);
-        }
-        digests
+        self.digest_messages(inputs.iter().map(|input| Message::whole(input)))
     }
-}
 
-/// A message on its way.
-struct Lane<'a> {
-    index: usize,
-    words: Zeroizing<Words>,
-    blocks: &'a [Block],
-    /// What does not fill a block.
-    tail: &'a [u8],
-}
-
-/// Digests of inputs that follow `before` bytes, a multiple of the block, which led to the state `start`.
-fn digest_in_pairs(start: &Words, before: usize, inputs: &[&[u8]]) -> Vec<Id> {
-    let mut digests = vec![Id::default(); inputs.len()];
-    let mut waiting = inputs.iter().enumerate().map(|(index, input)| {
-        let (blocks, tail) = input.as_chunks();
-        Lane {
-            index,
-            words: Zeroizing::new(*start),
-            blocks,
-            tail,
-        }
-    });
-    let mut end = |lane: &mut Lane| digests[lane.index] = finish(&mut lane.words, before + inputs[lane.index].len(), lane.tail);
-    let (mut one, mut two) = (waiting.next(), waiting.next());
-    while let (Some(a), Some(b)) = (&mut one, &mut two) {
-        compress_pair([&mut a.words, &mut b.words], [a.blocks, b.blocks]);
-        let count = a.blocks.len().min(b.blocks.len());
-        for lane in [&mut one, &mut two] {
-            if let Some(running) = lane {
-                running.blocks = &running.blocks[count..];
-                if running.blocks.is_empty() {
-                    end(running);
-                    *lane = waiting.next();
-                }
-            }
-        }
+    /// The MACs of several messages, as many at a time as the processor has lanes for.
+    pub(crate) fn digest_messages<'a, P>(&self, messages: impl Iterator<Item = Message<P>>) -> Vec<Id>
+    where
+        P: Iterator<Item = &'a [u8]>,
+    {
+        let digests = digest_all::<Sha256InLanes, _>(&self.inner, BLOCK as u64, messages);
+        let messages = digests.iter().map(|digest| Message::whole(digest));
+        digest_all::<Sha256InLanes, _>(&self.outer, BLOCK as u64, messages)
     }
-    for lane in [one, two].iter_mut().flatten() {
-        compress256(&mut lane.words, lane.blocks);
-        end(lane);
-    }
-    digests
-}
-
-/// Pads a message of `length` bytes of which `tail` is not absorbed yet.
-fn finish(words: &mut Words, length: usize, tail: &[u8]) -> Id {
-    let mut padding = [[0; BLOCK]; 2];
-    let used = if tail.len() < BLOCK - 8 { 1 } else { 2 };
-    let bytes = padding[..used].as_flattened_mut();
-    bytes[..tail.len()].copy_from_slice(tail);
-    bytes[tail.len()] = 0x80;
-    let end = bytes.len();
-    bytes[end - 8..].copy_from_slice(&(length as u64 * 8).to_be_bytes());
-    compress256(words, &padding[..used]);
-    let mut digest = Id::default();
-    for (bytes, word) in digest.chunks_exact_mut(4).zip(words.iter()) {
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
-    words.zeroize();
-    digest
 }
