@@ -224,7 +224,7 @@ mod tests {
     fn the_first_failure_in_order_counts() {
         let hasher = IdHasher::new("blake2b", &[1; 128]).unwrap();
         let cipher = || Cipher::new("aes-ctr-blake2b", &[1; 32], &[2; 128]).unwrap();
-        let buffers = (0..40_usize).map(|index| Shared::from(vec![index as u8; 10_000 * (1 + index * 7 % 40)]));
+        let buffers = (0..40_usize).map(|index| Shared::from(vec![index as u8; 1_000 * (1 + index * 7 % 40)]));
         let chunks = ChunkBatch::of(buffers.collect(), &hasher);
         let sealed = Sealer::new(5, cipher(), Compressor::new("none").unwrap())
             .seal(&chunks, 0)
