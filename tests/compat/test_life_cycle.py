@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -23,11 +23,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from reference import retention
 from support.archives import chunk_references
-from support.holdings import LISTED, Holdings, held_by_directory, held_by_listing, held_by_tar, to_seconds
+from support.changing_tree import KINDS, NAMES, change
+from support.holdings import LISTED, Holdings, held_by_directory, held_by_listing, held_by_tar, to_seconds, without
 from support.household import PROGRAMS, Household
 from support.programs import Program, client_environment
-from support.trees import random_content, set_mtime
 from support.twins import Servers
+from vinculum.repository.repository import Repository
+from vinculum.repository.store import MANIFEST_KEY
 
 EXAMPLES = int(os.environ.get("VINCULUM_LIFE_CYCLES", "0"))
 """How many lives to live; 0 means the few that never change."""
@@ -35,24 +37,47 @@ IN_MEMORY = Path("/dev/shm")
 """Nothing here is about disks, and there are many commits."""
 ALONE = "1.4.5"
 MODES = ["none", "repokey", "repokey-blake2", "keyfile", "authenticated"]
-FIRST_MTIME_S = 1_600_000_000
 FIRST_ARCHIVE = datetime(2023, 12, 24, 22, 30, tzinfo=UTC)
 UNIT = timedelta(hours=7)
 
-programs = st.sampled_from(PROGRAMS)
+OPTIONS = [
+    [],
+    ["--compression=none"],
+    ["--compression=zstd,3"],
+    ["--compression=auto,zlib"],
+    ["--chunker-params=buzhash,10,14,12,63"],
+    ["--chunker-params=fixed,8192"],
+    ["--files-cache=disabled"],
+    ["--files-cache=mtime,size"],
+    ["--no-cache-sync"],
+]
+RECREATIONS = [
+    [],
+    ["--compression=none", "--recompress=always"],
+    ["--compression=zlib,1", "--recompress=if-different"],
+    ["--chunker-params=fixed,4096"],
+]
+
+programs = st.sampled_from(["vinculum", *PROGRAMS])
 modern_programs = st.sampled_from(PROGRAMS[:2])
 picks = st.integers(0, 5)
-changes = st.tuples(
-    st.sampled_from(["write", "write", "write", "remove", "mode", "link", "symlink"]),
-    st.sampled_from(["a", "b", "d/e", "d/f", "d/g/h"]),
-    st.integers(0, 9),
-)
+series = st.sampled_from("xy")
 globs = st.sampled_from(["*", "x-*", "y-*"])
+exclusions = st.sampled_from([None, "tree/d", "tree/a"])
+counts = st.dictionaries(
+    st.sampled_from(["secondly", "daily", "weekly", "monthly", "yearly"]), st.integers(1, 4), min_size=1, max_size=3
+)
 
 
-def without(holdings: Holdings, excluded: str | None) -> Holdings:
-    """What is left if this path, and what is below it, is not archived."""
-    return {path: held for path, held in holdings.items() if not f"{path}/".startswith(f"{excluded}/")}
+BACKUPS = {
+    "program": programs,
+    "changed": st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from(NAMES), st.integers(0, 9)), max_size=4),
+    "distance": st.integers(0, 99),
+    "series": series,
+    "options": st.sampled_from(OPTIONS),
+    "excluded": exclusions,
+    "visiting": st.booleans(),
+}
 
 
 class Archived(NamedTuple):
@@ -61,29 +86,6 @@ class Archived(NamedTuple):
     time: datetime
     comment: str
     holds: Holdings
-
-
-def change(tree: Path, kind: str, name: str, number: int, mtime_s: int) -> None:
-    """Changes one file, if it is there as far as that takes it."""
-    path = tree / name
-    is_there = os.path.lexists(path)
-    if kind in ("write", "symlink", "remove", "link") and is_there:
-        path.unlink()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if kind == "write":
-        path.write_bytes(random_content(number, number * 9000))
-    elif kind == "symlink":
-        path.symlink_to(f"target-{number}")
-    elif kind == "link":
-        others = sorted(other for other in tree.rglob("*") if other.is_file() and not other.is_symlink())
-        if others:
-            path.hardlink_to(others[number % len(others)])
-    elif kind == "mode" and is_there and not path.is_symlink():
-        path.chmod(0o600 | number)
-    # Listings round to microseconds, so there is nothing to round.
-    directories = [tree, *(found for found in tree.rglob("*") if found.is_dir() and not found.is_symlink())]
-    for touched in [path, *directories] if os.path.lexists(path) else directories:
-        set_mtime(os.fsencode(touched), mtime_s * 10**9 + mtime_s % 10**6 * 1000)
 
 
 class LifeCycle(RuleBasedStateMachine):
@@ -136,31 +138,10 @@ class LifeCycle(RuleBasedStateMachine):
         for household in (self._shared, self._alone):
             config = household.repository / "config"
             config.write_text(config.read_text().replace("524288000", str(max_segment_size)))
-        for number, name in enumerate("ab"):
-            change(self._tree, "write", name, 8 + number, FIRST_MTIME_S)
-        self._agree()
+        changed = [("write", name, 9 - number) for number, name in enumerate(NAMES)]
+        self.create(program, changed, 50, "x", [], None, visiting=False)
 
-    @rule(
-        program=programs,
-        changed=st.lists(changes, max_size=4),
-        distance=st.integers(0, 99),
-        series=st.sampled_from("xy"),
-        options=st.sampled_from(
-            [
-                [],
-                ["--compression=none"],
-                ["--compression=zstd,3"],
-                ["--compression=auto,zlib"],
-                ["--chunker-params=buzhash,10,14,12,63"],
-                ["--chunker-params=fixed,8192"],
-                ["--files-cache=disabled"],
-                ["--files-cache=mtime,size"],
-                ["--no-cache-sync"],
-            ]
-        ),
-        excluded=st.sampled_from([None, "tree/d", "tree/a"]),
-        visiting=st.booleans(),
-    )
+    @rule(**BACKUPS)
     def create(
         self,
         program: str,
@@ -172,7 +153,7 @@ class LifeCycle(RuleBasedStateMachine):
         visiting: bool,
     ) -> None:
         for kind, name, content in changed:
-            change(self._tree, kind, name, content, FIRST_MTIME_S + next(self._numbers))
+            change(self._tree, kind, name, content, next(self._numbers))
         number = next(self._numbers)
         name, comment = f"{series}-{number}", "" if number % 3 else f"the {number}th"
         # Several archives per day, days without any, and no two at one time: which of those comes first, nobody says.
@@ -183,6 +164,11 @@ class LifeCycle(RuleBasedStateMachine):
         self._archives[name] = Archived(moment, comment, without(held_by_directory(self._tree), excluded))
         self._agree(name)
 
+    @rule(**BACKUPS)
+    def create_more(self, **drawn: Any) -> None:
+        """Once more, since everything else takes away or needs what there is."""
+        self.create(**drawn)
+
     @precondition(lambda self: self._archives)
     @rule(program=programs, some=st.lists(picks, min_size=1, max_size=3))
     def delete(self, program: str, some: list[int]) -> None:
@@ -192,7 +178,7 @@ class LifeCycle(RuleBasedStateMachine):
             del self._archives[name]
         self._agree()
 
-    @rule(program=programs, glob=globs)
+    @rule(program=programs, glob=globs.filter(lambda glob: glob != "*"))
     def delete_by_name(self, program: str, glob: str) -> None:
         self._both(program, "delete", "-a", glob, "REPO")
         for name in self._matching(glob):
@@ -203,9 +189,7 @@ class LifeCycle(RuleBasedStateMachine):
     @rule(
         program=programs,
         glob=globs,
-        counts=st.dictionaries(
-            st.sampled_from(["secondly", "daily", "weekly", "monthly", "yearly"]), st.integers(1, 4), min_size=1, max_size=3
-        ),
+        counts=counts,
     )
     def prune(self, program: str, glob: str, counts: dict[str, int]) -> None:
         self._both(program, "prune", "-a", glob, *(f"--keep-{rule}={number}" for rule, number in counts.items()), "REPO")
@@ -217,7 +201,7 @@ class LifeCycle(RuleBasedStateMachine):
         self._agree()
 
     @precondition(lambda self: self._archives)
-    @rule(program=programs, helper=modern_programs, pick=picks, series=st.sampled_from("xy"))
+    @rule(program=programs, helper=modern_programs, pick=picks, series=series)
     def rename(self, program: str, helper: str, pick: int, series: str) -> None:
         old, new = self._some(pick), f"{series}-{next(self._numbers)}"
         self._both(program, "rename", f"REPO::{old}", new)
@@ -225,10 +209,52 @@ class LifeCycle(RuleBasedStateMachine):
         self._archives[new] = self._archives.pop(old)
         self._agree(new)
 
+    @precondition(lambda self: self._archives)
+    @rule(
+        program=programs,
+        helper=modern_programs,
+        pick=picks,
+        moved_to=st.none() | series,
+        options=st.sampled_from(RECREATIONS),
+        excluded=exclusions,
+        comment=st.sampled_from([None, "", "anew"]),
+    )
+    def recreate(
+        self,
+        program: str,
+        helper: str,
+        pick: int,
+        moved_to: str | None,
+        options: list[str],
+        excluded: str | None,
+        comment: str | None,
+    ) -> None:
+        old = self._some(pick)
+        new = old if moved_to is None else f"{moved_to}-{next(self._numbers)}"
+        changes = [*options, *([] if excluded is None else [f"--exclude={excluded}"])]
+        described = [] if comment is None else [f"--comment={comment}"]
+        renamed = [] if moved_to is None else [f"--target={new}"]
+        wishes = [*changes, *described, *renamed]
+        self._both(program, "recreate", *wishes, f"REPO::{old}", code=0 if wishes else 2)
+        self._authenticate(program, helper)
+        time, old_comment, holds = self._archives[old]
+        self._archives[new] = Archived(time, old_comment if comment is None else comment, without(holds, excluded))
+        self._agree(old, new)
+
     def _authenticate(self, program: str, helper: str) -> None:
         """What Borg 1.2.4 changes in an archive, newer programs do not believe before they were told to."""
         if program == "1.2.4":
             self._shared.run(helper, "upgrade", "--archives-tam", "REPO")
+
+    @precondition(lambda self: self._archives)
+    @rule(exporter=programs, importer=programs, pick=picks, series=series)
+    def copy_as_tar(self, exporter: str, importer: str, pick: int, series: str) -> None:
+        old, number = self._some(pick), next(self._numbers)
+        new, moment = f"{series}-{number}", FIRST_ARCHIVE + timedelta(seconds=number)
+        self._both(exporter, "export-tar", f"REPO::{old}", f"HOME/{new}.tar")
+        self._both(importer, "import-tar", f"--timestamp={moment:%Y-%m-%dT%H:%M:%S}", f"REPO::{new}", f"HOME/{new}.tar")
+        self._archives[new] = Archived(moment, "", to_seconds(self._archives[old].holds))
+        self._agree(new)
 
     @precondition(lambda self: self._archives)
     @rule(program=programs, pick=picks)
@@ -304,7 +330,7 @@ class LifeCycle(RuleBasedStateMachine):
         self._check_references(last)
 
     def _check_references(self, last: str) -> None:
-        """The counts that all of them kept together are those that Borg finds without them."""
+        """The counts that all of them kept together are those that Borg finds without them, and nothing is there for nobody."""
         self._shared.run(last, "info", "REPO")
         borg = Program("borg-1.4.5", [], client_environment(self._shared.home), self._place)
         kept = chunk_references(borg, self._shared.home)
@@ -312,6 +338,8 @@ class LifeCycle(RuleBasedStateMachine):
         self._shared.run(ALONE, "info", "REPO")
         counted = chunk_references(borg, self._shared.home)
         assert {id: entry[0] for id, entry in kept.items()} == {id: entry[0] for id, entry in counted.items()}
+        with Repository(str(self._shared.repository), lock=False) as store:
+            assert {id.hex() for id in store.list()} == {MANIFEST_KEY.hex(), *counted}
 
 
 @pytest.fixture
@@ -325,12 +353,41 @@ def local_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
 
 
 @pytest.mark.usefixtures("local_time")
+def test_every_program_does_every_step(servers: Servers) -> None:
+    """What chance may leave out."""
+    life = LifeCycle(servers)
+    try:
+        life.begin("1.2.4", "keyfile", 50_000)
+        for number, (program, other) in enumerate(zip(PROGRAMS, PROGRAMS[1:] + PROGRAMS[:1], strict=True)):
+            for distance, visiting in enumerate((False, True, False)):
+                changed = [("write", "a", number + distance), ("link", "d/e", distance), ("symlink", "d/f", number)]
+                life.create(
+                    program, changed, number + 4 * distance, "xyx"[distance], OPTIONS[distance], None, visiting=visiting
+                )
+            life.rename(program, "vinculum", 0, "y")
+            life.recreate(program, "vinculum", 1, None, RECREATIONS[number + 1], "tree/d", "anew")
+            life.recreate(program, "1.4.5", 0, "x", RECREATIONS[0], "tree/a", None)
+            life.copy_as_tar(program, other, 2, "y")
+            life.refuse(program, 0)
+            life.change_passphrase(program, f"of {program}")
+            life.save_key(program, other)
+            life.configure(program, "additional_free_space 20M", other)
+            life.delete(program, [0, 1])
+            life.compact(program, None, cleanup=bool(number))
+            life.drop_cache(program, "lose")
+            life.prune(program, "y-*", {"daily": 2, "weekly": 1})
+            life.delete_by_name(other, "y-*")
+    finally:
+        life.teardown()
+
+
+@pytest.mark.usefixtures("local_time")
 def test_all_programs_agree_through_all_of_it(servers: Servers) -> None:
     run_state_machine_as_test(
         lambda: LifeCycle(servers),
         settings=settings(
-            max_examples=EXAMPLES or 10,
-            stateful_step_count=12,
+            max_examples=EXAMPLES or 5,
+            stateful_step_count=15,
             derandomize=not EXAMPLES,
             deadline=None,
             suppress_health_check=list(HealthCheck),

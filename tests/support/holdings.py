@@ -77,3 +77,8 @@ def _tarred(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Held:
 def to_seconds(holdings: Holdings) -> Holdings:
     """The same with whole seconds."""
     return {path: held._replace(mtime=held.mtime.partition(".")[0]) for path, held in holdings.items()}
+
+
+def without(holdings: Holdings, excluded: str | None) -> Holdings:
+    """What is left if this path, and what is below it, is not archived."""
+    return {path: held for path, held in holdings.items() if not f"{path}/".startswith(f"{excluded}/")}
