@@ -297,12 +297,6 @@ class ChunkIndex:
         """Adds every count of `other` to this index."""
     def count_items(self, stream: ItemStream, data: Blob) -> None:
         """Feeds a piece of an item stream and adds one reference per chunk entry in it (cache synchronisation)."""
-    def count_references(self, stream: ItemStream, chunks: list[ItemReferences]) -> int:
-        """Adds one reference per chunk of an item stream, and per chunk entry in it.
-
-        Returns how many were taken. If not all were, the next one was parsed wrongly: the rest of its content, after its head,
-        is still to be fed to `count_items`.
-        """
     def release(self, ids: bytes) -> Released:
         """Gives up one reference per id. KeyError without change if one is absent."""
     def release_items(self, stream: ItemStream, data: Blob, with_parts: bool) -> Released:
@@ -313,7 +307,7 @@ class ChunkIndex:
     def release_references(self, stream: ItemStream, chunks: list[ItemReferences], with_parts: bool) -> tuple[Released, int]:
         """Gives up one reference per chunk of an item stream, and per chunk entry in it; KeyError if a chunk is absent.
 
-        Also returns how many were taken, as `count_references`; what is left goes to `release_items`.
+        Also returns how many were taken, as `ReferenceTally.count`; what is left goes to `release_items`.
         """
     def usage(self) -> tuple[int, int, int, int, int, int]:
         """(total size, total csize, unique size, unique csize, unique chunks, total chunks) over all entries."""
@@ -368,6 +362,22 @@ class ReferencesToCome:
 
     def wait(self) -> list[ItemReferences]:
         """The references in the order of the chunks, once. IntegrityError names the object that could not be opened."""
+
+@final
+class ReferenceTally:
+    """Counts references for many archives, adding up once what a chunk that they share refers to. Thread-safe.
+
+    One tally goes with one index, which is complete after `settle`.
+    """
+
+    def __new__(cls) -> ReferenceTally: ...
+    def count(self, index: ChunkIndex, stream: ItemStream, chunks: list[ItemReferences]) -> int:
+        """Adds one reference per chunk of an item stream, and per chunk entry in it.
+
+        Returns how many were taken. If not all were, the next one was parsed wrongly: the rest of its content, after its head,
+        is still to be fed to `count_items`.
+        """
+    def settle(self, index: ChunkIndex) -> None: ...
 
 # -- segments ----------------------------------------------------------------------------------------------------------
 

@@ -291,14 +291,6 @@ impl ChunkIndex {
             .into_python()
     }
 
-    fn count_references(&self, py: Python<'_>, stream: &ItemStream, chunks: Vec<Py<ItemReferences>>) -> PyResult<usize> {
-        py.detach(|| {
-            let chunks = chunks.iter().map(|chunk| &chunk.get().0);
-            items::count_references(&mut stream.lock(), chunks, &mut self.0.lock())
-        })
-        .into_python()
-    }
-
     fn release(&self, py: Python<'_>, ids: Ids) -> PyResult<Released> {
         let mut released = index::Released::default();
         py.detach(|| self.0.lock().release(ids.as_slice(), true, &mut released))
@@ -322,7 +314,7 @@ impl ChunkIndex {
     ) -> PyResult<(Released, usize)> {
         let (released, taken) = py
             .detach(|| {
-                let chunks = chunks.iter().map(|chunk| &chunk.get().0);
+                let chunks = chunks.iter().map(|chunk| &*chunk.get().0);
                 items::release_references(&mut stream.lock(), chunks, &mut self.0.lock(), with_parts)
             })
             .into_python()?;

@@ -1,6 +1,6 @@
-//! `ItemReferences`, `ReferencesToCome`.
+//! `ItemReferences`, `ReferencesToCome`, `ReferenceTally`.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -9,9 +9,11 @@ use vinculum_kernels::errors::Error;
 use vinculum_kernels::items;
 
 use crate::errors::IntoPython;
+use crate::index::ChunkIndex;
+use crate::items::ItemStream;
 
 #[pyclass(frozen, module = "vinculum._native")]
-pub struct ItemReferences(pub items::ItemReferences);
+pub struct ItemReferences(pub Arc<items::ItemReferences>);
 
 #[pymethods]
 impl ItemReferences {
@@ -46,11 +48,46 @@ impl ReferencesToCome {
         let found = py
             .detach(|| work.join())
             .map_err(|_| PyRuntimeError::new_err("finding references failed in the background"))?;
-        Ok(found.into_python()?.into_iter().map(ItemReferences).collect())
+        Ok(found.into_python()?.into_iter().map(Arc::new).map(ItemReferences).collect())
+    }
+}
+
+#[pyclass(frozen, module = "vinculum._native")]
+pub struct ReferenceTally(Mutex<items::ReferenceTally>);
+
+#[pymethods]
+impl ReferenceTally {
+    #[new]
+    fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    fn count(
+        &self,
+        py: Python<'_>,
+        index: &ChunkIndex,
+        stream: &ItemStream,
+        chunks: Vec<Py<ItemReferences>>,
+    ) -> PyResult<usize> {
+        py.detach(|| {
+            let chunks = chunks.iter().map(|chunk| &chunk.get().0);
+            let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            tally.count(&mut stream.lock(), chunks, &mut index.0.lock())
+        })
+        .into_python()
+    }
+
+    fn settle(&self, py: Python<'_>, index: &ChunkIndex) -> PyResult<()> {
+        py.detach(|| {
+            let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            tally.settle(&mut index.0.lock())
+        })
+        .into_python()
     }
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ItemReferences>()?;
-    module.add_class::<ReferencesToCome>()
+    module.add_class::<ReferencesToCome>()?;
+    module.add_class::<ReferenceTally>()
 }

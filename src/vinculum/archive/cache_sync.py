@@ -7,7 +7,7 @@ counted; a failure leaves it as it was.
 
 from __future__ import annotations
 
-from vinculum._native import ChunkIndex, ItemStream
+from vinculum._native import ChunkIndex, ItemStream, ReferenceTally
 from vinculum.archive.archive import parse_archive
 from vinculum.archive.item_references import ItemReferenceReader
 
@@ -45,7 +45,7 @@ def synchronise(
     for number, entry in enumerate(entries, 1):
         sink.progress(OPERATION, number, len(entries), entry.name)
         counting.add(entry)
-    counting.complete_sizes()
+    counting.complete()
     sink.finished(OPERATION)
     cache.replace_chunks(counting.chunks)
     cache.commit(manifest)
@@ -57,6 +57,7 @@ class _Counting:
     def __init__(self, store: Store, key: Key, workarounds: frozenset[str], indexes: ArchiveIndexes | None) -> None:
         self.chunks = ChunkIndex()
         self._references = ItemReferenceReader(store, key)
+        self._tally = ReferenceTally()
         self._store = store
         self._key = key
         self._workarounds = workarounds
@@ -81,12 +82,14 @@ class _Counting:
         if index is None:
             index = ChunkIndex()
             self._count(entry, index)
+            self._tally.settle(index)
             self._complete(index)
             self._indexes.save(entry.id, index)
         self.chunks.merge(index)
 
-    def complete_sizes(self) -> None:
-        """Finds out the stored sizes that no archive knew."""
+    def complete(self) -> None:
+        """Adds up what is left, and finds out the stored sizes that no archive knew."""
+        self._tally.settle(self.chunks)
         self._complete(self.chunks)
 
     def _count(self, entry: ArchiveEntry, index: ChunkIndex) -> None:
@@ -97,7 +100,7 @@ class _Counting:
         stream = ItemStream()
         self._references.feed(
             archive.items,
-            lambda chunks: index.count_references(stream, chunks),
+            lambda chunks: self._tally.count(index, stream, chunks),
             lambda rest: index.count_items(stream, rest),
         )
 

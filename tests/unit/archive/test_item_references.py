@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reference import items as reference
 from support.stores import MemoryStore, PlainKey
-from vinculum._native import Bytes, ChunkIndex, ItemReferences, ItemStream
+from vinculum._native import Bytes, ChunkIndex, ItemReferences, ItemStream, ReferenceTally
 from vinculum.archive import item_references
 from vinculum.archive.item_references import ItemReferenceReader
 from vinculum.errors import IntegrityError, ObjectNotFound
@@ -44,6 +44,7 @@ class Counter:
 
     def __init__(self, store: MemoryStore) -> None:
         self.index = ChunkIndex()
+        self.tally = ReferenceTally()
         self.reader = ItemReferenceReader(store, KEY)
         self.rests = 0
         self.sums = [0, 0, 0]
@@ -55,7 +56,7 @@ class Counter:
             self.rests += 1
             self.index.count_items(stream, piece)
 
-        self.reader.feed(item_ids, lambda chunks: self.index.count_references(stream, chunks), take_rest)
+        self.reader.feed(item_ids, lambda chunks: self.tally.count(self.index, stream, chunks), take_rest)
 
     def release(self, item_ids: list[bytes], *, with_parts: bool) -> None:
         stream = ItemStream()
@@ -87,6 +88,7 @@ def test_counted_and_released_is_what_the_items_refer_to(streams: list[list[byte
     counter = Counter(store)
     for ids in stored:
         counter.count(ids)
+    counter.tally.settle(counter.index)
     expected: dict[bytes, tuple[int, int, int] | None] = {}
     straight = ChunkIndex()
     for ids, pieces in zip(stored, streams, strict=True):
@@ -125,6 +127,7 @@ def test_a_chunk_that_was_parsed_from_a_wrong_place_is_read_anew() -> None:
     assert counter.rests == 1
     counter.count(ids)
     assert counter.rests == 2, "what is remembered is wrong as well"
+    counter.tally.settle(counter.index)
     assert {number: counter.index.get(bytes([number]) * 32) for number in (1, 2, 3)} == {1: (2, 10, 9), 2: None, 3: (2, 10, 9)}
 
 

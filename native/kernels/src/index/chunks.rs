@@ -150,12 +150,12 @@ impl ChunkTable {
         }
     }
 
-    /// Adds one reference for each (id, size, csize).
-    pub fn add_all(&mut self, references: &[(Id, u32, u32)]) -> Result<()> {
+    /// Adds so many references for each (id, size, csize).
+    pub fn add_all(&mut self, references: &[(Id, u32, u32)], times: u32) -> Result<()> {
         for run in references.chunks(AHEAD) {
             self.0.touch(run.iter().map(|(id, ..)| id));
             for (id, size, csize) in run {
-                self.add(id, 1, *size, *csize)?;
+                self.add(id, times, *size, *csize)?;
             }
         }
         Ok(())

@@ -13,27 +13,8 @@ pub fn count_items(frames: &mut ItemFrames, piece: &[u8], index: &mut ChunkTable
     frames.feed(piece, |packed| {
         found.clear();
         item_references(&mut Reader::new(packed), &mut found)?;
-        index.add_all(&found)
+        index.add_all(&found, 1)
     })
-}
-
-/// Adds the references to and in chunks that were parsed already, as they come next in a stream.
-///
-/// Returns how many were taken completely. If not all were, the rest of the next one after its head must be fed as a piece.
-pub fn count_references<'a>(
-    frames: &mut ItemFrames,
-    chunks: impl Iterator<Item = &'a ItemReferences>,
-    index: &mut ChunkTable,
-) -> Result<usize> {
-    let mut taken = 0;
-    for chunk in chunks {
-        index.add_all(&[chunk.own])?;
-        if !chunk.feed(frames, |references, _| index.add_all(references))? {
-            break;
-        }
-        taken += 1;
-    }
-    Ok(taken)
 }
 
 /// Feeds a piece of an item stream and gives up one reference per entry of every `chunks`, item by item.
@@ -62,7 +43,7 @@ pub fn release_items(
 
 /// Gives up the references to and in chunks that were parsed already, as they come next in a stream. Damage is an error here.
 ///
-/// Also returns how many were taken completely, as `count_references`.
+/// Also returns how many were taken completely, as `ReferenceTally::count`.
 pub fn release_references<'a>(
     frames: &mut ItemFrames,
     chunks: impl Iterator<Item = &'a ItemReferences>,

@@ -11,10 +11,12 @@ mod framing;
 mod item;
 pub mod msgpack;
 mod references;
+mod tally;
 
-pub use counting::{count_items, count_references, release_items, release_references};
+pub use counting::{count_items, release_items, release_references};
 pub use decoder::ItemDecoder;
 pub use fields::{Field, Value, write_map};
 pub use framing::{ItemFrames, MAX_ITEM_BYTES};
 pub use item::{Item, Reference, Xattrs, chunk_entry};
 pub use references::{ItemReferences, find_references};
+pub use tally::ReferenceTally;

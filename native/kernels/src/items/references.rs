@@ -82,22 +82,10 @@ impl ItemReferences {
     ///
     /// False if the chunk was parsed from a wrong place on: the stream has then got no more than the head, and wants the rest.
     pub fn feed(&self, stream: &mut ItemFrames, mut take: impl FnMut(&[Reference], bool) -> Result<()>) -> Result<bool> {
-        let Found {
-            head,
-            tail,
-            references,
-            parts,
-        } = &self.found;
-        let mut straddling = Vec::new();
-        stream.feed(head, |packed| {
-            straddling.clear();
-            let is_part = item_references(&mut Reader::new(packed), &mut straddling)?;
-            take(&straddling, is_part)
-        })?;
-        let Some(tail) = tail else { return Ok(true) };
-        if !stream.is_between_items() {
+        if !self.feed_ends(stream, &mut take)? {
             return Ok(false);
         }
+        let Found { references, parts, .. } = &self.found;
         let mut done = 0;
         for part in parts {
             take(&references[done..part.start], false)?;
@@ -105,8 +93,28 @@ impl ItemReferences {
             done = part.end;
         }
         take(&references[done..], false)?;
+        Ok(true)
+    }
+
+    /// The same without the references of `inner`.
+    pub fn feed_ends(&self, stream: &mut ItemFrames, mut take: impl FnMut(&[Reference], bool) -> Result<()>) -> Result<bool> {
+        let mut found = Vec::new();
+        stream.feed(&self.found.head, |packed| {
+            found.clear();
+            let is_part = item_references(&mut Reader::new(packed), &mut found)?;
+            take(&found, is_part)
+        })?;
+        let Some(tail) = &self.found.tail else { return Ok(true) };
+        if !stream.is_between_items() {
+            return Ok(false);
+        }
         stream.feed(tail, |_| Ok(()))?;
         Ok(true)
+    }
+
+    /// The references that do not depend on what came before the chunk.
+    pub fn inner(&self) -> &[Reference] {
+        &self.found.references
     }
 }
 
