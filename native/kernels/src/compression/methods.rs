@@ -53,6 +53,16 @@ pub(super) fn zstd(plain: &[u8], level: i32) -> Result<Vec<u8>> {
 }
 
 pub(super) fn zlib(plain: &[u8], level: u32) -> Result<Vec<u8>> {
+    let packed = deflate(plain, level)?;
+    if packed.len() <= plain.len() {
+        return Ok(packed);
+    }
+    // This encoder spends nine bits on most bytes of what does not compress, at its quick levels; stored blocks cost next to nothing.
+    let stored = deflate(plain, 0)?;
+    Ok(if stored.len() < packed.len() { stored } else { packed })
+}
+
+fn deflate(plain: &[u8], level: u32) -> Result<Vec<u8>> {
     let mut encoder = Compress::new(Compression::new(level), true);
     let mut packed = Vec::with_capacity(plain.len() / 2 + 64);
     loop {
@@ -90,4 +100,32 @@ pub(super) fn lzma(plain: &[u8], level: u32) -> Result<Vec<u8>> {
 pub(super) fn rest_of(bytes: &[u8], consumed: u64) -> &[u8] {
     let consumed = usize::try_from(consumed).unwrap_or(bytes.len());
     &bytes[consumed.min(bytes.len())..]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::zlib;
+
+    #[test]
+    fn what_does_not_compress_is_hardly_longer_as_zlib_stream() {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            state.to_be_bytes()[0]
+        };
+        for size in [0, 1, 100, 4096, 100_000] {
+            let noise: Vec<u8> = (0..size).map(|_| next()).collect();
+            for level in 0..=9 {
+                let packed = zlib(&noise, level).unwrap();
+                assert!(
+                    packed.len() <= size + 16 + size / 1000,
+                    "{size} bytes at level {level}: {}",
+                    packed.len()
+                );
+            }
+        }
+    }
 }
