@@ -9,6 +9,7 @@
     ├── Lock*                      locks of repository and cache
     ├── Key*, Passphrase*          keys and passphrases
     ├── Cache*                     access checks against what this client has seen before
+    ├── Remote*, Connection* ...   the connection to another machine, and what comes over it
     ├── Archive*                   archives that are missing or in the way
     └── IntegrityError             stored data are not what they should be
         ├── FileIntegrityError, DecompressionError
@@ -338,6 +339,67 @@ class NotMyLock(LockError):
     msgid = "NotMyLock"
     modern_code = 75
     wants_traceback = True
+
+
+# -- repositories on other machines -------------------------------------------------------------------------------------
+
+
+class RemoteError(Error):
+    """A server failed in a way that has no name here. Facts: the name of its exception, its text."""
+
+    template = "The server failed: {}: {}"
+    msgid = "RemoteRepository.RPCError"
+    wants_traceback = True
+
+
+class ConnectionClosed(Error):
+    template = "Connection closed by remote host."
+    msgid = "ConnectionClosed"
+    modern_code = 80
+
+
+class ConnectionClosedWithHint(ConnectionClosed):
+    template = "Connection closed by remote host. {}"
+    msgid = "ConnectionClosedWithHint"
+    modern_code = 81
+
+
+class InvalidRpcMethod(Error):
+    template = "RPC method {} is not valid."
+    msgid = "InvalidRPCMethod"
+    modern_code = 82
+
+
+class PathNotAllowed(Error):
+    template = "Repository path not allowed: {}"
+    msgid = "PathNotAllowed"
+    modern_code = 83
+
+
+class ServerOutdated(Error):
+    """Facts: what is asked for, the server's version, the version it takes."""
+
+    template = "Borg server is too old for {}. It is version {}, version {} or newer is needed."
+    msgid = "RemoteRepository.RPCServerOutdated"
+    modern_code = 84
+
+
+class UnexpectedDataFromClient(Error):
+    template = "Borg {}: Got unexpected RPC data format from client."
+    msgid = "UnexpectedRPCDataFormatFromClient"
+    modern_code = 85
+
+
+class UnexpectedDataFromServer(Error):
+    template = "Got unexpected RPC data format from server:\n{}"
+    msgid = "UnexpectedRPCDataFormatFromServer"
+    modern_code = 86
+
+
+class ConnectionBroken(Error):
+    template = "Connection to remote host is broken. {}"
+    msgid = "ConnectionBrokenWithHint"
+    modern_code = 87
 
 
 # -- integrity ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Repositories on other machines: Borg's protocol, and the client that speaks it through ssh."""

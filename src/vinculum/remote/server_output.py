@@ -1,0 +1,79 @@
+"""What servers write to stderr, line by line: log messages and progress as JSON, or in the older form with `$LOG`.
+
+Parsing only: what becomes of a line is the client's business. Nothing that a server writes raises: what is neither of the
+two, such as a message of ssh's or a traceback, is text.
+"""
+
+from __future__ import annotations
+
+import json
+
+LOG_MARK = "$LOG "
+LEVELS = {"DEBUG": "debug", "INFO": "info", "WARNING": "warning", "ERROR": "error", "CRITICAL": "critical"}
+_PROGRESS = ("progress_percent", "progress_message")
+
+
+class LogLine:
+    """A log message. `level` is one of `LEVELS`' values; `logger` the name of who speaks, like `borg.repository`."""
+
+    __slots__ = ("level", "logger", "msgid", "text")
+
+    def __init__(self, level: str, logger: str, text: str, msgid: str = "") -> None:
+        self.level = level
+        self.logger = logger
+        self.text = text
+        self.msgid = msgid
+
+
+class ProgressLine:
+    """A step at work: the JSON record as it came, of type `progress_percent` or `progress_message`."""
+
+    __slots__ = ("record",)
+
+    def __init__(self, record: dict[str, object]) -> None:
+        self.record = record
+
+
+class TextLine:
+    """Anything else."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def log_line(level: str, logger: str, text: str) -> str:
+    """A log message in the older form, for clients before they have negotiated; without the end of the line."""
+    return f"{LOG_MARK}{level.upper()} {logger} Remote: {text}"
+
+
+def parse_line(line: str) -> LogLine | ProgressLine | TextLine:
+    """What one line, without its end, says."""
+    if line.startswith("{"):
+        return _parse_json(line) or TextLine(line)
+    if line.startswith(LOG_MARK):
+        level, _, text = line[len(LOG_MARK) :].partition(" ")
+        logger = ""
+        if not text.startswith("Remote:"):
+            logger, _, text = text.partition(" ")
+        return LogLine(LEVELS.get(level, "critical"), logger, text.removeprefix("Remote:").strip())
+    return TextLine(line)
+
+
+def _parse_json(line: str) -> LogLine | ProgressLine | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    kind = record.get("type")
+    if kind in _PROGRESS and isinstance(record.get("msgid", ""), str):
+        return ProgressLine(record)
+    if kind != "log_message":
+        return None
+    return LogLine(
+        LEVELS.get(str(record.get("levelname")), "critical"),
+        str(record.get("name", "")),
+        str(record.get("message", "")),
+        str(record.get("msgid", "")),
+    )
