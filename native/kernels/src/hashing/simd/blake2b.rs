@@ -41,23 +41,18 @@ pub fn lanes() -> usize {
     1
 }
 
-/// Up to this many messages are compressed one after the other, which takes less time than wide registers with idle lanes.
-#[cfg(target_arch = "x86_64")]
-const TOO_FEW_FOR_LANES: usize = 2;
-
 /// Absorbs `count` blocks of each input into the state with the same index. There are at most `lanes()` of them.
 pub fn compress(states: &mut [Words], inputs: &[Input], count: usize) {
+    // A few messages take less time one after the other than in wide registers with idle lanes.
     #[cfg(target_arch = "x86_64")]
-    if states.len() > TOO_FEW_FOR_LANES {
-        if has_eight_lanes() {
-            // SAFETY: the feature the function is compiled for was just detected.
-            #[allow(unsafe_code)]
-            return unsafe { x86::eight::compress(states, inputs, count) };
-        } else if has_four_lanes() {
-            // SAFETY: as above.
-            #[allow(unsafe_code)]
-            return unsafe { x86::four::compress(states, inputs, count) };
-        }
+    if states.len() >= 2 && has_eight_lanes() {
+        // SAFETY: the feature the function is compiled for was just detected.
+        #[allow(unsafe_code)]
+        return unsafe { x86::eight::compress(states, inputs, count) };
+    } else if states.len() >= 3 && !has_eight_lanes() && has_four_lanes() {
+        // SAFETY: as above.
+        #[allow(unsafe_code)]
+        return unsafe { x86::four::compress(states, inputs, count) };
     }
     for (state, input) in states.iter_mut().zip(inputs) {
         compress_one(state, input, count);
