@@ -571,16 +571,18 @@ class FileBatch:
     add* -> link -> match -> read -> claim (seal, put, settle) -> encode -> memorize.
     """
 
-    def __new__(cls, options: ItemOptions) -> FileBatch: ...
-    def add(self, listing: DirectoryListing, start: int, stop: int) -> tuple[int, int, int]:
-        """Appends entries of a listing, sockets and unknown kinds left out; returns len, `listings` and `size_bytes` now."""
+    def __new__(
+        cls, options: ItemOptions, *, max_entries: int = ..., max_bytes: int = ..., max_listings: int = ...
+    ) -> FileBatch:
+        """A batch that is full with so many entries, so many bytes in regular files, or more listings (open directories)."""
+    def add(self, listing: DirectoryListing, start: int, stop: int) -> int:
+        """Appends entries of a listing until the batch is full, and returns where it stopped.
+
+        Sockets and unknown kinds are left out.
+        """
     def __len__(self) -> int: ...
     @property
-    def size_bytes(self) -> int:
-        """Sum of st_size over the regular files."""
-    @property
-    def listings(self) -> int:
-        """How many listings (open directories) the batch holds on to."""
+    def is_full(self) -> bool: ...
     def link(self, links: HardLinks) -> None:
         """Marks later links of a file already seen as such, and remembers first links."""
     def match(self, cache: FilesCache, chunks: ChunkIndex, hasher: IdHasher, cwd: bytes) -> None:

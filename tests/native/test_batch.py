@@ -306,7 +306,6 @@ def test_totals_leave_out_further_links(workplace: Path) -> None:
     backup.chunks.add(sha256(b"12345").digest(), 0, 5, 77)
     outcome.batch.encode(0, len(outcome.batch), backup.owners, backup.chunks)
     assert outcome.batch.totals() == (1, 5, 77)
-    assert outcome.batch.size_bytes == 10
 
 
 # -- the files cache ---------------------------------------------------------------------------------------------------
@@ -702,13 +701,26 @@ def test_options_are_checked() -> None:
         _native.ItemOptions(files_changed="size")  # type: ignore[arg-type]
 
 
-def test_a_batch_knows_how_many_directories_it_holds_open(workplace: Path) -> None:
+def test_a_batch_is_full_with_one_directory_too_many(workplace: Path) -> None:
     for name in ("one", "two"):
         (workplace / name).mkdir()
         (workplace / name / "file").touch()
-    batch = Backup().collect(workplace)
-    assert (len(batch), batch.listings) == (5, 4)
-    batch = _native.FileBatch(_native.ItemOptions())
-    listing = _native.scan_directory(_native.scan_root(os.fsencode(workplace), b"p"), 0)
-    batch.add(listing, 0, 99)
-    assert (len(batch), batch.listings, batch.statuses()) == (2, 1, b"??")
+    batch = _native.FileBatch(_native.ItemOptions(), max_listings=1)
+    root = _native.scan_root(os.fsencode(workplace), b"p")
+    assert (batch.add(root, 0, 1), batch.is_full) == (1, False)
+    listing = _native.scan_directory(root, 0)
+    assert (batch.add(listing, 0, 99), batch.is_full) == (1, True)
+    assert batch.statuses() == b"??"
+
+
+@pytest.mark.parametrize(("limits", "count"), [({"max_entries": 3}, 3), ({"max_bytes": 25}, 3), ({"max_bytes": 1}, 1), ({}, 8)])
+def test_a_batch_takes_entries_until_it_is_full(limits: dict[str, int], count: int, workplace: Path) -> None:
+    for number in range(8):
+        (workplace / str(number)).write_bytes(b"0123456789")
+    root = _native.scan_root(os.fsencode(workplace), b"tree")
+    listing = _native.scan_directory(root, 0)
+    batch = _native.FileBatch(_native.ItemOptions(), **limits)
+    assert batch.add(listing, 0, 8) == count
+    assert (len(batch), batch.is_full) == (count, count < 8)
+    assert batch.add(listing, count, 8) == (8 if count == 8 else count)
+    assert len(batch) == count

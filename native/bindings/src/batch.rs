@@ -115,14 +115,18 @@ impl FileBatch {
 #[pymethods]
 impl FileBatch {
     #[new]
-    fn new(options: &ItemOptions) -> Self {
-        Self(Mutex::new(batch::FileBatch::new(options.0)))
+    #[pyo3(signature = (options, *, max_entries = usize::MAX, max_bytes = u64::MAX, max_listings = usize::MAX))]
+    fn new(options: &ItemOptions, max_entries: usize, max_bytes: u64, max_listings: usize) -> Self {
+        let limits = batch::Limits {
+            entries: max_entries,
+            size_bytes: max_bytes,
+            listings: max_listings,
+        };
+        Self(Mutex::new(batch::FileBatch::new(options.0, limits)))
     }
 
-    fn add(&self, listing: &DirectoryListing, start: usize, stop: usize) -> (usize, usize, u64) {
-        let mut batch = self.lock();
-        batch.add(&listing.0, start..stop);
-        (batch.len(), batch.listings(), batch.size_bytes())
+    fn add(&self, listing: &DirectoryListing, start: usize, stop: usize) -> usize {
+        self.lock().add(&listing.0, start..stop)
     }
 
     fn __len__(&self) -> usize {
@@ -130,13 +134,8 @@ impl FileBatch {
     }
 
     #[getter]
-    fn size_bytes(&self) -> u64 {
-        self.lock().size_bytes()
-    }
-
-    #[getter]
-    fn listings(&self) -> usize {
-        self.lock().listings()
+    fn is_full(&self) -> bool {
+        self.lock().is_full()
     }
 
     fn link(&self, py: Python<'_>, links: &HardLinks) {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const SMALLEST_POOLED: usize = 128 * 1024;
 const LARGEST_POOLED: usize = 32 * 1024 * 1024;
 /// How much memory may lie idle.
-const POOL_BYTES: usize = 96 * 1024 * 1024;
+const POOL_BYTES: usize = 128 * 1024 * 1024;
 /// A buffer is not wasted on a request that needs less than this part of it.
 const WASTE: usize = 2;
 
@@ -18,14 +18,19 @@ static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// An empty buffer for at least `capacity` bytes.
 pub fn buffer(capacity: usize) -> Vec<u8> {
-    let mut buffer = idle_buffer(capacity);
-    buffer.clear();
-    buffer
+    match idle_buffer(capacity) {
+        Some(mut idle) => {
+            idle.clear();
+            idle
+        }
+        None => Vec::with_capacity(rounded(capacity)),
+    }
 }
 
 /// A buffer of `length` bytes with any content, for who overwrites all of it.
 pub fn scratch_buffer(length: usize) -> Vec<u8> {
-    let mut buffer = idle_buffer(length);
+    // Zeros from the system cost nothing until they are touched, other than zeros written here.
+    let mut buffer = idle_buffer(length).unwrap_or_else(|| vec![0; rounded(length)]);
     buffer.resize(length, 0);
     buffer
 }
@@ -37,35 +42,51 @@ pub fn copy(bytes: &[u8]) -> Vec<u8> {
     copy
 }
 
-/// A buffer from the pool with whatever it contains, or a new one.
-fn idle_buffer(capacity: usize) -> Vec<u8> {
-    if !(SMALLEST_POOLED..=LARGEST_POOLED).contains(&capacity) {
-        return Vec::with_capacity(capacity);
+/// `capacity` rounded up to one of few sizes (a power of two, or halfway to the next), so that what comes back fits the next user.
+fn rounded(capacity: usize) -> usize {
+    if !is_pooled(capacity) {
+        return capacity;
+    }
+    let power = capacity.next_power_of_two();
+    let halfway = power / 4 * 3;
+    if capacity <= halfway { halfway } else { power }
+}
+
+fn is_pooled(capacity: usize) -> bool {
+    (SMALLEST_POOLED..=LARGEST_POOLED).contains(&capacity)
+}
+
+/// A buffer from the pool with whatever it contains.
+fn idle_buffer(capacity: usize) -> Option<Vec<u8>> {
+    if !is_pooled(capacity) {
+        return None;
     }
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     let fitting = pool
         .iter()
         .enumerate()
-        .filter(|(_, idle)| (capacity..=capacity * WASTE).contains(&idle.capacity()));
-    match fitting.min_by_key(|(_, idle)| idle.capacity()) {
-        Some((index, _)) => pool.swap_remove(index),
-        None => {
-            drop(pool);
-            Vec::with_capacity(capacity)
-        }
-    }
+        .filter(|(_, idle)| (capacity..=rounded(capacity) * WASTE).contains(&idle.capacity()));
+    let (index, _) = fitting.min_by_key(|(_, idle)| idle.capacity())?;
+    Some(pool.remove(index))
 }
 
-/// Takes a buffer that nobody needs any more.
+/// Takes a buffer that nobody needs any more. Where there is no room for it, those that have been idle for longest go.
 pub fn recycle(memory: Vec<u8>) {
-    if !(SMALLEST_POOLED..=LARGEST_POOLED).contains(&memory.capacity()) {
+    if !is_pooled(memory.capacity()) {
         return;
     }
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    let idle_bytes: usize = pool.iter().map(Vec::capacity).sum();
-    if idle_bytes + memory.capacity() <= POOL_BYTES {
-        pool.push(memory);
-    }
+    let mut idle_bytes = memory.capacity() + pool.iter().map(Vec::capacity).sum::<usize>();
+    pool.push(memory);
+    let needless = pool.iter().take_while(|idle| {
+        let is_needless = idle_bytes > POOL_BYTES;
+        idle_bytes -= if is_needless { idle.capacity() } else { 0 };
+        is_needless
+    });
+    let count = needless.count();
+    let freed: Vec<Vec<u8>> = pool.drain(..count).collect();
+    drop(pool);
+    drop(freed);
 }
 
 /// A slice of frozen memory that several owners share; cloning and slicing never copy.

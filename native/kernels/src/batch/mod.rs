@@ -28,8 +28,19 @@ use crate::errors::{Error, Result};
 use crate::scanning::Listing;
 use entry::{BatchEntry, Content};
 
+/// When a batch is full.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub entries: usize,
+    /// Sum of the sizes of regular files; the last one may go beyond it.
+    pub size_bytes: u64,
+    /// Each keeps a directory open.
+    pub listings: usize,
+}
+
 pub struct FileBatch {
     options: ItemOptions,
+    limits: Limits,
     entries: Vec<BatchEntry>,
     links: Option<Arc<HardLinks>>,
     /// Addresses of the listings that entries hold on to.
@@ -39,9 +50,10 @@ pub struct FileBatch {
 }
 
 impl FileBatch {
-    pub fn new(options: ItemOptions) -> Self {
+    pub fn new(options: ItemOptions, limits: Limits) -> Self {
         Self {
             options,
+            limits,
             entries: Vec::new(),
             links: None,
             listings: HashSet::new(),
@@ -49,10 +61,13 @@ impl FileBatch {
         }
     }
 
-    /// Appends entries of a listing; sockets and unknown kinds are left out.
-    pub fn add(&mut self, listing: &Arc<Listing>, range: Range<usize>) {
+    /// Appends entries of a listing until the batch is full; sockets and unknown kinds are left out. Returns where it stopped.
+    pub fn add(&mut self, listing: &Arc<Listing>, range: Range<usize>) -> usize {
         let stop = range.end.min(listing.entries.len());
         for index in range.start..stop {
+            if self.is_full() {
+                return index;
+            }
             if let Some(entry) = BatchEntry::new(listing, index, self.options.read_special) {
                 if entry.kind == b'f' {
                     self.size_bytes = self.size_bytes.saturating_add(entry.stat.size);
@@ -61,6 +76,13 @@ impl FileBatch {
                 self.listings.insert(Arc::as_ptr(listing).addr());
             }
         }
+        range.end
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.entries.len() >= self.limits.entries
+            || self.size_bytes >= self.limits.size_bytes
+            || self.listings.len() > self.limits.listings
     }
 
     pub fn len(&self) -> usize {
@@ -69,15 +91,6 @@ impl FileBatch {
 
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-
-    pub fn size_bytes(&self) -> u64 {
-        self.size_bytes
-    }
-
-    /// How many listings the batch keeps open.
-    pub fn listings(&self) -> usize {
-        self.listings.len()
     }
 
     pub fn paths(&self) -> Vec<Vec<u8>> {

@@ -44,7 +44,7 @@ class Bundle:
     __slots__ = ("batch", "is_apart", "notes", "roots")
 
     def __init__(self, options: _native.ItemOptions) -> None:
-        self.batch = _native.FileBatch(options)
+        self.batch = _native.FileBatch(options, max_entries=MAX_ENTRIES, max_bytes=MAX_BYTES, max_listings=MAX_LISTINGS)
         self.notes: list[Note] = []
         self.roots: set[int] = set()  # entries that were reached by their whole path
         self.is_apart = False  # to be read only when all bundles before it are done: they may hold the same files
@@ -76,14 +76,11 @@ class Gatherer:
     def take(self, listing: _native.DirectoryListing, start: int, stop: int) -> None:
         """Entries that go into the archive next."""
         if not listing.path:
-            self._bundle.roots.add(len(self._bundle.batch))
-        while start < stop:
-            batch = self._bundle.batch
-            room = MAX_ENTRIES - len(batch)
-            entries, listings, size_bytes = batch.add(listing, start, min(stop, start + room))
-            start += room
-            if entries >= MAX_ENTRIES or listings >= MAX_LISTINGS or size_bytes >= MAX_BYTES:
+            if self._bundle.batch.is_full:
                 self.flush()
+            self._bundle.roots.add(len(self._bundle.batch))
+        while (start := self._bundle.batch.add(listing, start, stop)) < stop:
+            self.flush()
 
     def note(self, letter: str, path: bytes) -> None:
         """Something to report between the entries taken so far and the next."""
