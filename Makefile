@@ -7,6 +7,7 @@ STAMPS := build/stamps
 CARGO_PROFILE ?= quick
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -23,7 +24,7 @@ help:
 	@echo 'make compat   of that only the part with real Borg'
 	@echo 'make check    format, lint, types, layers, clippy'
 	@echo 'make format   lets the formatters have their way'
-	@echo 'make bench    paired timings against real Borg'
+	@echo 'make bench    timings beside other programs, in turns; takes hours, BENCH_ARGS=--quick some minutes'
 	@echo 'make oracles  the real Borgs that the tests compare with, in build/oracles'
 	@echo 'make clean    removes all that was built'
 
@@ -84,7 +85,7 @@ format: $(STAMPS)/tools
 	cargo fmt
 
 bench: build oracles
-	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/compare.py $(BENCH_ARGS)
 
 clean:
 	rm -rf .venv build target dist src/vinculum/_native*.so

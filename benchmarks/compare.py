@@ -1,66 +1,147 @@
-"""Paired timings: vinculum and real Borg do the same work in turns, on a real tree of this machine, in memory and on disk.
+"""How long programs take to back up: vinculum, Borg 1.4.5, Borg 2, restic, rustic and kopia in turns, on the same data.
 
-    python benchmarks/compare.py [--tree DIRECTORY] [--rounds N] [--place DIRECTORY]...
+    python benchmarks/compare.py [--quick] [--workload NAME]... [--program NAME]... [--place NAME=DIRECTORY]... [--rounds N]
 
-Turns alternate within each round, so that whatever slows the machine down meets both. Shown are medians of wall time, and the
-ratio of theirs to ours: above 1 vinculum is faster. The file system's cache is warm for both.
+Each program makes a first backup, one of the unchanged data, and one after one percent of it changed. Turns alternate within
+each round, so that whatever slows the machine down meets all. The results go to a file, beside which they are shown as a page
+and a picture; what is measured anew replaces what was there for the same workload and place.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import datetime
+import os
+import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from paired import PROJECT, Measured, machine, run, take_turns
+import limits
+import plot
+import report
+import rivals
+from contenders import CONTENDERS
+from paired import PROJECT, Failed, Measured, alternate, hardware
+from results import LIMITS, Result, load, save
+from workloads import TITLES, Workload, census
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from contenders import Contender
+
+BENCH = PROJECT / "build/bench"
+PAGES = PROJECT / "docs/benchmarks"
+PLACES = {"memory": Path("/dev/shm"), "disk": BENCH}
+# Of the full size: enough to see that everything works, and what is far off.
+QUICK_SCALE = 1 / 16
+QUICK_SOURCE = Path("/usr/include")
 
 
-def one_turn(program: Path, tree: Path, place: Path, mode: str, compression: str) -> dict[str, Measured]:
-    """Everything once, in a repository and with a client state of its own."""
-    with tempfile.TemporaryDirectory(dir=place) as temporary:
-        here = Path(temporary)
-        repository, restored = here / "repository", here / "restored"
-        restored.mkdir()
-        create = ["create", "--compression", compression]
-        return {
-            "init": run(program, ["init", "--encryption", mode, str(repository)], here, here),
-            "create": run(program, [*create, f"{repository}::first", tree.name], tree.parent, here),
-            "create unchanged": run(program, [*create, f"{repository}::second", tree.name], tree.parent, here),
-            "list": run(program, ["list", f"{repository}::first"], here, here),
-            "extract": run(program, ["extract", f"{repository}::first"], restored, here),
-        }
+class Course:
+    """One workload in one place: the tree, who takes part, and what becomes of them."""
+
+    def __init__(self, workload: Workload, place: str, directory: Path, contenders: list[Contender]) -> None:
+        self._workload = workload
+        self._directory = directory
+        self._executables: dict[str, Path] = {}
+        self._contenders: dict[str, Contender] = {}
+        self._tree = directory
+        self.result = Result(workload.name, place, datetime.datetime.now(tz=datetime.UTC).date().isoformat(), list(hardware()))
+        for contender in contenders:
+            self._admit(contender)
+
+    def _admit(self, contender: Contender) -> None:
+        """Who cannot be had takes no turns, but is not forgotten."""
+        label, program = contender.label, contender.program
+        try:
+            executable = rivals.obtain(program)
+        except rivals.Unavailable as reason:
+            self.result.failures[label] = f"not to be had here: {reason}"
+            return
+        self._contenders[label] = contender
+        self._executables[program] = executable
+        version, lack = rivals.version(program, executable), rivals.shortcomings(program)
+        self.result.programs[label] = f"{version}; {contender.settings}" + (f". Not the newest: {lack}" if lack else "")
+
+    def run(self, rounds: int) -> Result:
+        with tempfile.TemporaryDirectory(dir=self._directory, prefix="vinculum-bench-") as temporary:
+            self._tree = Path(temporary) / "tree"
+            self._workload.build(self._tree)
+            self.result.files, self.result.size = census(self._tree)
+            turns = alternate(rounds, [*self._contenders, LIMITS], self._turn)
+        self.result.turns.update((label, calls) for label, calls in turns.items() if label not in self.result.failures)
+        return self.result
+
+    def _turn(self, label: str) -> dict[str, Measured]:
+        if label in self.result.failures:
+            return {}
+        print(f"{self._workload.name} in {self._directory}: {label}", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(dir=self._tree.parent) as temporary:
+            # What one program left to be written must not delay the next.
+            os.sync()
+            if label == LIMITS:
+                return limits.measure(self._tree, Path(temporary))
+            try:
+                return dict(self._steps(self._contenders[label], Path(temporary)))
+            except Failed as failure:
+                print(failure, file=sys.stderr)
+                self.result.failures[label] = f"failed with {str(failure).splitlines()[-1]}"
+                return {}
+
+    def _steps(self, contender: Contender, here: Path) -> Iterator[tuple[str, Measured]]:
+        executable = self._executables[contender.program]
+        contender.prepare(executable, here)
+        yield "first", contender.back_up(executable, here, self._tree, "first")
+        files = [path for path in (here / "repository").rglob("*") if path.is_file()]
+        self.result.repository_mib[contender.label] = sum(path.stat().st_size for path in files) / 2**20
+        yield "unchanged", contender.back_up(executable, here, self._tree, "second")
+        self._workload.change(self._tree)
+        try:
+            yield "changed", contender.back_up(executable, here, self._tree, "third")
+        finally:
+            self._workload.change(self._tree)
 
 
-def compare(tree: Path, place: Path, rounds: int, mode: str, compression: str) -> None:
-    """Copies the tree to `place`, takes the turns there, prints one line for each operation."""
-    with tempfile.TemporaryDirectory(dir=place) as temporary:
-        copy = Path(temporary) / "tree"
-        shutil.copytree(tree, copy, symlinks=True)
-        files = [path for path in copy.rglob("*") if path.is_file() and not path.is_symlink()]
-        size_mib = sum(path.stat().st_size for path in files) / 2**20
-        print(f"\n{place}: {len(files)} files, {size_mib:.0f} MiB, {mode}, {compression}, {rounds} rounds", flush=True)
-        pairs = take_turns(rounds, lambda program: one_turn(program, copy, Path(temporary), mode, compression))
-    print(f"{'':<18}{'vinculum':>10}{'borg':>10}{'ratio':>8}{'memory, MiB':>18}")
-    for operation, pair in pairs.items():
-        peaks = f"{pair.ours.peak_mib:.0f} / {pair.theirs.peak_mib:.0f}"
-        times = f"{pair.ours.wall_s:>8.2f} s{pair.theirs.wall_s:>8.2f} s{pair.wall_ratio:>8.2f}"
-        print(f"{operation:<18}{times}{peaks:>18}", flush=True)
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="little data, into build/bench instead of docs/benchmarks")
+    parser.add_argument("--rounds", type=int, help="turns of each program; default 3, 1 with --quick")
+    parser.add_argument("--workload", action="append", choices=TITLES, help="may be repeated; default: all")
+    parser.add_argument(
+        "--program", action="append", choices=sorted({one.program for one in CONTENDERS}), help="may be repeated; default: all"
+    )
+    parser.add_argument("--place", action="append", choices=PLACES, help="may be repeated; default: all")
+    parser.add_argument("--memory", type=Path, default=PLACES["memory"], help="a directory that is memory")
+    parser.add_argument("--disk", type=Path, default=PLACES["disk"], help="a directory that is on a disk")
+    parser.add_argument("--source", type=Path, help="the mixed tree; default /usr")
+    parser.add_argument("--scale", type=float, help="size of the generated workloads, 1 being all")
+    parser.add_argument("--pages", type=Path, help="where to write create.json, create.md and create.svg")
+    options = parser.parse_args(arguments)
+    options.rounds = options.rounds or (1 if options.quick else 3)
+    options.scale = options.scale or (QUICK_SCALE if options.quick else 1)
+    options.source = options.source or (QUICK_SOURCE if options.quick else Path("/usr"))
+    options.pages = options.pages or (BENCH if options.quick else PAGES)
+    return options
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tree", type=Path, default=Path("/usr/share"), help="what to archive")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--place", type=Path, action="append", help="where to work; default: /dev/shm and build/bench")
-    parser.add_argument("--mode", default="repokey-blake2")
-    parser.add_argument("--compression", default="lz4")
-    options = parser.parse_args()
-    on_disk = PROJECT / "build" / "bench"
-    on_disk.mkdir(parents=True, exist_ok=True)
-    print("\n".join(machine()))
-    for place in options.place or [Path("/dev/shm"), on_disk]:
-        compare(options.tree, place, options.rounds, options.mode, options.compression)
+    options = parse()
+    BENCH.mkdir(parents=True, exist_ok=True)
+    options.pages.mkdir(parents=True, exist_ok=True)
+    stored = options.pages / "create.json"
+    results = load(stored)
+    contenders = [one for one in CONTENDERS if not options.program or one.program in options.program]
+    for place in options.place or PLACES:
+        for name in options.workload or TITLES:
+            workload = Workload(name, options.scale, options.source)
+            result = Course(workload, place, getattr(options, place), contenders).run(options.rounds)
+            results = [one for one in results if (one.workload, one.place) != (name, place)] + [result]
+            save(stored, results)
+            (options.pages / "create.md").write_text(report.page(results))
+            (options.pages / "create.svg").write_text(plot.picture(results))
+            print("\n".join(report.block(result)), flush=True)
 
 
 if __name__ == "__main__":

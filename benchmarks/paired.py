@@ -9,10 +9,9 @@ import os
 import platform
 import statistics
 import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +20,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 OURS, THEIRS = "vinculum", "borg"
 PROGRAMS = {OURS: PROJECT / ".venv/bin/borg", THEIRS: PROJECT / "build/oracles/borg-1.4.5/bin/borg"}
 PASSPHRASE = "benchmark"
+Result = TypeVar("Result")
 
 
 class Measured(NamedTuple):
@@ -29,6 +29,10 @@ class Measured(NamedTuple):
     wall_s: float
     cpu_s: float
     peak_mib: float
+
+
+class Failed(SystemExit):
+    """A program ended with an error. Nobody has to catch it: it ends the benchmark with what the program said."""
 
 
 class Pair(NamedTuple):
@@ -47,8 +51,11 @@ class Pair(NamedTuple):
         return self.theirs.cpu_s / self.ours.cpu_s
 
 
-def run(program: Path, arguments: Iterable[str], cwd: Path, home: Path) -> Measured:
-    """Runs to the end with `home` for all client state, output thrown away; a failure ends the benchmark."""
+def run(program: Path, arguments: Iterable[str], cwd: Path, home: Path, settings: Mapping[str, str] | None = None) -> Measured:
+    """Runs to the end with `home` for all client state, output thrown away; a failure is raised.
+
+    `settings` are environment variables beside those that Borg needs.
+    """
     arguments = list(arguments)
     environment = {
         "PATH": os.environ["PATH"],
@@ -58,6 +65,7 @@ def run(program: Path, arguments: Iterable[str], cwd: Path, home: Path) -> Measu
         # A repository that was copied for a turn is not where it was before.
         "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
         "LANG": "C.UTF-8",
+        **(settings or {}),
     }
     with open(home / "messages", "w+", encoding="utf-8") as messages:
         started = time.perf_counter()
@@ -67,37 +75,51 @@ def run(program: Path, arguments: Iterable[str], cwd: Path, home: Path) -> Measu
         process.returncode = os.waitstatus_to_exitcode(status)
         messages.seek(0)
         if process.returncode != 0:
-            sys.exit(f"{program} {' '.join(arguments)} ended with exit code {process.returncode}\n{messages.read()}")
+            raise Failed(f"{program} {' '.join(arguments)} ended with exit code {process.returncode}\n{messages.read()}")
     return Measured(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
+def alternate(rounds: int, names: Iterable[str], turn: Callable[[str], Result]) -> dict[str, list[Result]]:
+    """Calls `turn` with each name in each round, the order reversed from round to round; the results by name."""
+    order = list(names)
+    results: dict[str, list[Result]] = {name: [] for name in order}
+    for _ in range(rounds):
+        for name in order:
+            results[name].append(turn(name))
+        order.reverse()
+    return results
+
+
 def take_turns(rounds: int, turn: Callable[[Path], Mapping[str, Measured]]) -> dict[str, Pair]:
-    """Calls `turn` with each program in each round, the order alternating; the pair of every operation that it measures."""
-    results: dict[str, list[Mapping[str, Measured]]] = {name: [] for name in PROGRAMS}
-    for number in range(rounds):
-        for name in sorted(PROGRAMS, reverse=number % 2 == 0):
-            results[name].append(turn(PROGRAMS[name]))
+    """Calls `turn` with both programs in each round; the pair of every operation that it measures."""
+    results = alternate(rounds, PROGRAMS, lambda name: turn(PROGRAMS[name]))
     operations = results[OURS][0]
     return {
-        operation: Pair(*(_summary([one[operation] for one in results[name]]) for name in (OURS, THEIRS)))
+        operation: Pair(*(summary([one[operation] for one in results[name]]) for name in (OURS, THEIRS)))
         for operation in operations
     }
 
 
 def machine() -> Iterator[str]:
     """Lines that say where this runs, and what is compared."""
+    yield from hardware()
+    for name, program in PROGRAMS.items():
+        version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+        yield f"{name}: {version}"
+
+
+def hardware() -> Iterator[str]:
+    """Lines that say where this runs."""
     with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
         models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     processor = models[0] if models else platform.machine()
     yield f"{len(os.sched_getaffinity(0))} cores ({processor}), {pages / 2**30:.0f} GiB of memory"
     yield f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
-    for name, program in PROGRAMS.items():
-        version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-        yield f"{name}: {version}"
 
 
-def _summary(calls: list[Measured]) -> Measured:
+def summary(calls: list[Measured]) -> Measured:
+    """Medians of the times, the largest memory."""
     return Measured(
         statistics.median(call.wall_s for call in calls),
         statistics.median(call.cpu_s for call in calls),
