@@ -23,25 +23,29 @@ _README_HEAD = 100
 def create_directory(path: str, *, make_parent_dirs: bool) -> None:
     """Makes the directory of a new repository, or accepts one that is empty; `path` is absolute."""
     try:
-        status = _find_status(path)
-        if status is not None:
-            if _is_repository(path):
-                raise RepositoryAlreadyExists(path)
-            if not stat.S_ISDIR(status.st_mode) or os.listdir(path):
-                raise PathAlreadyExists(path)
-        above = os.path.dirname(path)
-        while True:
-            if _is_repository(above):
-                raise RepositoryAlreadyExists(above)
-            if above == os.path.dirname(above):
-                break
-            above = os.path.dirname(above)
-        if status is None:
+        if not is_prepared(path):
             (os.makedirs if make_parent_dirs else os.mkdir)(path)
     except PermissionError:
         raise PathPermissionDenied(path) from None
     except FileNotFoundError:
         raise ParentPathDoesNotExist(path) from None
+
+
+def is_prepared(path: str) -> bool:
+    """Whether an empty directory is there already; an error if there cannot be a repository at this absolute path."""
+    status = _find_status(path)
+    if status is not None:
+        if _is_repository(path):
+            raise RepositoryAlreadyExists(path)
+        if not stat.S_ISDIR(status.st_mode) or os.listdir(path):
+            raise PathAlreadyExists(path)
+    above = os.path.dirname(path)
+    while True:
+        if _is_repository(above):
+            raise RepositoryAlreadyExists(above)
+        if above == os.path.dirname(above):
+            return status is not None
+        above = os.path.dirname(above)
 
 
 def fill_directory(storage: Storage, *, append_only: bool, storage_quota: int) -> None:

@@ -27,17 +27,28 @@ if TYPE_CHECKING:
 _READER_POLL_S = 0.2
 _LONGEST_POLL_S = 1.0
 _SHARED, _EXCLUSIVE = "shared", "exclusive"
+_DOOR, _ROSTER = "lock.exclusive", "lock.roster"
 
 
 class Lock:
     """The lock of one directory. `timeout_s` None waits forever, 0 tries once."""
 
-    def __init__(self, directory: str, *, exclusive: bool, timeout_s: float | None = 1.0, sink: Sink | None = None) -> None:
+    def __init__(
+        self,
+        directory: str,
+        *,
+        exclusive: bool,
+        timeout_s: float | None = 1.0,
+        sink: Sink | None = None,
+        name: str | None = None,
+    ) -> None:
+        """`name` is what people are told about the directory, if they know it by another one."""
+        name = name or directory
         self._me: Locker = (host_id(), os.getpid(), 0)
         self._exclusive = exclusive
         self._timeout_s = timeout_s
-        self._door = _Door(os.path.join(directory, "lock.exclusive"), self._me, sink)
-        self._roster = _Roster(os.path.join(directory, "lock.roster"))
+        self._door = _Door(os.path.join(directory, _DOOR), self._me, sink, os.path.join(name, _DOOR))
+        self._roster = _Roster(os.path.join(directory, _ROSTER), os.path.join(name, _ROSTER))
 
     @property
     def is_exclusive(self) -> bool:
@@ -66,7 +77,7 @@ class Lock:
         self._door.acquire(self._deadline(), self._timeout_s)
         try:
             if not self._roster.change(_SHARED, self._me, add=False):
-                raise NotLocked(self._roster.path)
+                raise NotLocked(self._roster.name)
         finally:
             self._door.release()
 
@@ -108,16 +119,16 @@ class Lock:
                 raise
             self._door.release()
             if deadline is not None and time.monotonic() >= deadline:
-                raise LockTimeout(self._door.path)
+                raise LockTimeout(self._door.name)
             time.sleep(_READER_POLL_S)
 
 
 def break_lock(directory: str) -> None:
     """Removes every lock of a directory, whoever holds it."""
-    roster = os.path.join(directory, "lock.roster")
+    roster = os.path.join(directory, _ROSTER)
     if os.path.lexists(roster):
         os.unlink(roster)
-    door = os.path.join(directory, "lock.exclusive")
+    door = os.path.join(directory, _DOOR)
     if os.path.lexists(door):
         for name in os.listdir(door):
             os.unlink(os.path.join(door, name))
@@ -127,23 +138,24 @@ def break_lock(directory: str) -> None:
 class _Door:
     """The lock.exclusive directory."""
 
-    def __init__(self, path: str, me: Locker, sink: Sink | None) -> None:
+    def __init__(self, path: str, me: Locker, sink: Sink | None, name: str) -> None:
         self.path = path
+        self.name = name
         self._me = me
         self._sink = sink
-        self._name = f"{me[0]}.{me[1]}-{me[2]:x}"
+        self._mine = f"{me[0]}.{me[1]}-{me[2]:x}"
 
     def acquire(self, deadline: float | None, timeout_s: float | None) -> None:
         if self.is_mine():
             return
         temporary = f"{self.path}.{os.urandom(4).hex()}.tmp"
-        mine = os.path.join(temporary, self._name)
+        mine = os.path.join(temporary, self._mine)
         try:
             os.mkdir(temporary)
             os.close(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
         except OSError as error:
             _remove_directory(temporary)
-            raise LockFailed(self.path, error.strerror) from None
+            raise LockFailed(self.name, error.strerror) from None
         try:
             self._move_in(temporary, deadline, timeout_s)
         except BaseException:
@@ -158,25 +170,25 @@ class _Door:
                 return
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise LockFailed(self.path, error.strerror) from None
+                    raise LockFailed(self.name, error.strerror) from None
             if self._remove_stale():
                 continue
             poll_s = _LONGEST_POLL_S
             if deadline is not None and timeout_s is not None:
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
-                    raise LockTimeout(self.path)
+                    raise LockTimeout(self.name)
                 poll_s = min(poll_s, timeout_s / 10, left_s)
             time.sleep(poll_s)
 
     def is_mine(self) -> bool:
-        return os.path.lexists(os.path.join(self.path, self._name))
+        return os.path.lexists(os.path.join(self.path, self._mine))
 
     def release(self) -> None:
         try:
-            os.unlink(os.path.join(self.path, self._name))
+            os.unlink(os.path.join(self.path, self._mine))
         except FileNotFoundError:
-            raise (NotMyLock if os.path.lexists(self.path) else NotLocked)(self.path) from None
+            raise (NotMyLock if os.path.lexists(self.path) else NotLocked)(self.name) from None
         _remove_directory(self.path)
 
     def _remove_stale(self) -> bool:
@@ -193,7 +205,7 @@ class _Door:
                 continue
             _remove_if_present(os.path.join(self.path, name))
             if self._sink is not None:
-                text = f"Removed the lock that process {locker[1]} left behind when it died: {self.path}"
+                text = f"Removed the lock that process {locker[1]} left behind when it died: {self.name}"
                 self._sink.warning(text, modern_code=0)
         if not alive:
             _remove_directory(self.path)
@@ -203,8 +215,9 @@ class _Door:
 class _Roster:
     """The lock.roster file. Its users hold the door."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, name: str) -> None:
         self.path = path
+        self.name = name
 
     def load(self) -> dict[str, list[Locker]]:
         """Who holds which kind of lock, without those that are dead."""
@@ -244,7 +257,7 @@ class _Roster:
             os.rename(temporary, self.path)
         except OSError as error:
             _remove_if_present(temporary)
-            raise LockFailed(self.path, error.strerror) from None
+            raise LockFailed(self.name, error.strerror) from None
 
 
 def _parse_name(name: str) -> Locker | None:

@@ -83,11 +83,18 @@ class Repository:
         storage_quota: int | None = None,
         storage: Storage | None = None,
         sink: Sink | None = None,
+        place: str | None = None,
     ) -> None:
-        """Opens nothing yet. `append_only` adds to the config, `storage_quota` overrides it; `lock_wait` is in seconds."""
+        """Opens nothing yet. `append_only` adds to the config, `storage_quota` overrides it; `lock_wait` is in seconds.
+
+        `place` is what leads to the directory, if `path` is only what people call it.
+        """
         self.path = os.path.abspath(path)
-        self._storage = storage or LocalStorage(self.path)
-        self._lock = Lock(self.path, exclusive=exclusive, timeout_s=lock_wait, sink=sink) if lock else None
+        self._place = place or self.path
+        self._storage = storage or LocalStorage(self._place)
+        self._lock = None
+        if lock:
+            self._lock = Lock(self._place, exclusive=exclusive, timeout_s=lock_wait, sink=sink, name=self.path)
         self._forced_append_only = append_only
         self._given_quota = storage_quota
         self._sink = sink
@@ -99,7 +106,7 @@ class Repository:
     # -- opening and closing -------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        if not os.path.exists(self.path):
+        if not os.path.exists(self._place):
             raise RepositoryDoesNotExist(self.path)
         try:
             # Before locking, so as not to put locks into directories that are no repositories.
