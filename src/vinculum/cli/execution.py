@@ -36,6 +36,11 @@ def execute(program: str, arguments: list[str]) -> int:
     _let_stdout_take_any_text()
     try:
         command, args = parse_command_line(program, arguments)
+        original = os.environ.get("SSH_ORIGINAL_COMMAND")
+        if original and _is_server(args):
+            from vinculum.cli.forced_command import take_over  # servers only
+
+            take_over(args, original)
     except SystemExit as end:
         return _flush_stdout(end.code if isinstance(end.code, int) else exit_codes.ERROR)
     except Error as error:
@@ -87,7 +92,12 @@ def _open_reporter(args: argparse.Namespace) -> Reporter:
         iec=args.iec,
         as_json=args.log_json,
         logging_config=os.environ.get("BORG_LOGGING_CONF"),
+        for_clients=_is_server(args),
     )
+
+
+def _is_server(args: argparse.Namespace) -> bool:
+    return getattr(args, "is_server", False)
 
 
 def _drop_statistics(args: argparse.Namespace, reporter: Reporter) -> None:

@@ -171,6 +171,11 @@ def parse_command_line(program: str, arguments: list[str]) -> tuple[Command, arg
 
     SystemExit if the arguments are wrong (2) or ask for help (0), after the text has been printed.
     """
+    return parse_options(program, *find_command(program, arguments))
+
+
+def find_command(program: str, arguments: list[str]) -> tuple[str, list[str], dict[str, object]]:
+    """The name of the command that is called for, the arguments behind it, and the options in front of it."""
     before: dict[str, object] = {}
     group = ""
     while True:
@@ -181,6 +186,13 @@ def parse_command_line(program: str, arguments: list[str]) -> tuple[Command, arg
         group = name
     if name not in registry.COMMANDS:
         _ChoiceParser(program, group).refuse(word)
+    return name, arguments, before
+
+
+def parse_options(
+    program: str, name: str, arguments: list[str], before: dict[str, object]
+) -> tuple[Command, argparse.Namespace]:
+    """A command and its options, `before` being those that stood in front of its name."""
     command = load_command(name)
     parser = build_parser(program, name, command)
     parser.set_defaults(**before)

@@ -48,6 +48,7 @@ COMMANDS = {
     "prune": ("vinculum.cli.commands.prune", "delete old archives by rules"),
     "recreate": ("vinculum.cli.commands.recreate", "make archives anew, with fewer files or otherwise stored"),
     "rename": ("vinculum.cli.commands.rename", "give an archive another name"),
+    "serve": ("vinculum.cli.commands.serve", "let clients on other machines work with repositories here"),
     "upgrade": ("vinculum.cli.commands.upgrade", "bring a repository of an older version up to date"),
     "version": ("vinculum.cli.commands.version", "show the versions of client and server"),
     "with-lock": ("vinculum.cli.commands.with_lock", "run a program while the repository is locked"),

@@ -137,14 +137,14 @@ class Doorkeeper:
 
 
 def expand(path: str) -> str:
-    """A path as clients write it, with home directories filled in: `~` is ours, `~user` that user's; `/~` and `/./` are URLs'."""
+    """What a client's path means: `~` is our home and `~user` that user's; in URLs, `/` stands before them and before `.`."""
     if path.startswith("/~"):
         path = path[1:]
     if path == "~" or path.startswith("~/"):
         return os.path.join(base_dir(), path[2:])
     if path.startswith("~"):
         return os.path.expanduser(path)
-    return path[3:] if path.startswith("/./") else path
+    return path.removeprefix("/./")
 
 
 def _with_slash(path: str) -> str:

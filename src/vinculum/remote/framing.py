@@ -19,6 +19,7 @@ MAX_MESSAGE = 60 * 1024 * 1024
 MAX_MAP = 100
 MAX_REQUEST_ARRAY = 100
 MAX_REPLY_ARRAY = 100_000
+MAX_CONTAINERS = 100  # maps and arrays in one message: sixty million empty ones would fit, and they take 60 bytes each
 
 
 class MalformedStream(ValueError):
@@ -28,18 +29,21 @@ class MalformedStream(ValueError):
 class MessageSplitter:
     """Feed it what was read, then iterate over the messages that are complete: dicts and lists of raw values (`bytes`)."""
 
-    __slots__ = ("_fed", "_limit", "_taken", "_unpacker")
+    __slots__ = ("_containers", "_fed", "_limit", "_taken", "_unpacker")
 
     def __init__(self, *, max_array: int, max_message: int = MAX_MESSAGE) -> None:
         self._limit = max_message
         self._fed = 0
         self._taken = 0
+        self._containers = 0
         self._unpacker = msgpack.Unpacker(
             None,
             raw=True,
             use_list=True,
             strict_map_key=False,
             ext_hook=_refuse,
+            list_hook=self._count,
+            object_hook=self._count,
             # What was read may hold the end of one message and the beginning of another.
             max_buffer_size=2 * max_message,
             max_str_len=max_message,
@@ -71,7 +75,14 @@ class MessageSplitter:
         except (ValueError, TypeError, msgpack.UnpackException) as error:
             raise MalformedStream(str(error) or type(error).__name__) from error
         self._taken = self._unpacker.tell()
+        self._containers = 0
         return message
+
+    def _count(self, container: object) -> object:
+        self._containers += 1
+        if self._containers > MAX_CONTAINERS:
+            raise MalformedStream(f"a message of more than {MAX_CONTAINERS} maps and arrays")
+        return container
 
     @property
     def pending_bytes(self) -> int:

@@ -112,8 +112,9 @@ METHODS: dict[str, tuple[Argument, ...]] = {
     "commit_nonce_reservation": (Argument("next_unreserved", _natural), Argument("start_nonce", _or_nil(_natural))),
     "break_lock": (),
     "destroy": (),
+    "inject_exception": (Argument("kind", _text),),
 }
-_NAMED_ONLY = frozenset(("scan",))
+_NAMED_ONLY = frozenset(("scan", "inject_exception"))
 
 
 def bind(request: Request) -> dict[str, object]:

@@ -25,7 +25,7 @@ from vinculum.repository.compaction import Room
 from vinculum.repository.config import read_config, write_config
 from vinculum.repository.creation import create_directory, fill_directory
 from vinculum.repository.index_files import IndexFiles
-from vinculum.repository.locking import Lock
+from vinculum.repository.locking import Lock, break_lock
 from vinculum.repository.quota import check_free_space
 from vinculum.repository.segment_walk import current_ids, walk
 from vinculum.repository.segment_writer import SegmentWriter
@@ -136,6 +136,11 @@ class Repository:
         finally:
             if self._lock is not None:
                 self._lock.release()
+
+    def break_lock(self) -> None:
+        """Removes every lock, whoever holds it; an own one is gone, too."""
+        self._lock = None
+        break_lock(self._place)
 
     def destroy(self) -> None:
         """Deletes the whole repository and closes it. Refused if it is append-only."""

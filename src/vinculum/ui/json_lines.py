@@ -120,8 +120,11 @@ class JsonReporter(Reporter):
 
     def write_record(self, record: dict[str, object]) -> None:
         """One line of JSON; what cannot be written is lost."""
+        self._write_line(json.dumps(record))
+
+    def _write_line(self, line: str) -> None:
         try:
-            self._stream.write(json.dumps(record) + "\n")
+            self._stream.write(f"{line}\n")
             self._stream.flush()
         except (OSError, ValueError):
             pass  # nobody listens

@@ -29,8 +29,12 @@ def open_reporter(
     as_json: bool = False,
     logging_config: str | None = None,
     stream: TextIO | None = None,
+    for_clients: bool = False,
 ) -> Reporter:
-    """The sink that the options call for. `logging_config` is the path of a configuration file for `logging`."""
+    """The sink that the options call for. `logging_config` is the path of a configuration file for `logging`.
+
+    What is `for_clients` goes to another machine, whatever else was asked for.
+    """
     settings: dict[str, object] = {
         "level": LEVELS[level],
         "topics": topics,
@@ -39,6 +43,10 @@ def open_reporter(
         "progress": progress,
     }
     stream = stream or sys.stderr
+    if for_clients:
+        from vinculum.ui.server_log import ServerReporter  # servers only
+
+        return ServerReporter(stream, **settings)
     if logging_config:
         from vinculum.ui.python_logging import LoggingReporter  # only here, see above
 

@@ -64,6 +64,7 @@ def test_any_bytes_are_messages_or_malformed(pieces: list[bytes]) -> None:
         b"\xdb\x00\x00\x10\x00" + bytes(1000),  # a raw value of 4096 where 1000 are the most
         b"\x81\x90\x01",  # a map with an array for a key
         b"\x91" * 2000,
+        b"\xdc\x00\x64" + b"\x80" * 100,  # small, but each of its empty maps takes room
     ],
     ids=lambda stream: stream[:8].hex(),
 )

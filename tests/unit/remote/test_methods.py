@@ -29,15 +29,16 @@ def test_arguments_come_by_position_from_old_clients() -> None:
     assert bind(Request(1, "commit", [False]))["compact"] is True
 
 
-@pytest.mark.parametrize("method", ["", "close", "__init__", "__class__", "inject_exception", "_open", "Open"])
+@pytest.mark.parametrize("method", ["", "close", "__init__", "__class__", "_open", "Open"])
 def test_other_methods_do_not_exist(method: str) -> None:
     with pytest.raises(InvalidRpcMethod):
         bind(Request(1, method, {}))
 
 
-def test_scan_cannot_be_called_by_position() -> None:
+@pytest.mark.parametrize(("method", "arguments"), [("scan", []), ("inject_exception", [b"divide"])])
+def test_some_cannot_be_called_by_position(method: str, arguments: list[object]) -> None:
     with pytest.raises(InvalidRpcMethod):
-        bind(Request(1, "scan", []))
+        bind(Request(1, method, arguments))
 
 
 @pytest.mark.parametrize(
