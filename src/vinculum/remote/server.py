@@ -93,7 +93,8 @@ class Server:
     def answer(self, request: Request) -> list[Blob]:
         """Does what a request asks for, and returns the reply."""
         try:
-            return encode_result(request, self._methods[request.method](**bind(request)))
+            arguments = bind(request)
+            return encode_result(request, self._methods[request.method](**arguments))
         except Error as error:
             self._sink.debug(f"{request.method}: {error}", "remote")
             return encode_failure(request, describe(request.msgid, error))

@@ -162,24 +162,19 @@ def test_a_repository_that_is_destroyed_is_gone(client: Client, place: Path) -> 
     client.server.close()
 
 
-def test_locks_can_be_broken(client: Client, place: Path, new_server: Callable[..., Server]) -> None:
-    os.chdir(place)
-    other = Client(new_server())
-    assert other.failure("open", path="repo", exclusive=True, lock_wait=0).class_name == "LockTimeout"
-    other.call("open", path="repo", lock=False)
-    other.call("break_lock")
+def test_locks_of_others_count_until_they_are_broken(client: Client, place: Path) -> None:
+    client.server.close()
+    (place / "repo" / "lock.exclusive").mkdir()
+    (place / "repo" / "lock.exclusive" / "somebody@elsewhere.1-0").touch()
+    failure = client.failure("open", path="repo", exclusive=True, lock_wait=0)
+    assert (failure.class_name, failure.args) == ("LockTimeout", [os.fsencode(place / "repo" / "lock.exclusive")])
+    client.call("open", path="repo", lock=False)
+    client.call("break_lock")
     assert locks(place / "repo") == []
-    other.call("open", path="repo", exclusive=True, lock_wait=0)
-    client.server.close()  # whose lock is gone
-    other.server.close()
+    client.call("open", path="repo", exclusive=True, lock_wait=0)
+    client.call("break_lock")  # its own
+    client.server.close()
     assert locks(place / "repo") == []
-
-
-def test_messages_about_locks_name_the_repository(client: Client, place: Path, new_server: Callable[..., Server]) -> None:
-    assert client.call("__len__") == 0
-    os.chdir(place)
-    failure = Client(new_server()).failure("open", path="repo", exclusive=True, lock_wait=0)
-    assert failure.args == [os.fsencode(place / "repo" / "lock.exclusive")]
 
 
 def test_checking_is_refused_clearly(client: Client) -> None:
@@ -293,11 +288,9 @@ def test_the_quota_stands_above_that_of_the_repository(client: Client, place: Pa
     os.chdir(place)
     limited = Client(new_server(storage_quota=10_000_000))
     limited.call("open", path="repo", exclusive=True)
-    for number, id in enumerate(IDS):
-        if number == 5:
-            assert limited.failure("put", id=id, data=bytes(2_000_000)).args == [b"10.00 MB", b"10.00 MB"]
-            break
-        limited.call("put", id=id, data=bytes(1_999_960))
+    for id in IDS[:4]:
+        limited.call("put", id=id, data=bytes(2_400_000))
+    assert limited.failure("put", id=IDS[4], data=bytes(2_400_000)).args == [b"10.00 MB", b"12.00 MB"]
     assert limited.failure("commit").class_name == "StorageQuotaExceeded"
     limited.call("open", path="new", create=True, exclusive=True)
     assert "storage_quota = 10000000" in (place / "new" / "config").read_text()
