@@ -18,7 +18,7 @@ json.dump({key.hex(): list(entry) for key, entry in index.iteritems()}, sys.stdo
 """
 
 
-def list_archives(reader: Program, repository: Path) -> list[str]:
+def list_archives(reader: Program, repository: Path | str) -> list[str]:
     """Names of the archives, oldest first."""
     return [archive["name"] for archive in json.loads(reader.run("list", "--json", repository).out)["archives"]]
 
