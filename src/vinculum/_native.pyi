@@ -506,6 +506,9 @@ class DirectoryListing:
 def scan_root(path: bytes, archived: bytes) -> DirectoryListing:
     """A listing of one entry: `path` itself (not followed if a symlink), which archives store as `archived`."""
 
+def scan_ahead(listing: DirectoryListing, indices: list[int]) -> None:
+    """Tells that these entries will be scanned next, in this order: other threads begin with it."""
+
 def scan_directory(listing: DirectoryListing, index: int) -> DirectoryListing:
     """The content of the directory that is entry `index`, opened relative to its parent, never through a symlink.
 

@@ -194,3 +194,27 @@ def test_an_error_can_be_raised_when_no_descriptor_is_left(tmp_path: Path) -> No
     environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == (f"{errno.EMFILE} {tmp_path}", "")
+
+
+def test_what_was_scanned_ahead_is_what_would_have_been_found(workplace: Path) -> None:
+    for number in range(40):
+        (workplace / f"{number:02d}").mkdir()
+        (workplace / f"{number:02d}" / f"file of {number}").touch()
+    listing = scan(workplace)
+    expected = [_native.scan_directory(listing, index).names() for index in range(40)]
+    order = list(range(40))[::-1]
+    _native.scan_ahead(listing, order[:20])
+    _native.scan_ahead(listing, order)  # a change of mind
+    assert [_native.scan_directory(listing, index).names() for index in order] == expected[::-1]
+
+
+def test_a_directory_that_vanished_after_it_was_announced_is_an_error(workplace: Path) -> None:
+    for name in ("one", "two"):
+        (workplace / name).mkdir()
+    listing = scan(workplace)
+    shutil.rmtree(workplace / "one")
+    _native.scan_ahead(listing, [0, 1])
+    gone, there = sorted(range(2), key=lambda index: listing.names()[index])
+    with pytest.raises(FileNotFoundError):
+        _native.scan_directory(listing, gone)
+    assert _native.scan_directory(listing, there).names() == []

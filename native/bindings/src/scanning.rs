@@ -69,8 +69,14 @@ fn scan_directory(py: Python<'_>, listing: &DirectoryListing, index: usize) -> P
     Ok(DirectoryListing(Arc::new(listing)))
 }
 
+#[pyfunction]
+fn scan_ahead(py: Python<'_>, listing: &DirectoryListing, indices: Vec<usize>) {
+    py.detach(|| scanning::scan_ahead(&listing.0, &indices));
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<DirectoryListing>()?;
     module.add_function(wrap_pyfunction!(scan_root, module)?)?;
+    module.add_function(wrap_pyfunction!(scan_ahead, module)?)?;
     module.add_function(wrap_pyfunction!(scan_directory, module)?)
 }

@@ -2,7 +2,9 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::OnceLock;
 
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 /// How many threads kernels may use, instead of one for each core. Only the first call counts, and only before any kernel has run.
@@ -11,10 +13,23 @@ pub fn use_threads(count: usize) {
     let _ = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
 }
 
+/// The threads that wait for files, more than there are cores: a disk or a server that is asked for several things at once answers
+/// sooner. None if everything is to happen in one thread.
+pub fn readers() -> Option<&'static ThreadPool> {
+    static READERS: OnceLock<Option<ThreadPool>> = OnceLock::new();
+    let pool = READERS.get_or_init(|| {
+        let cores = rayon::current_num_threads();
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(cores.max(LEAST_READERS));
+        (cores > 1).then(|| builder.build().ok()).flatten()
+    });
+    pool.as_ref()
+}
+
 /// Batches with fewer bytes than this are done on the calling thread.
 pub const PARALLEL_BYTES: usize = 256 * 1024;
 
 const SHARES_PER_CORE: usize = 2;
+const LEAST_READERS: usize = 4;
 
 /// True if `items` independent pieces of work on `bytes` bytes in all should be spread over the cores.
 pub fn is_worthwhile(items: usize, bytes: usize) -> bool {

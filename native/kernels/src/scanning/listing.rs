@@ -4,12 +4,14 @@ use std::ffi::{CString, OsStr};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, RawDir};
 use rustix::io::Errno;
 
+use super::ahead::{self, Ahead};
 use super::open::{flags_of_open, open_directory, open_file};
 use super::stat::Stat;
 use crate::errors::{Error, Result};
@@ -47,6 +49,7 @@ pub struct Listing {
     archived: Vec<u8>,
     pub entries: Vec<Entry>,
     pub failures: Vec<(Vec<u8>, Errno)>,
+    pub(super) ahead: Ahead,
 }
 
 impl Listing {
@@ -119,11 +122,20 @@ pub fn scan_root(path: &[u8], archived: &[u8]) -> Result<Listing> {
         archived: archived.to_vec(),
         entries: vec![Entry::new(name, stat)],
         failures: Vec::new(),
+        ahead: Ahead::default(),
     })
 }
 
 /// The content of the directory that is an entry of `parent`.
-pub fn scan_directory(parent: &Listing, index: usize) -> Result<Listing> {
+pub fn scan_directory(parent: &Arc<Listing>, index: usize) -> Result<Listing> {
+    match ahead::take(parent, index) {
+        Some(listing) => Ok(listing),
+        None => list_directory(parent, index),
+    }
+}
+
+/// The same, here and now.
+pub(super) fn list_directory(parent: &Listing, index: usize) -> Result<Listing> {
     let entry = parent.entry(index)?;
     let path = parent.walked(entry);
     let directory = open_directory(parent.dirfd(), entry.name.as_c_str()).map_err(|error| failed(error, &path))?;
@@ -148,6 +160,7 @@ pub fn scan_directory(parent: &Listing, index: usize) -> Result<Listing> {
         archived,
         entries,
         failures,
+        ahead: Ahead::default(),
     })
 }
 

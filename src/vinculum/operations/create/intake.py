@@ -63,6 +63,7 @@ class Intake:
         for message in messages:
             if not isinstance(message, Begun):
                 raise TypeError(f"a bundle was expected, not {message!r}")
+            self._reporter.announce(message.bundle)
             if len(message.bundle.batch):
                 self._store(message.bundle.batch, messages)
             elif not isinstance(next(messages), Ended):

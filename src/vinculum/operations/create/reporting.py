@@ -29,6 +29,12 @@ class Reporter:
         self._statistics = statistics
         self._failed: set[bytes] = set()  # so that directories among them are not told to be done
 
+    def announce(self, bundle: Bundle) -> None:
+        """The roots that begin in a bundle: before anything of it is stored, so that a user sees what is being done."""
+        for note in bundle.notes:
+            if not note.letter and note.warning is None:
+                self._report_progress(note.path)
+
     def report(self, bundle: Bundle) -> None:
         """Everything that there is to say of a bundle; a directory is told when it is done."""
         batch = bundle.batch
@@ -63,8 +69,6 @@ class Reporter:
     def _report_note(self, note: Note) -> None:
         if note.warning:
             self._sink.warning(*note.warning)
-        elif not note.letter:
-            self._report_progress(note.path)
         if note.letter == "d" and note.path in self._failed:
             self._failed.remove(note.path)
         elif note.letter:

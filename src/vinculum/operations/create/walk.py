@@ -13,6 +13,8 @@ from vinculum import _native
 from vinculum.archive.patterns import EXCLUDE_NO_RECURSE, INCLUDE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vinculum.archive.patterns import PatternMatcher
 
 CACHE_TAG_NAME = b"CACHEDIR.TAG"
@@ -68,6 +70,12 @@ class _Frame:
         self.verdicts: list[int] | None = None
         self.nodump: set[int] = set()
 
+    def directories(self) -> Iterator[int]:
+        """Where its subdirectories are."""
+        index = -1
+        while (index := self.kinds.find(_DIRECTORY, index + 1)) >= 0:
+            yield index
+
 
 class Walker:
     """Walks one root after the other; never enters a root or a skipped directory twice."""
@@ -103,15 +111,22 @@ class Walker:
         for failed, errno in listing.failures():
             self._visitor.fail(failed, error_by_name(errno, os.path.basename(failed)), "stat")
         trivial = self._rules.matcher.is_trivial and not excluded
-        if trivial and not self._rules.exclude_nodump and not self._file_roots:
-            return frame
-        frame.paths = frame.paths or listing.paths()
-        frame.devices = frame.devices or listing.devices()
-        decide = self._rules.matcher.decide
-        frame.verdicts = [INCLUDE if trivial else decide(os.fsdecode(path)) for path in frame.paths]
-        if self._rules.exclude_nodump:
-            frame.nodump = set(listing.nodump())
+        if not trivial or self._rules.exclude_nodump or self._file_roots:
+            frame.paths = frame.paths or listing.paths()
+            frame.devices = frame.devices or listing.devices()
+            decide = self._rules.matcher.decide
+            frame.verdicts = [INCLUDE if trivial else decide(os.fsdecode(path)) for path in frame.paths]
+            if self._rules.exclude_nodump:
+                frame.nodump = set(listing.nodump())
+        coming = [index for index in frame.directories() if self._will_enter(frame, index)]
+        if len(coming) > 1:
+            _native.scan_ahead(listing, coming)
         return frame
+
+    def _will_enter(self, frame: _Frame, index: int) -> bool:
+        if frame.verdicts is not None and frame.verdicts[index] == EXCLUDE_NO_RECURSE:
+            return False
+        return index not in frame.nodump and self._is_on_device(frame, index) and not self._is_skipped(frame, index)
 
     def _advance(self, frame: _Frame) -> None:
         """Hands over entries up to the next directory to enter, or to the end of this one."""
@@ -160,29 +175,32 @@ class Walker:
             self._visitor.take(frame.listing, run, frame.stop)
         self._leave(frame)
 
+    def _is_on_device(self, frame: _Frame, index: int) -> bool:
+        return self._device is None or frame.devices[index] == self._device
+
     def _is_skipped(self, frame: _Frame, index: int) -> bool:
         return (frame.listing.inode(index), frame.devices[index]) in self._skip
 
     def _enter(self, frame: _Frame, index: int, *, excluded: bool) -> bool:
         """Takes the directory at `index` and goes into it; False if its content stays out."""
         path = frame.paths[index]
+        if not self._is_on_device(frame, index):
+            if not excluded:
+                self._visitor.take(frame.listing, index, index + 1)
+            self._visitor.note("d", path)
+            return False
         try:
             content = _native.scan_directory(frame.listing, index)
         except OSError as error:
             name = os.path.basename(path) if frame.listing.path else path
             self._visitor.fail(path, error_by_name(error, name), "dir_open")
             return False
-        recurse = self._device is None or frame.devices[index] == self._device
-        tags = self._tags(content) if recurse else []
-        if tags:
+        if tags := self._tags(content):
             if not excluded:
                 self._leave_out_tagged(frame, index, content, tags)
             return True
         if not excluded:
             self._visitor.take(frame.listing, index, index + 1)
-        if not recurse:
-            self._visitor.note("d", path)
-            return False
         self._stack.append(self._frame(content, None if excluded else path, excluded=excluded))
         return True
 
