@@ -34,6 +34,8 @@ if [ "$purpose" = test ]; then
     need 'command -v rsvg-convert' librsvg2-bin
     need 'command -v zbarimg' zbar-tools
     need 'test -x /usr/sbin/cron' cron
+    need 'test -x /usr/sbin/sshd' openssh-server
+    need 'command -v ssh' openssh-client
     need 'test -e /usr/share/zoneinfo/Europe/Berlin' tzdata
 fi
 

@@ -13,6 +13,7 @@ import pytest
 
 from support import golden as golden_repositories
 from support.programs import Program, client_environment, oracle_path, oracle_program, vinculum_program
+from support.ssh_server import SshServer
 from support.trees import release
 
 
@@ -78,6 +79,14 @@ def borg145(oracle: Callable[[str], Program]) -> Program:
 def borg124(oracle: Callable[[str], Program]) -> Program:
     """Borg 1.2.4."""
     return oracle("1.2.4")
+
+
+@pytest.fixture(scope="session")
+def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """A real sshd."""
+    server = SshServer(tmp_path_factory.mktemp("ssh") / "server")
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

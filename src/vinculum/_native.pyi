@@ -27,6 +27,8 @@ def use_threads(count: int) -> None:
 class Bytes:
     """Frozen bytes owned by the native side; supports the buffer protocol (read-only), so `memoryview` and `write` take it."""
 
+    def __new__(cls, data: Blob) -> Bytes:
+        """A copy of what came from elsewhere, as from another machine."""
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
     def slice(self, start: int, stop: int) -> Bytes:

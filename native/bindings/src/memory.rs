@@ -15,6 +15,11 @@ pub struct Bytes(pub Shared);
 
 #[pymethods]
 impl Bytes {
+    #[new]
+    fn new(data: Blob) -> Self {
+        Self(data.into_shared())
+    }
+
     fn __len__(&self) -> usize {
         self.0.len()
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
 
     from vinculum.cli.session import OpenArchives, OpenCache, Session
-    from vinculum.repository.repository import Repository
+    from vinculum.repository.store import Store
 
 _VARIABLE = "BORG_DELETE_I_KNOW_WHAT_I_AM_DOING"
 
@@ -137,7 +137,7 @@ def _delete_repository(args: argparse.Namespace, session: Session) -> None:
             sink.info("Cache deleted.")
 
 
-def _question(args: argparse.Namespace, session: Session, store: Repository) -> str:
+def _question(args: argparse.Namespace, session: Session, store: Store) -> str:
     try:
         entries = list(session.read_manifest(store).archives.values())
     except NoManifestError:

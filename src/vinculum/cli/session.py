@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from vinculum.keys.key import Key
     from vinculum.keys.passphrase import PassphraseSource
     from vinculum.objects.codec import ObjectCodec
+    from vinculum.remote.command_line import RemoteSettings
     from vinculum.repository.location import Location
     from vinculum.repository.repository import Repository
+    from vinculum.repository.store import Store
     from vinculum.ui.prompts import Prompter
     from vinculum.ui.reporter import Reporter
 
@@ -40,7 +42,7 @@ class OpenArchives:
 
     __slots__ = ("codec", "key", "manifest", "store")
 
-    def __init__(self, store: Repository, key: Key, manifest: Manifest, codec: ObjectCodec) -> None:
+    def __init__(self, store: Store, key: Key, manifest: Manifest, codec: ObjectCodec) -> None:
         self.store = store
         self.key = key
         self.manifest = manifest
@@ -73,6 +75,7 @@ class Session:
     def __init__(
         self, args: argparse.Namespace, reporter: Reporter, prompter: Prompter, environment: Mapping[str, str]
     ) -> None:
+        self._args = args
         self.sink = reporter
         self.prompter = prompter
         self.environment = environment
@@ -146,20 +149,64 @@ class Session:
     @contextmanager
     def open_repository(
         self, *, exclusive: bool = False, locked: bool = True, may_bypass: bool | None = None
-    ) -> Iterator[Repository]:
-        """The bare store. Everything that may write needs `exclusive`.
+    ) -> Iterator[Store]:
+        """The bare store, here or on another machine. Everything that may write needs `exclusive`.
 
         `may_bypass` says whether --bypass-lock is allowed (by default: unless `exclusive`); without `locked` nothing is locked.
         """
+        if self.location.is_local:
+            with self.open_local_repository(exclusive=exclusive, locked=locked, may_bypass=may_bypass) as local:
+                yield local
+            return
+        from vinculum.remote.client import RemoteRepository
+
+        self._check_bypass(exclusive, may_bypass)
+        with RemoteRepository(
+            self.location,
+            self.remote_settings(),
+            self.sink,
+            exclusive=exclusive,
+            lock=self.locks and locked,
+            lock_wait=self.lock_wait_s,
+        ) as remote:
+            yield remote
+
+    @contextmanager
+    def open_local_repository(
+        self, *, exclusive: bool = False, locked: bool = True, may_bypass: bool | None = None
+    ) -> Iterator[Repository]:
+        """The same for what only a repository in a directory can do. Error if it is on another machine."""
         from vinculum.repository.repository import Repository
 
-        require_local(self.location)
-        if not (not exclusive if may_bypass is None else may_bypass):
-            self.require_locks()
+        if not self.location.is_local:
+            raise Error(f"That works only on the machine which the repository is on: {self.location.canonical()}")
+        self._check_bypass(exclusive, may_bypass)
         with Repository(
             self.location.path, exclusive=exclusive, lock=self.locks and locked, lock_wait=self.lock_wait_s, sink=self.sink
         ) as store:
             yield store
+
+    def _check_bypass(self, exclusive: bool, may_bypass: bool | None) -> None:
+        if not (not exclusive if may_bypass is None else may_bypass):
+            self.require_locks()
+
+    def remote_settings(self, *, storage_quota: int = 0) -> RemoteSettings:
+        """How to reach the server of a repository on another machine; the quota is for one that is being made."""
+        from vinculum.cli.option_types import placeholders
+        from vinculum.keys.passphrase import child_environment
+        from vinculum.remote.command_line import RemoteSettings
+
+        args = self._args
+        return RemoteSettings(
+            child_environment(self.environment),
+            rsh=args.rsh or self.environment.get("BORG_RSH", "ssh"),
+            remote_path=placeholders(args.remote_path or self.environment.get("BORG_REMOTE_PATH", "borg")),
+            log_level=args.log_level,
+            debug_topics=args.debug_topics,
+            storage_quota=storage_quota,
+            upload_bytes_per_s=1024 * (args.upload_ratelimit or 0),
+            upload_buffer_bytes=(args.upload_buffer or 0) << 20,
+        )
 
     @contextmanager
     def open_archives(
@@ -273,11 +320,11 @@ class Session:
                 counters = CounterAllocator(store, nonce_path, key.first_counter(stored))
             yield OpenArchives(store, key, manifest, ObjectCodec(key, counters, Compressor(compression)))
 
-    def read_manifest(self, store: Repository) -> Manifest:
+    def read_manifest(self, store: Store) -> Manifest:
         """The manifest of an open repository, whatever features it needs. NoManifestError."""
         return self._read_manifest(store)[2]
 
-    def open_key(self, store: Repository, stored: Blob) -> Key:
+    def open_key(self, store: Store, stored: Blob) -> Key:
         """The key of an open repository, which any of its stored objects tells the mode of."""
         from vinculum.keys.key import open_key
 
@@ -314,7 +361,7 @@ class Session:
             confirm=self.prompter.confirm,
         )
 
-    def _read_manifest(self, store: Repository) -> tuple[Bytes, Key, Manifest]:
+    def _read_manifest(self, store: Store) -> tuple[Bytes, Key, Manifest]:
         from vinculum.archive.manifest import Manifest, fetch_manifest_object
 
         stored = fetch_manifest_object(store)
@@ -334,12 +381,6 @@ class Session:
 
     def _uses_archive_indexes(self) -> bool:
         return self.environment.get("BORG_USE_CHUNKS_ARCHIVE", "yes").lower() in ("yes", "1", "true")
-
-
-def require_local(location: Location) -> None:
-    """Error if the repository is on another machine."""
-    if not location.is_local:
-        raise Error(f"Repositories on other machines are not supported yet: {location.canonical()}")
 
 
 def _security_record(repository_id: bytes) -> SecurityRecord:

@@ -29,8 +29,11 @@ def load_key_blob(store: KeyStore, mode: Mode) -> bytes:
     return read_repository_key(store, store.path)
 
 
-def store_key_blob(store: KeyStore, mode: Mode, blob: bytes, *, path: str) -> None:
-    """Puts an outer map where the mode wants it, in place of one that is there. A new key file is named after `path`."""
+def store_key_blob(store: KeyStore, mode: Mode, blob: bytes, *, path: str, host: str | None) -> None:
+    """Puts an outer map where the mode wants it, in place of one that is there.
+
+    A new key file is named after `path`, and `host` if it is another.
+    """
     text = encode_text(blob)
     if mode.storage == "repository":
         store.save_key(text.encode("ascii"))
@@ -40,7 +43,7 @@ def store_key_blob(store: KeyStore, mode: Mode, blob: bytes, *, path: str) -> No
         try:
             target = find_key_file(store.id, store.path)
         except KeyfileNotFound:
-            create_key_file(store.id, text, path, None)
+            create_key_file(store.id, text, path, host)
             return
     replace_key_file(target, store.id, text)
 

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from vinculum.cache.directory import Cache
     from vinculum.keys.key import Key
     from vinculum.objects.codec import ObjectCodec
-    from vinculum.repository.repository import Repository
+    from vinculum.repository.store import Store
 
 
 class ManifestAuthentication:
     """The three places that say that the manifest must be authenticated: itself, the key, and this client's record."""
 
-    def __init__(self, store: Repository, key: Key, manifest: Manifest, codec: ObjectCodec) -> None:
+    def __init__(self, store: Store, key: Key, manifest: Manifest, codec: ObjectCodec) -> None:
         self._store = store
         self._key = key
         self._manifest = manifest
@@ -66,7 +66,7 @@ class ManifestAuthentication:
 class ArchiveAuthentication:
     """Goes over the archives of an open cache. Nothing counts before `commit`."""
 
-    def __init__(self, store: Repository, key: Key, manifest: Manifest, codec: ObjectCodec, cache: Cache) -> None:
+    def __init__(self, store: Store, key: Key, manifest: Manifest, codec: ObjectCodec, cache: Cache) -> None:
         self._store = store
         self._key = key
         self._manifest = manifest

@@ -6,6 +6,7 @@ All or nothing: whatever stops it half way, an interruption at the passphrase pr
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 
 from vinculum._native import Compressor
 from vinculum.archive.manifest import Manifest
@@ -20,43 +21,69 @@ from vinculum.repository.repository import Repository
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
     from vinculum.events import Sink
     from vinculum.keys.key import Key
     from vinculum.keys.passphrase import PassphraseSource
+    from vinculum.repository.store import Store
 
 _COMPRESSION = "lz4"  # of the first manifest; as good as any
 
 
 def create_repository(
-    path: str,
+    new: AbstractContextManager[Store],
     mode: str,
     passphrases: PassphraseSource,
+    *,
+    path: str,
+    host: str | None = None,
+    related_secrets_path: str | None = None,
+) -> Key:
+    """Puts a key of encryption mode `mode` and a manifest into a repository that entering `new` makes; returns the key.
+
+    If that fails, leaving `new` unmakes it. A key file is named after `path`, and `host` if it is another.
+    """
+    related = read_related_secrets(related_secrets_path, MODES[mode]) if related_secrets_path else None
+    made: list[str] = []
+    try:
+        with new as store:
+            made.append(paths.security_dir(store.id))
+            key = create_key(store, mode, passphrases, path=path, host=host, related=related)
+            if key.key_file is not None:
+                made.append(key.key_file)
+            _write_first_manifest(store, key)
+    except BaseException:
+        for name in reversed(made):
+            _remove(name)
+        raise
+    return key
+
+
+@contextmanager
+def new_local_repository(
+    path: str,
     sink: Sink,
     *,
     append_only: bool = False,
     storage_quota: int = 0,
     make_parent_dirs: bool = False,
     lock_wait_s: float | None = 1.0,
-    related_secrets_path: str | None = None,
-) -> Key:
-    """Makes the repository in encryption mode `mode` at the local `path`, after which a key file is named; returns its key."""
-    name, path = path, os.path.abspath(path)
-    related = read_related_secrets(related_secrets_path, MODES[mode]) if related_secrets_path else None
+) -> Iterator[Repository]:
+    """Makes an empty repository in a directory and opens it; if what is done with it fails, everything is as it was."""
+    path = os.path.abspath(path)
     place = _Place(path)
     try:
         Repository.create(path, append_only=append_only, storage_quota=storage_quota, make_parent_dirs=make_parent_dirs)
         with Repository(path, exclusive=True, lock_wait=lock_wait_s, sink=sink) as store:
-            place.repository_id = store.id
-            key = create_key(store, mode, passphrases, path=name, related=related)
-            place.key_file = key.key_file
-            _write_first_manifest(store, key)
+            yield store
     except BaseException:
         place.restore()
         raise
-    return key
 
 
-def _write_first_manifest(store: Repository, key: Key) -> None:
+def _write_first_manifest(store: Store, key: Key) -> None:
     record = SecurityRecord(paths.security_dir(store.id))
     paths.make_private(record.directory)
     counters = CounterAllocator(store, os.path.join(record.directory, NONCE_NAME), 0) if key.encrypts else None
@@ -71,8 +98,6 @@ class _Place:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.repository_id: bytes | None = None
-        self.key_file: str | None = None
         self._was_directory = os.path.isdir(path)
         self._was_free = not os.path.lexists(path) or (self._was_directory and not _list(path))
         self._missing_parents = []
@@ -92,10 +117,6 @@ class _Place:
             _remove(self.path)
         for parent in self._missing_parents:
             _remove_empty(parent)
-        if self.key_file is not None:
-            _remove(self.key_file)
-        if self.repository_id is not None:
-            _remove(paths.security_dir(self.repository_id))
 
 
 def _list(directory: str) -> list[str]:

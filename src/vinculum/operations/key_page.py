@@ -14,7 +14,7 @@ from vinculum.operations.key_transfer import export_file, export_paper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vinculum.repository.repository import Repository
+    from vinculum.repository.store import Store
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -53,7 +53,7 @@ section {{ break-inside: avoid; }}
 """
 
 
-def export_page(store: Repository) -> str:
+def export_page(store: Store) -> str:
     """The key as a page for printing. Errors as `export_file`."""
     text = export_file(store)
     return _PAGE.format(

@@ -17,10 +17,10 @@ from vinculum.keys.paper import format_paper
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum.keys.modes import Mode
-    from vinculum.repository.repository import Repository
+    from vinculum.repository.store import Store
 
 
-def key_mode(store: Repository) -> Mode:
+def key_mode(store: Store) -> Mode:
     """The mode of the repository. UnencryptedRepo if there is no key in that mode; NoManifestError."""
     mode = mode_of(fetch_manifest_object(store))
     if mode.storage == "none":
@@ -28,17 +28,17 @@ def key_mode(store: Repository) -> Mode:
     return mode
 
 
-def export_file(store: Repository) -> str:
+def export_file(store: Store) -> str:
     """The key as a key file. UnencryptedRepo, RepoKeyNotFound, Keyfile* errors."""
     return format_key_file(store.id, encode_text(load_key_blob(store, key_mode(store))))
 
 
-def export_paper(store: Repository) -> str:
+def export_paper(store: Store) -> str:
     """The key for printing and typing. Errors as `export_file`."""
     return format_paper(store.id, load_key_blob(store, key_mode(store)))
 
 
-def import_file(store: Repository, content: bytes, source: str, *, path: str) -> None:
+def import_file(store: Store, content: bytes, source: str, *, path: str, host: str | None = None) -> None:
     """Puts back a key file. NotABorgKeyFile, RepoIdMismatch; KeyfileInvalid (naming `source`) if it is cut short, say."""
     key_mode(store)
     first, _, rest = content.partition(b"\n")
@@ -50,13 +50,13 @@ def import_file(store: Repository, content: bytes, source: str, *, path: str) ->
         blob = decode_text(rest)
     except ValueError:
         raise KeyfileInvalid(store.path, source) from None
-    import_blob(store, blob, source, path=path)
+    import_blob(store, blob, source, path=path, host=host)
 
 
-def import_blob(store: Repository, blob: bytes, source: str, *, path: str) -> None:
-    """Puts back an outer map; a new key file is named after `path`. KeyfileInvalid, UnsupportedKeyFormat."""
+def import_blob(store: Store, blob: bytes, source: str, *, path: str, host: str | None = None) -> None:
+    """Puts back an outer map; a new key file is named after `path` and `host`. KeyfileInvalid, UnsupportedKeyFormat."""
     try:
         LockedBlob(blob)
     except ValueError:
         raise KeyfileInvalid(store.path, source) from None
-    store_key_blob(store, key_mode(store), blob, path=path)
+    store_key_blob(store, key_mode(store), blob, path=path, host=host)

@@ -72,5 +72,11 @@ class Store(Protocol):
     def get_free_nonce(self) -> int | None:
         """The first counter that was not reserved yet, None if none ever was."""
 
+    def break_lock(self) -> None:
+        """Removes all locks of the repository, whoever holds them."""
+
+    def destroy(self) -> None:
+        """Deletes the whole repository. Refused if it is append-only."""
+
     def commit_nonce_reservation(self, next_unreserved: int, start_nonce: int | None) -> None:
         """Reserves counters up to `next_unreserved` if the first free one still is `start_nonce`."""

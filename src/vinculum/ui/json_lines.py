@@ -112,6 +112,9 @@ class JsonReporter(Reporter):
             self._write_step(operation, {}, finished=True)
             del self._steps[operation]
 
+    def write_relayed_progress(self, record: dict[str, object]) -> None:
+        self.write_record(record)
+
     def _write_step(self, operation: str, record: dict[str, object], *, finished: bool) -> None:
         step = self._steps[operation]
         msgid = _STEP_IDS.get(operation, operation)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 DEBUG, INFO, WARNING, ERROR = (LEVELS[name] for name in ("debug", "info", "warning", "error"))
 PROGRESS_INTERVAL_S = 0.2
+ROOT_LOGGER = "root"  # of what other programs say
 LOGGER = "borg.archiver"  # the name that messages without a topic carry
 # Messages with these topics are asked for by an option of their own, whatever the level.
 OUTPUT_TOPICS = frozenset(("list", "stats", "show-rc", "show-version"))
@@ -92,14 +93,17 @@ class Reporter:
         if self.level <= DEBUG or topic in self.debug_topics:
             self.write_message(DEBUG, f"borg.debug.{topic}" if topic else LOGGER, text, "")
 
-    def error(self, text: str, msgid: str = "") -> None:
+    def error(self, text: str, msgid: str = "", topic: str = "") -> None:
         """Why the command fails, or what it found to be broken."""
-        self.log(ERROR, text, msgid=msgid)
+        self.log(ERROR, text, topic, msgid)
 
     def log(self, level: int, text: str, topic: str = "", msgid: str = "") -> None:
         """Shows a message if its topic was asked for or, without one, if its level is high enough."""
         if topic in self.topics if topic in OUTPUT_TOPICS else level >= self.level:
             self.write_message(level, _logger(topic), text, msgid)
+
+    def relay(self, text: str) -> None:
+        self.write_message(WARNING, ROOT_LOGGER, text, "")
 
     # -- files and progress --------------------------------------------------------------------------------------------
 
@@ -147,6 +151,10 @@ class Reporter:
             self._next_progress = float("-inf")
             self.write_finished(operation)
 
+    def relay_progress(self, record: dict[str, object]) -> None:
+        if self.wants_progress:
+            self.write_relayed_progress(record)
+
     def _is_due(self) -> bool:
         now = self._clock()
         if now < self._next_progress:
@@ -172,6 +180,9 @@ class Reporter:
         raise NotImplementedError
 
     def write_finished(self, operation: str) -> None:
+        raise NotImplementedError
+
+    def write_relayed_progress(self, record: dict[str, object]) -> None:
         raise NotImplementedError
 
     def close(self) -> None:

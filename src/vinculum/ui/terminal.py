@@ -51,6 +51,12 @@ class TerminalReporter(Reporter):
     def write_finished(self, operation: str) -> None:  # noqa: ARG002
         self._wipe()
 
+    def write_relayed_progress(self, record: dict[str, object]) -> None:
+        if "message" in record:
+            self._show(shorten(display_text(str(record["message"])), self._columns() - 1))
+        else:
+            self._wipe()
+
     def close(self) -> None:
         self._wipe()
 

@@ -23,5 +23,5 @@ def run(args: argparse.Namespace, session: Session) -> None:  # noqa: ARG001 (ev
     from vinculum.repository.locking import break_lock
 
     with session.open_repository(locked=False, may_bypass=False) as store:
-        break_lock(store.path)
+        store.break_lock()
         break_lock(session.cache_directory(store.id))

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
     from vinculum.operations.configure import cache_settings, repository_settings
 
     # The config is replaced as a whole, so that reading it is safe without a lock.
-    with session.open_repository(exclusive=True, may_bypass=True) as store:
+    with session.open_local_repository(exclusive=True, may_bypass=True) as store:
         if args.name is None and not args.list:
             raise CommandError("No config key name was provided.")
         if not args.cache:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from vinculum.cli.parser import CommandParser
     from vinculum.cli.session import Session
-    from vinculum.repository.repository import Repository
+    from vinculum.repository.store import Store
 
 SUMMARY = "Delete objects, whether or not something needs them."
 OPERANDS = "REPOSITORY IDs [IDs ...]"
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
     sys.stdout.write("Done.\n")
 
 
-def _delete(store: Repository, text: str) -> bool:
+def _delete(store: Store, text: str) -> bool:
     """Tries to delete an object and says what came of it."""
     try:
         store.delete(parse_id(text))

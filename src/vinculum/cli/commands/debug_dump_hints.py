@@ -25,7 +25,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
 
     from vinculum.cli.writing import write_text
 
-    with session.open_repository(exclusive=True) as store:
+    with session.open_local_repository(exclusive=True) as store:
         hints = store.hints()
         document = {
             "segments": hints.segments,

@@ -28,13 +28,14 @@ def run(args: argparse.Namespace, session: Session) -> None:
     from vinculum.cli.writing import write_objects
     from vinculum.operations.object_survey import any_object, read_all_objects, read_ghosts
 
-    with session.open_repository(may_bypass=False) as store:
-        if args.ghost:
-            ghosts = read_ghosts(store, lambda stored: session.open_key(store, stored), args.segment, args.offset)
+    if args.ghost:
+        with session.open_local_repository(may_bypass=False) as local:
+            ghosts = read_ghosts(local, lambda stored: session.open_key(local, stored), args.segment, args.offset)
             write_objects((_ghost_name(number, ghost), ghost.content) for number, ghost in enumerate(ghosts))
-        else:
-            objects = read_all_objects(store, session.open_key(store, any_object(store)))
-            write_objects((f"{number:08d}_{id.hex()}.obj", content) for number, (id, content) in enumerate(objects))
+        return
+    with session.open_repository(may_bypass=False) as store:
+        objects = read_all_objects(store, session.open_key(store, any_object(store)))
+        write_objects((f"{number:08d}_{id.hex()}.obj", content) for number, (id, content) in enumerate(objects))
 
 
 def _ghost_name(number: int, ghost: Ghost) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from vinculum.cli import option_types
-from vinculum.cli.session import require_local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from contextlib import AbstractContextManager
 
     from vinculum.cli.parser import CommandParser
     from vinculum.cli.session import Session
+    from vinculum.repository.store import Store
 
 SUMMARY = "Make a new, empty repository."
 OPERANDS = "-e MODE [REPOSITORY]"
@@ -52,19 +53,16 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
-    require_local(session.location)
     from vinculum.operations.init import create_repository  # the parser's --help does without
 
-    session.sink.info(f'Initializing repository at "{session.location.path}"')
+    location = session.location
+    session.sink.info(f'Initializing repository at "{location.canonical()}"')
     key = create_repository(
-        session.location.path,
+        _new_repository(args, session),
         args.encryption,
         session.passphrases,
-        session.sink,
-        append_only=args.append_only,
-        storage_quota=args.storage_quota,
-        make_parent_dirs=args.make_parent_dirs,
-        lock_wait_s=session.lock_wait_s,
+        path=location.path,
+        host=location.host,
         related_secrets_path=args.import_related_secrets,
     )
     if key.name == "none":
@@ -74,3 +72,28 @@ def run(args: argparse.Namespace, session: Session) -> None:
     session.sink.info(f"The key is in {place}. Keep it safe: without it, nothing in the repository can be read.")
     # A warning in level only: this is how a successful init ends.
     session.sink.warning(KEY_ADVICE.format(program=args.program), 0)
+
+
+def _new_repository(args: argparse.Namespace, session: Session) -> AbstractContextManager[Store]:
+    location = session.location
+    if location.is_local:
+        from vinculum.operations.init import new_local_repository
+
+        return new_local_repository(
+            location.path,
+            session.sink,
+            append_only=args.append_only,
+            storage_quota=args.storage_quota,
+            make_parent_dirs=args.make_parent_dirs,
+            lock_wait_s=session.lock_wait_s,
+        )
+    from vinculum.remote.client import new_remote_repository
+
+    return new_remote_repository(
+        location,
+        session.remote_settings(storage_quota=args.storage_quota),
+        session.sink,
+        append_only=args.append_only,
+        make_parent_dirs=args.make_parent_dirs,
+        lock_wait=session.lock_wait_s,
+    )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from vinculum.cli.parser import CommandParser
     from vinculum.cli.session import Session
-    from vinculum.repository.repository import Repository
+    from vinculum.repository.store import Store
 
 SUMMARY = "Copy the key of a repository to a safe place."
 OPERANDS = "[REPOSITORY] [PATH]"
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         write_text(args.path, _exporter(args)(store))
 
 
-def _exporter(args: argparse.Namespace) -> Callable[[Repository], str]:
+def _exporter(args: argparse.Namespace) -> Callable[[Store], str]:
     from vinculum.operations.key_transfer import export_file, export_paper
 
     if args.qr_html and not args.paper:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vinculum.cli.parser import CommandParser
     from vinculum.cli.session import Session
     from vinculum.keys.paper import PaperReader
-    from vinculum.repository.repository import Repository
+    from vinculum.repository.store import Store
     from vinculum.ui.prompts import Prompter
 
 SUMMARY = "Put the key of a repository back from its copy."
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
             raise CommandError("expected input file to import key from")
         if args.path != "-" and not os.path.exists(args.path):
             raise CommandError(f"input file does not exist: {args.path}")
-        import_file(store, _read(args.path), args.path, path=session.location.path)
+        import_file(store, _read(args.path), args.path, path=session.location.path, host=session.location.host)
 
 
 def _read(path: str) -> bytes:
@@ -52,7 +52,7 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _import_paper(store: Repository, session: Session) -> None:
+def _import_paper(store: Store, session: Session) -> None:
     from vinculum.keys.paper import PaperReader
     from vinculum.operations.key_transfer import import_blob, key_mode
 
@@ -62,7 +62,7 @@ def _import_paper(store: Repository, session: Session) -> None:
     key_mode(store)  # there may be no key to ask for
     blob = _type_in(PaperReader(store.id), session.prompter)
     if blob is not None:
-        import_blob(store, blob, "what was typed", path=session.location.path)
+        import_blob(store, blob, "what was typed", path=session.location.path, host=session.location.host)
 
 
 def _type_in(reader: PaperReader, prompter: Prompter) -> bytes | None:

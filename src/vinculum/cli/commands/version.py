@@ -6,7 +6,6 @@ import sys
 
 from vinculum import BORG_VERSION
 from vinculum.cli import option_types
-from vinculum.cli.session import require_local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +23,16 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(args: argparse.Namespace, session: Session) -> None:  # noqa: ARG001 (every command gets them)
-    # A local repository is served by this very program; it need not even exist.
-    require_local(session.location)
-    sys.stdout.write(f"{BORG_VERSION} / {BORG_VERSION}\n")
+    sys.stdout.write(f"{BORG_VERSION} / {_server_version(session)}\n")
+
+
+def _server_version(session: Session) -> str:
+    """Of a repository on another machine, which need not exist; local ones are served by this very program."""
+    if session.location.is_local:
+        return BORG_VERSION
+    from vinculum.remote.client import connect
+    from vinculum.remote.versions import format_version
+
+    connection = connect(session.location, session.remote_settings(), session.sink)
+    connection.close()
+    return format_version(connection.server_version)

@@ -1,0 +1,90 @@
+"""A real sshd on 127.0.0.1 with a port and keys of its own, and the ssh configuration by which clients reach it.
+
+What it starts runs as the user of the tests, in a home directory that the tests choose.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+ALIAS = "backup-server"
+START_S = 10
+
+
+class SshServer:
+    """Running from construction until `close`."""
+
+    def __init__(self, place: Path) -> None:
+        place.mkdir(parents=True)
+        self.home = place / "home"
+        self.home.mkdir()
+        self.log = place / "sshd.log"
+        self._config = place / "ssh_config"
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port: int = found.getsockname()[1]
+        for name in ("host_key", "user_key"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place / name], check=True)
+        shutil.copy(place / "user_key.pub", place / "authorized_keys")
+        # The command runs as if that directory were the user's home: what tests leave there is theirs.
+        start = place / "start"
+        start.write_text(f'#!/bin/sh\nHOME={self.home}\nexport HOME\ncd\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
+        start.chmod(0o755)
+        (place / "sshd_config").write_text(
+            f"Port {self.port}\n"
+            "ListenAddress 127.0.0.1\n"
+            f"HostKey {place / 'host_key'}\n"
+            f"AuthorizedKeysFile {place / 'authorized_keys'}\n"
+            "StrictModes no\n"
+            "UsePAM no\n"
+            "PasswordAuthentication no\n"
+            "PermitRootLogin prohibit-password\n"
+            "PidFile none\n"
+            f"ForceCommand {start}\n"
+        )
+        host_key = (place / "host_key.pub").read_text()
+        (place / "known_hosts").write_text(f"{ALIAS} {host_key}[127.0.0.1]:{self.port} {host_key}")
+        self._config.write_text(
+            f"Host {ALIAS}\n"
+            "  HostName 127.0.0.1\n"
+            f"  Port {self.port}\n"
+            f"  HostKeyAlias {ALIAS}\n"
+            "Host *\n"
+            f"  IdentityFile {place / 'user_key'}\n"
+            f"  UserKnownHostsFile {place / 'known_hosts'}\n"
+            "  IdentitiesOnly yes\n"
+            "  BatchMode yes\n"
+        )
+        Path("/run/sshd").mkdir(exist_ok=True)  # sshd wants an empty directory there
+        self._daemon = subprocess.Popen(["/usr/sbin/sshd", "-D", "-E", self.log, "-f", place / "sshd_config"])
+        deadline = time.monotonic() + START_S
+        while not self._is_listening():
+            assert self._daemon.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.02)
+
+    def _is_listening(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    @property
+    def rsh(self) -> str:
+        """For BORG_RSH: an ssh that knows the server by its alias."""
+        return f"ssh -F {self._config}"
+
+    def close(self) -> None:
+        """Ends the daemon; connections that are still open live on."""
+        self._daemon.terminate()
+        self._daemon.wait()
+
+
+def direct_shell(place: Path) -> str:
+    """For BORG_RSH: a program called like ssh that runs the command right here."""
+    script = place / "direct-shell"
+    script.write_text('#!/bin/sh\n[ "$1" = -p ] && shift 2\nshift\nexec sh -c "$*"\n')
+    script.chmod(0o755)
+    return str(script)
