@@ -1,8 +1,9 @@
-"""vinculum as the client of real Borg's server, over a real sshd: everything works as on a local repository."""
+"""vinculum as a client over a real sshd, of real Borg's server and of its own: everything works as on a local repository."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,19 +16,20 @@ from support.repositories import locks
 from support.ssh_server import ALIAS, SshServer
 from support.trees import build_every_kind, build_plain, random_content
 
-SERVERS = ["1.4.5", "1.2.4"]
+SERVERS = ["1.4.5", "1.2.4", "vinculum"]
 
 
 @pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest, oracle: Callable[[str], Program]) -> Program:
-    """The real Borg on the other side, which also looks at what became of its repositories."""
-    return oracle(request.param).with_environment(BORG_RELOCATED_REPO_ACCESS_IS_OK="yes")
+def server(request: pytest.FixtureRequest, oracle: Callable[[str], Program], vinculum: Program) -> Program:
+    """The program on the other side, which also looks at what became of its repositories."""
+    program = vinculum if request.param == "vinculum" else oracle(request.param)
+    return program.with_environment(BORG_RELOCATED_REPO_ACCESS_IS_OK="yes")
 
 
 @pytest.fixture
 def over_ssh(ssh_server: SshServer, server: Program) -> Callable[[Program], Program]:
     """Makes a program reach that server."""
-    return lambda program: program.with_environment(BORG_RSH=ssh_server.rsh, BORG_REMOTE_PATH=server.call[0])
+    return lambda program: program.with_environment(BORG_RSH=ssh_server.rsh, BORG_REMOTE_PATH=shlex.join(server.call))
 
 
 @pytest.fixture
@@ -45,9 +47,14 @@ def archives(program: Program, url: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("server", "mode"), [("1.4.5", "repokey"), ("1.2.4", "keyfile-blake2")], indirect=["server"], ids=SERVERS
+    ("server", "mode"),
+    [("1.4.5", "repokey"), ("1.2.4", "keyfile-blake2"), ("vinculum", "authenticated")],
+    indirect=["server"],
+    ids=SERVERS,
 )
-def test_a_repository_lives_on_the_server(client: Program, server: Program, workplace: Path, url: str, mode: str) -> None:
+def test_a_repository_lives_on_the_server(
+    client: Program, server: Program, borg145: Program, workplace: Path, url: str, mode: str
+) -> None:
     client = client.with_environment(BORG_RELOCATED_REPO_ACCESS_IS_OK="yes")
     repository, tree = workplace / "repository", workplace / "tree"
     build_every_kind(tree, big_bytes=12 << 20)
@@ -75,7 +82,7 @@ def test_a_repository_lives_on_the_server(client: Program, server: Program, work
     client.run("compact", url)
     assert sum(path.stat().st_size for path in (repository / "data").rglob("*")) < before - (2 << 20)
     assert archives(client, url) == ["fourth"]
-    server.run("check", "--verify-data", repository)
+    borg145.run("check", "--verify-data", repository, BORG_RELOCATED_REPO_ACCESS_IS_OK="yes")
     assert locks(repository) == []
 
 
@@ -193,4 +200,4 @@ def test_what_the_server_says_is_passed_on(client: Program, workplace: Path, url
 
 
 def test_versions_of_both_sides(client: Program, server: Program, url: str) -> None:
-    assert client.run("version", url).out == f"1.4.5 / {server.name.removeprefix('borg-')}\n"
+    assert client.run("version", url).out == f"1.4.5 / {'1.2.4' if server.name == 'borg-1.2.4' else '1.4.5'}\n"

@@ -9,9 +9,9 @@ import pytest
 
 from support.archives import cache_directory
 from support.compare import assert_restored
+from support.direct_server import DirectServer
 from support.programs import PROJECT, Program
 from support.repositories import locks
-from support.ssh_server import direct_shell
 from support.trees import build_plain
 
 BREAKING_SHELL = PROJECT / "tests" / "support" / "breaking_shell.py"
@@ -23,7 +23,7 @@ LAST = 60  # the message of a backup of 50 files that is a commit
 @pytest.fixture
 def client(vinculum: Program, borg145: Program, tmp_path: Path) -> Program:
     """With Borg as the server."""
-    return vinculum.with_environment(BORG_RSH=direct_shell(tmp_path), BORG_REMOTE_PATH=borg145.call[0])
+    return DirectServer(borg145, tmp_path / "server").used_by(vinculum).with_environment(BORG_REMOTE_PATH=borg145.call[0])
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from support.programs import PROJECT
+
 ALIAS = "backup-server"
 START_S = 10
 
@@ -32,7 +34,14 @@ class SshServer:
         shutil.copy(place / "user_key.pub", place / "authorized_keys")
         # The command runs as if that directory were the user's home: what tests leave there is theirs.
         start = place / "start"
-        start.write_text(f'#!/bin/sh\nHOME={self.home}\nexport HOME\ncd\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
+        start.write_text(
+            "#!/bin/sh\n"
+            f"export HOME={self.home} PYTHONPATH={PROJECT / 'src'}\n"
+            "cd\n"
+            "command=$SSH_ORIGINAL_COMMAND\n"
+            "unset SSH_ORIGINAL_COMMAND\n"
+            'exec sh -c "$command"\n'
+        )
         start.chmod(0o755)
         (place / "sshd_config").write_text(
             f"Port {self.port}\n"
@@ -80,11 +89,3 @@ class SshServer:
         """Ends the daemon; connections that are still open live on."""
         self._daemon.terminate()
         self._daemon.wait()
-
-
-def direct_shell(place: Path) -> str:
-    """For BORG_RSH: a program called like ssh that runs the command right here."""
-    script = place / "direct-shell"
-    script.write_text('#!/bin/sh\n[ "$1" = -p ] && shift 2\nshift\nexec sh -c "$*"\n')
-    script.chmod(0o755)
-    return str(script)
