@@ -24,7 +24,7 @@ help:
 	@echo 'make compat   of that only the part with real Borg'
 	@echo 'make check    format, lint, types, layers, clippy'
 	@echo 'make format   lets the formatters have their way'
-	@echo 'make bench    timings beside other programs, in turns; takes hours, BENCH_ARGS=--quick some minutes'
+	@echo 'make bench    timings beside other programs, in turns; an hour, or minutes with BENCH_ARGS=--quick'
 	@echo 'make oracles  the real Borgs that the tests compare with, in build/oracles'
 	@echo 'make clean    removes all that was built'
 

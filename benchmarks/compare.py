@@ -1,6 +1,6 @@
 """How long programs take to back up: vinculum, Borg 1.4.5, Borg 2, restic, rustic and kopia in turns, on the same data.
 
-    python benchmarks/compare.py [--quick] [--workload NAME]... [--program NAME]... [--place NAME=DIRECTORY]... [--rounds N]
+    python benchmarks/compare.py [--quick | --publish] [--workload NAME]... [--program NAME]... [--place NAME]... [--rounds N]
 
 Each program makes a first backup, one of the unchanged data, and one after one percent of it changed. Turns alternate within
 each round, so that whatever slows the machine down meets all. The results go to a file, beside which they are shown as a page
@@ -87,7 +87,7 @@ class Course:
                 return dict(self._steps(self._contenders[label], Path(temporary)))
             except Failed as failure:
                 print(failure, file=sys.stderr)
-                self.result.failures[label] = f"failed with {str(failure).splitlines()[-1]}"
+                self.result.failures[label] = f"failed: {rivals.reason_in(str(failure))}"
                 return {}
 
     def _steps(self, contender: Contender, here: Path) -> Iterator[tuple[str, Measured]]:
@@ -106,8 +106,8 @@ class Course:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="little data, into build/bench instead of docs/benchmarks")
-    parser.add_argument("--rounds", type=int, help="turns of each program; default 3, 1 with --quick")
+    parser.add_argument("--quick", action="store_true", help="a sixteenth of the data")
+    parser.add_argument("--rounds", type=int, help="turns of each program; default 1, 3 to publish")
     parser.add_argument("--workload", action="append", choices=TITLES, help="may be repeated; default: all")
     parser.add_argument(
         "--program", action="append", choices=sorted({one.program for one in CONTENDERS}), help="may be repeated; default: all"
@@ -117,20 +117,21 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--disk", type=Path, default=PLACES["disk"], help="a directory that is on a disk")
     parser.add_argument("--source", type=Path, help="the mixed tree; default /usr")
     parser.add_argument("--scale", type=float, help="size of the generated workloads, 1 being all")
-    parser.add_argument("--pages", type=Path, help="where to write create.json, create.md and create.svg")
+    parser.add_argument("--publish", action="store_true", help="into docs/benchmarks instead of build/bench")
     options = parser.parse_args(arguments)
-    options.rounds = options.rounds or (1 if options.quick else 3)
+    options.rounds = options.rounds or (3 if options.publish else 1)
     options.scale = options.scale or (QUICK_SCALE if options.quick else 1)
     options.source = options.source or (QUICK_SOURCE if options.quick else Path("/usr"))
-    options.pages = options.pages or (BENCH if options.quick else PAGES)
+    if options.publish and options.quick:
+        parser.error("what is published is of full size")
     return options
 
 
 def main() -> None:
     options = parse()
     BENCH.mkdir(parents=True, exist_ok=True)
-    options.pages.mkdir(parents=True, exist_ok=True)
-    stored = options.pages / "create.json"
+    pages = PAGES if options.publish else BENCH
+    stored = pages / "create.json"
     results = load(stored)
     contenders = [one for one in CONTENDERS if not options.program or one.program in options.program]
     for place in options.place or PLACES:
@@ -139,8 +140,8 @@ def main() -> None:
             result = Course(workload, place, getattr(options, place), contenders).run(options.rounds)
             results = [one for one in results if (one.workload, one.place) != (name, place)] + [result]
             save(stored, results)
-            (options.pages / "create.md").write_text(report.page(results))
-            (options.pages / "create.svg").write_text(plot.picture(results))
+            (pages / "create.md").write_text(report.page(results))
+            (pages / "create.svg").write_text(plot.picture(results))
             print("\n".join(report.block(result)), flush=True)
 
 

@@ -65,7 +65,8 @@ CONTENDERS = (
         program="borg2",
         settings="aes256-ocb, lz4",
         preparations=(("repo-create", "--encryption", "aes256-ocb"),),
-        backup=("create", "--compression", "lz4", "{name}", "{tree}"),
+        # It knows what is unchanged only within a series, which is archives of the same name.
+        backup=("create", "--compression", "lz4", "series", "{tree}"),
         environment=(("BORG_REPO", "{repository}"),),
     ),
     Contender(

@@ -164,9 +164,11 @@ def test_the_second_best_is_taken_with_a_note(tmp_path: Path, monkeypatch: pytes
     assert rivals.shortcomings("restic") == "too new"
 
 
-def test_quick_runs_leave_the_published_results_alone() -> None:
-    assert compare.parse(["--quick"]).pages != compare.PAGES
-    assert compare.parse([]).pages == compare.PAGES
+def test_what_is_published_is_of_full_size_and_more_than_one_round() -> None:
+    options = compare.parse(["--publish"])
+    assert (options.rounds, options.scale) == (3, 1)
+    with pytest.raises(SystemExit):
+        compare.parse(["--publish", "--quick"])
 
 
 def test_everybody_is_compared_with_a_borg() -> None:
