@@ -21,6 +21,12 @@ CipherKind: TypeAlias = Literal["none", "aes-ctr-hmac-sha256", "aes-ctr-blake2b"
 def use_threads(count: int) -> None:
     """How many threads kernels may use instead of one for each core. Only the first call counts, before any kernel has run."""
 
+def use_readers(count: int) -> None:
+    """How many files may be read at the same time, as suits the device; 0 for as many as there are threads to read them.
+
+    1 limits reading, not what is done with what was read. More than the usual number has to be asked for before anything is read.
+    """
+
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 @final

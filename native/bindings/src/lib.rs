@@ -26,10 +26,16 @@ fn use_threads(count: usize) {
     vinculum_kernels::parallel::use_threads(count);
 }
 
+#[pyfunction]
+fn use_readers(count: usize) {
+    vinculum_kernels::parallel::use_readers(count);
+}
+
 #[pymodule(gil_used = false)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     vinculum_kernels::sys::settle_allocator();
     module.add_function(wrap_pyfunction!(use_threads, module)?)?;
+    module.add_function(wrap_pyfunction!(use_readers, module)?)?;
     memory::register(module)?;
     checksums::register(module)?;
     hashing::register(module)?;

@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
@@ -13,16 +14,40 @@ pub fn use_threads(count: usize) {
     let _ = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
 }
 
+/// How many files may be read at the same time, as suits the device: 1 for a spinning disk, many for a server far away; 0 for as
+/// many as there are readers. Only before the first use of `readers` can it make them more.
+pub fn use_readers(count: usize) {
+    WANTED_READERS.store(count, Ordering::Release);
+}
+
 /// The threads that wait for files, more than there are cores: a disk or a server that is asked for several things at once answers
 /// sooner. None if everything is to happen in one thread.
 pub fn readers() -> Option<&'static ThreadPool> {
     static READERS: OnceLock<Option<ThreadPool>> = OnceLock::new();
     let pool = READERS.get_or_init(|| {
         let cores = rayon::current_num_threads();
-        let builder = rayon::ThreadPoolBuilder::new().num_threads(cores.max(LEAST_READERS));
+        let count = cores.max(LEAST_READERS).max(WANTED_READERS.load(Ordering::Acquire));
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(count);
         (cores > 1).then(|| builder.build().ok()).flatten()
     });
     pool.as_ref()
+}
+
+/// Permission to use the device, to be held while reading and to be dropped before computing.
+pub struct Turn(Option<MutexGuard<'static, ()>>);
+
+impl Turn {
+    /// Waits for its turn if there is one reader only.
+    pub fn wait() -> Self {
+        static DEVICE: Mutex<()> = Mutex::new(());
+        let alone = WANTED_READERS.load(Ordering::Acquire) == 1;
+        Self(alone.then(|| DEVICE.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// The device is free for the next.
+    pub fn end(self) {
+        drop(self.0);
+    }
 }
 
 /// Batches with fewer bytes than this are done on the calling thread.
@@ -30,6 +55,8 @@ pub const PARALLEL_BYTES: usize = 256 * 1024;
 
 const SHARES_PER_CORE: usize = 2;
 const LEAST_READERS: usize = 4;
+
+static WANTED_READERS: AtomicUsize = AtomicUsize::new(0);
 
 /// True if `items` independent pieces of work on `bytes` bytes in all should be spread over the cores.
 pub fn is_worthwhile(items: usize, bytes: usize) -> bool {

@@ -15,6 +15,7 @@ use super::options::{FilesChanged, ItemOptions};
 use crate::chunking::{Chunk, Chunker};
 use crate::hashing::IdHasher;
 use crate::memory::{self, Shared};
+use crate::parallel::{self, Turn};
 use crate::scanning::Stat;
 use crate::scanning::open::{flags_of_open, open_directory, open_file};
 
@@ -41,10 +42,13 @@ impl FileBatch {
             max_file_bytes,
         };
         let groups = reading.grouped(&mut self.entries);
-        groups
-            .into_par_iter()
-            .with_max_len(1)
-            .for_each(|group| reading.read_group(group));
+        match parallel::readers() {
+            Some(readers) => readers.install(|| {
+                let groups = groups.into_par_iter().with_max_len(1);
+                groups.for_each(|group| reading.read_group(group));
+            }),
+            None => groups.into_iter().for_each(|group| reading.read_group(group)),
+        }
         for index in 0..self.entries.len() {
             // An heir comes later in the batch, so its own failure is met by this same loop.
             if self.entries[index].failure().is_some()
@@ -99,6 +103,7 @@ impl Reading<'_> {
         let expected: u64 = group.iter().map(|entry| self.expected_bytes(entry) + 1).sum();
         let mut buffer = memory::buffer(usize::try_from(expected).unwrap_or_default());
         let mut contents = Vec::new();
+        let turn = Turn::wait();
         for (index, entry) in group.iter_mut().enumerate() {
             match self.read_entry(entry, &mut buffer) {
                 Ok(Some(range)) => contents.push((index, range)),
@@ -106,6 +111,7 @@ impl Reading<'_> {
                 Err(failure) => entry.fail(failure),
             }
         }
+        turn.end();
         let whole = Shared::from(buffer);
         let mut pieces = Vec::with_capacity(contents.len());
         for (index, range) in contents {

@@ -15,6 +15,7 @@ use super::ahead::{self, Ahead};
 use super::open::{flags_of_open, open_directory, open_file};
 use super::stat::Stat;
 use crate::errors::{Error, Result};
+use crate::parallel::Turn;
 
 /// BSD's nodump flag.
 const NODUMP: u32 = 1;
@@ -138,6 +139,7 @@ pub fn scan_directory(parent: &Arc<Listing>, index: usize) -> Result<Listing> {
 pub(super) fn list_directory(parent: &Listing, index: usize) -> Result<Listing> {
     let entry = parent.entry(index)?;
     let path = parent.walked(entry);
+    let _turn = Turn::wait();
     let directory = open_directory(parent.dirfd(), entry.name.as_c_str()).map_err(|error| failed(error, &path))?;
     let stat = Stat::of_open(&directory).map_err(|error| failed(error, &path))?;
     if !stat.is_same_file(&entry.stat) {

@@ -18,6 +18,7 @@ from vinculum.operations.create.reading import Reader
 from vinculum.operations.create.walk import Walker, WalkRules, error_by_name, split_root
 from vinculum.operations.create.writer import ArchiveWriter
 from vinculum.platform import owners
+from vinculum.platform.devices import readers_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,6 +68,7 @@ class Creation:
             for root in roots:
                 walker.walk(root)
 
+        _native.use_readers(readers_for(roots))
         if self._options.threads == 1:
             walk()
         else:
