@@ -36,6 +36,7 @@ if [ "$purpose" = test ]; then
     need 'test -x /usr/sbin/cron' cron
     need 'test -x /usr/sbin/sshd' openssh-server
     need 'command -v ssh' openssh-client
+    need 'command -v strace' strace
     need 'test -e /usr/share/zoneinfo/Europe/Berlin' tzdata
 fi
 

@@ -136,6 +136,9 @@ class FileReader:
         From a slow source what is complete after about a second. Signal handlers run while it waits, and may raise.
         """
 
+    def read_some(self, batch_bytes: int) -> ChunkBatch | None:
+        """The same for a thread that has other things to look after: None if nothing is complete after about a second."""
+
 @final
 class StreamChunker:
     """Cuts a stream that is pushed in pieces, as the item stream is; same cuts as for the whole. Confined to one thread."""

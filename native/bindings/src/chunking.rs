@@ -204,14 +204,16 @@ impl FileReader {
 
     fn read(&self, py: Python<'_>, batch_bytes: usize) -> PyResult<ChunkBatch> {
         loop {
-            let chunks = py
-                .detach(|| lock(&self.reader).read(self.fd.borrow(), batch_bytes))
-                .into_python()?;
-            if let Some(chunks) = chunks {
-                return Ok(ChunkBatch(chunks));
+            if let Some(chunks) = self.read_some(py, batch_bytes)? {
+                return Ok(chunks);
             }
             py.check_signals()?;
         }
+    }
+
+    fn read_some(&self, py: Python<'_>, batch_bytes: usize) -> PyResult<Option<ChunkBatch>> {
+        let chunks = py.detach(|| lock(&self.reader).read(self.fd.borrow(), batch_bytes));
+        Ok(chunks.into_python()?.map(ChunkBatch))
     }
 }
 

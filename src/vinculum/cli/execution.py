@@ -109,6 +109,20 @@ def _drop_statistics(args: argparse.Namespace, reporter: Reporter) -> None:
 
 
 def _run(command: Command, args: argparse.Namespace, reporter: Reporter, *, modern: bool) -> int:
+    """Until a signal ends it; signals that come when the work is done come too late."""
+    try:
+        code = _work(command, args, reporter, modern=modern)
+        signals.ignore()
+        return code
+    except KeyboardInterrupt:
+        reporter.error("Keyboard interrupt", "KeyboardInterrupt")
+        return exit_codes.SIGNAL_BASE + 2
+    except signals.Terminated as end:
+        reporter.error(end.text, end.msgid)
+        return exit_codes.SIGNAL_BASE + end.number
+
+
+def _work(command: Command, args: argparse.Namespace, reporter: Reporter, *, modern: bool) -> int:
     prompter = Prompter(os.environ, write_record=getattr(reporter, "write_record", None))
     try:
         signals.install(reporter.tell_progress)
@@ -120,12 +134,6 @@ def _run(command: Command, args: argparse.Namespace, reporter: Reporter, *, mode
         if reporter.level <= DEBUG:
             reporter.debug(_traceback())
         return exit_codes.of_error(error, modern=modern)
-    except KeyboardInterrupt:
-        reporter.error("Keyboard interrupt", "KeyboardInterrupt")
-        return exit_codes.SIGNAL_BASE + 2
-    except signals.Terminated as end:
-        reporter.error(end.text, end.msgid)
-        return exit_codes.SIGNAL_BASE + end.number
     except SystemExit as end:
         # A command found fault with its arguments.
         return end.code if isinstance(end.code, int) else exit_codes.ERROR

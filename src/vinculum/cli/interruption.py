@@ -6,6 +6,8 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from vinculum.cli import signals
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
@@ -19,10 +21,11 @@ def noted() -> Iterator[Callable[[], bool]]:
     def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         nonlocal requested
         requested = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signals.end)
 
     before = signal.signal(signal.SIGINT, note)
     try:
         yield lambda: requested
     finally:
-        signal.signal(signal.SIGINT, before)
+        if not signals.are_ignored():
+            signal.signal(signal.SIGINT, before)

@@ -18,6 +18,8 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments in (["--version"], ["-V"]):
         sys.stdout.write(version_line(program) + "\n")
         return 0
-    from vinculum.cli import execution  # not at the top: `--version` does without argparse and all that
+    from vinculum.cli import execution, signals  # not at the top: `--version` does without argparse and all that
 
-    return execution.execute(program, arguments)
+    code = execution.execute(program, arguments)
+    signals.ignore_for_good()
+    return code

@@ -1,5 +1,7 @@
 """Signals that end a command become an exception, so that everything that was opened gets closed on the way out.
 
+There is one such exception in the life of a command: whatever signals follow, nothing interrupts the closing.
+
 SIGUSR1 (and SIGINFO, where there is one) only asks how far the work is.
 """
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _TEXTS = {signal.SIGTERM: "Received SIGTERM", signal.SIGHUP: "Received SIGHUP."}
+_ENDING = (signal.SIGINT, *_TEXTS)
 
 
 class Terminated(BaseException):
@@ -31,21 +34,45 @@ class Terminated(BaseException):
         return f"Signal.{signal.Signals(self.number).name}"
 
 
-def _raise(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    # A second one must not interrupt the cleaning up after the first.
-    signal.signal(number, signal.SIG_IGN)
+def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    """A handler: raises what ends the command."""
+    ignore()
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     raise Terminated(number)
 
 
+def ignore() -> None:
+    """From now on no signal ends the command (but SIGKILL and SIGQUIT do, of course)."""
+    for number in _ENDING:
+        # SIG_IGN would make Python complain of a signal that has come already, and whose handler is gone.
+        signal.signal(number, _take_no_notice)
+
+
+def ignore_for_good() -> None:
+    """The same when all handlers have run and the exit code is known: it stays so while Python cleans up without handlers."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def are_ignored() -> bool:
+    """Whether the command is being ended."""
+    return signal.getsignal(signal.SIGINT) is _take_no_notice
+
+
+def _take_no_notice(number: int, frame: FrameType | None) -> None:
+    pass
+
+
 def install(tell_progress: Callable[[], None]) -> None:
-    """From now on SIGTERM and SIGHUP raise `Terminated` in the main thread; an ignored SIGHUP (nohup) stays ignored.
+    """From now on SIGINT, SIGTERM and SIGHUP raise an exception in the main thread; what was ignored (nohup) stays ignored.
 
     SIGUSR1 and SIGINFO call `tell_progress`, between two statements of the program.
     """
-    signal.signal(signal.SIGTERM, _raise)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, _raise)
+    for number in _ENDING:
+        if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
     for name in ("SIGUSR1", "SIGINFO"):
-        number = getattr(signal, name, None)
-        if number is not None:
-            signal.signal(number, lambda _number, _frame: tell_progress())
+        asking = getattr(signal, name, None)
+        if asking is not None:
+            signal.signal(asking, lambda _number, _frame: tell_progress())

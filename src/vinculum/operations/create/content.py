@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from vinculum.repository.store import Store
 
     class ChunkSource(Protocol):
-        def read(self, batch_bytes: int) -> _native.ChunkBatch:
-            """The next chunks; an empty batch at the end. OSError if there is no reading on."""
+        def read(self, batch_bytes: int) -> _native.ChunkBatch | None:
+            """The next chunks; an empty batch at the end, None if it takes long. OSError if there is no reading on."""
 
 
 BATCH_BYTES = 16 * 1024 * 1024
@@ -89,15 +89,16 @@ class ContentTaker:
             except OSError as error:
                 self._chunks.release(content.part(saved, len(content)).ids())
                 raise ContentUnreadable(error) from error
-            if not len(chunks):
-                break
-            self._chunks.add(chunks)
-            content.extend(chunks)
+            if chunks is not None:
+                if not len(chunks):
+                    break
+                self._chunks.add(chunks)
+                content.extend(chunks)
             if self._sink.wants_progress:
                 so_far = self._chunks.statistics
                 sizes = so_far.original_size + content.size_bytes, so_far.compressed_size, so_far.deduplicated_size
                 self._sink.archive_progress(*sizes, so_far.nfiles, path)
-            if checkpoint_is_due():
+            if saved < len(content) and checkpoint_is_due():
                 parts += 1
                 save_part(parts, content.part(saved, len(content)))
                 saved = len(content)

@@ -6,12 +6,11 @@ reports of single files, large files and failures cost Python time per file.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from vinculum import _native
 from vinculum.operations.create.content import ContentUnreadable
-from vinculum.operations.create.reading import Begun, Ended, Large, Waiting
+from vinculum.operations.create.reading import Begun, Ended, Large, Lull, Waiting, close_source
 from vinculum.operations.create.reporting import Reporter
 from vinculum.platform import owners
 
@@ -30,8 +29,10 @@ class _Arriving:
     def __init__(self, messages: Iterator[Message]) -> None:
         self._messages = messages
 
-    def read(self, batch_bytes: int) -> _native.ChunkBatch:  # noqa: ARG002 - the sender has decided
+    def read(self, batch_bytes: int) -> _native.ChunkBatch | None:  # noqa: ARG002 - the sender has decided
         message = next(self._messages)
+        if isinstance(message, Lull):
+            return None
         if isinstance(message, OSError):
             raise message
         if not isinstance(message, _native.ChunkBatch):
@@ -118,19 +119,27 @@ class Intake:
 
     def _read_large(self, batch: _native.FileBatch, large: int) -> None:
         """Reads and stores what nobody else may or can read."""
-        fd = -1
         try:
             fd = self._open_large(batch, large)
+        except OSError as error:
+            batch.fail_large(large, error.errno or 0, was_opened=False)
+            return
+        # An OSError while content is stored is not the file's fault, and ends the backup.
+        try:
             path = batch.path(large)
             content = self._content.read(fd, path, self._writer.checkpoint_is_due, self._save_part(batch, large))
-            batch.finish_large(large, fd, content)
-        except OSError as error:
-            batch.fail_large(large, error.errno or 0, was_opened=fd >= 0)
+            self._finish_large(batch, large, fd, content)
         except ContentUnreadable as failure:
             batch.fail_large(large, failure.errno, was_opened=True)
         finally:
-            if fd >= 0:
-                os.close(fd)
+            close_source(fd)
+
+    def _finish_large(self, batch: _native.FileBatch, large: int, fd: int, content: _native.ChunkList) -> None:
+        try:
+            batch.finish_large(large, fd, content)
+        except OSError as error:
+            self._chunks.release(content.ids())
+            raise ContentUnreadable(error) from error
 
     def _save_part(self, batch: _native.FileBatch, large: int) -> Callable[[int, _native.ChunkList], None]:
         def save_part(number: int, chunks: _native.ChunkList) -> None:

@@ -1,96 +1,31 @@
 """The threads of a backup: one gathers, one reads, the main thread stores. Each may run a few steps ahead of the next, no more.
 
-Only the main thread touches the repository, the archive, the cache and the user interface, and only it gets signals. The first
-error of any thread ends all three; none outlives `run_pipeline`.
+Only the main thread touches the repository, the archive, the cache and the user interface, and only it gets signals, which may
+raise an exception between any two statements. The first error of any thread ends all three; none outlives `run_pipeline`.
 """
 
 from __future__ import annotations
 
+import _thread
 import threading
-from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from vinculum.operations.create.channel import Cancelled, Channel
 from vinculum.operations.create.reading import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from vinculum.operations.create.gathering import Bundle, Gatherer
     from vinculum.operations.create.intake import Intake
     from vinculum.operations.create.reading import Message, Reader
 
-# How far each thread may be ahead. A bundle that was not read is small; messages hold the content of up to about 16 MiB each.
-BUNDLES_AHEAD = 2
-MESSAGES_AHEAD = 2
+# How many there may be between two threads, with the one that is being worked on. A bundle that was not read is small; messages
+# hold the content of up to about 16 MiB each.
+BUNDLES_AHEAD = 3
+MESSAGES_AHEAD = 3
 
 T = TypeVar("T")
-
-
-class Cancelled(BaseException):
-    """Somebody else failed, or the user has had enough: this thread is to end."""
-
-
-class Channel(Generic[T]):
-    """What one thread hands to one other, in order, at most `capacity` things at a time."""
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._things: deque[T] = deque()
-        self._changed = threading.Condition()
-        self._is_starving = False  # the receiver is done with everything and waits for more
-        self._is_closed = False
-        self._is_cancelled = False
-        self._error: BaseException | None = None
-
-    def put(self, thing: T) -> None:
-        """Waits for room. Raises Cancelled once nothing will be taken any more."""
-        with self._changed:
-            self._wait_for(lambda: len(self._things) < self._capacity)
-            self._things.append(thing)
-            self._is_starving = False
-            self._changed.notify_all()
-
-    def wait_until_done(self) -> None:
-        """Waits until the receiver is done with all that was put."""
-        with self._changed:
-            self._wait_for(lambda: self._is_starving)
-
-    def _wait_for(self, condition: Callable[[], bool]) -> None:
-        self._changed.wait_for(lambda: self._is_cancelled or condition())
-        if self._is_cancelled:
-            raise Cancelled
-
-    def close(self, error: BaseException | None = None) -> None:
-        """Nothing more will come, because of `error` if there is one."""
-        with self._changed:
-            self._is_closed = True
-            self._error = error
-            self._changed.notify_all()
-
-    def cancel(self) -> None:
-        """Nothing more will be taken."""
-        with self._changed:
-            self._is_cancelled = True
-            self._things.clear()
-            self._changed.notify_all()
-
-    def __iter__(self) -> Iterator[T]:
-        """Everything that is put until the channel is closed; then the error that it was closed with is raised."""
-        while True:
-            with self._changed:
-                while not self._things:
-                    if self._is_cancelled:
-                        raise Cancelled
-                    if self._is_closed:
-                        if self._error is not None:
-                            raise self._error
-                        return
-                    self._is_starving = True
-                    self._changed.notify_all()
-                    self._changed.wait()
-                thing = self._things.popleft()
-                self._changed.notify_all()
-            yield thing
 
 
 def run_pipeline(walk: Callable[[], None], gatherer: Gatherer, reader: Reader, intake: Intake) -> None:
@@ -99,9 +34,13 @@ def run_pipeline(walk: Callable[[], None], gatherer: Gatherer, reader: Reader, i
     messages: Channel[Message] = Channel(MESSAGES_AHEAD)
 
     def gather() -> None:
-        gatherer.flush()
-        walk()
-        gatherer.flush()
+        hand_over, gatherer.hand_over = gatherer.hand_over, bundles.put
+        try:
+            gatherer.flush()
+            walk()
+            gatherer.flush()
+        finally:
+            gatherer.hand_over = hand_over
 
     def read() -> None:
         for bundle in bundles:
@@ -112,23 +51,17 @@ def run_pipeline(walk: Callable[[], None], gatherer: Gatherer, reader: Reader, i
                 if isinstance(message, Waiting):
                     messages.wait_until_done()
 
-    threads = [
+    helpers = _Helpers(
         threading.Thread(target=_run, args=(gather, bundles), name="gathering"),
         threading.Thread(target=_run, args=(read, messages), name="reading"),
-    ]
-    started: list[threading.Thread] = []
-    hand_over, gatherer.hand_over = gatherer.hand_over, bundles.put
+        channels=(bundles, messages),
+    )
     try:
-        for thread in threads:
-            thread.start()
-            started.append(thread)
-        intake.store(iter(messages))
+        with helpers.needed:
+            helpers.start()
+            intake.store(iter(messages))
     finally:
-        bundles.cancel()
-        messages.cancel()
-        for thread in started:
-            thread.join()
-        gatherer.hand_over = hand_over
+        helpers.wait()
 
 
 def _run(work: Callable[[], None], channel: Channel[T]) -> None:
@@ -141,3 +74,43 @@ def _run(work: Callable[[], None], channel: Channel[T]) -> None:
         channel.close(error)
     else:
         channel.close()
+
+
+class _Helpers:
+    """The other threads. The main thread holds `needed` as long as it wants them, and then waits for their end.
+
+    They are started and ended by one more thread: an exception that a signal raises in `Thread.start`, or in what ends the
+    threads, would leave them waiting for ever. What the main thread does here is done by C, all or nothing.
+    """
+
+    def __init__(self, *threads: threading.Thread, channels: tuple[Channel[Bundle], Channel[Message]]) -> None:
+        self._threads = threads
+        self._channels = channels
+        self.needed = threading.Lock()
+        self._attended = threading.Lock()  # by whoever comes first: the attendant, or a main thread that has given up
+        self._over = threading.Lock()
+        self._over.acquire()
+
+    def start(self) -> None:
+        _thread.start_new_thread(self._attend, ())
+
+    def wait(self) -> None:
+        if not self._attended.acquire(blocking=False):
+            self._over.acquire()
+
+    def _attend(self) -> None:
+        if not self._attended.acquire(blocking=False):
+            return
+        started = []
+        try:
+            for thread in self._threads:
+                thread.start()
+                started.append(thread)
+        except RuntimeError as error:  # the system has no more
+            self._channels[-1].close(error)
+        with self.needed:
+            for channel in self._channels:
+                channel.cancel()
+        for thread in started:
+            thread.join()
+        self._over.release()

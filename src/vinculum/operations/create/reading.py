@@ -7,6 +7,7 @@ first link decides) is settled before the next one is begun.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from vinculum import _native
@@ -41,11 +42,15 @@ class Waiting(NamedTuple):
     entry: int
 
 
+class Lull(NamedTuple):
+    """A large file is slow: whoever waits for its content may look after other things."""
+
+
 class Ended(NamedTuple):
     """The bundle is complete."""
 
 
-Message: TypeAlias = "Begun | Large | _native.ChunkBatch | OSError | Waiting | Ended"
+Message: TypeAlias = "Begun | Large | _native.ChunkBatch | Lull | OSError | Waiting | Ended"
 
 
 class Reader:
@@ -91,14 +96,23 @@ class Reader:
             fd = batch.open_large(large)
             content = _native.ChunkList()
             reader = _native.FileReader(fd, self._chunker, self._hasher, self._sparse)
-            while len(chunks := reader.read(BATCH_BYTES)):
-                content.extend(chunks)
-                yield chunks
+            while (chunks := reader.read_some(BATCH_BYTES)) is None or len(chunks):
+                if chunks is None:
+                    yield Lull()
+                else:
+                    content.extend(chunks)
+                    yield chunks
             batch.finish_large(large, fd, content)
             yield chunks
         except OSError as error:
             batch.fail_large(large, error.errno or 0, was_opened=fd >= 0)
             yield error
         finally:
-            if fd >= 0:
-                os.close(fd)
+            close_source(fd)
+
+
+def close_source(fd: int) -> None:
+    """Closes what content was read from, if it was opened (-1 if not). What a file system may say then changes nothing."""
+    if fd >= 0:
+        with suppress(OSError):
+            os.close(fd)
