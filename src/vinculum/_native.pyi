@@ -24,7 +24,7 @@ def use_threads(count: int) -> None:
 def use_readers(count: int) -> None:
     """How many files may be read at the same time, as suits the device; 0 for as many as there are threads to read them.
 
-    1 limits reading, not what is done with what was read. More than the usual number has to be asked for before anything is read.
+    1 limits reading, not what is done with what was read. More than usual has to be asked for before anything is read.
     """
 
 # -- memory ------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
-"""How many things to ask a device for at the same time: a spinning disk for one, so that its head stays where it is, a server far
-away for many, so that its answers overlap.
+"""How many things to ask a device for at the same time.
+
+A spinning disk is asked for one, so that its head stays where it is, a server far away for many, so that its answers overlap.
 """
 
 from __future__ import annotations
