@@ -15,9 +15,10 @@ import pytest
 from support.archives import list_archives
 from support.compare import assert_restored
 from support.direct_server import HOST, DirectServer, url
-from support.programs import Program
+from support.programs import PROJECT, Program
 from support.repositories import file_digests, locks
 from support.trees import build_plain, random_content
+from vinculum.remote.framing import MAX_REPLY_ARRAY, MAX_REQUEST_ARRAY, MessageSplitter
 
 Connect = Callable[..., Program]
 
@@ -196,6 +197,27 @@ def test_new_files_get_the_mode_that_the_server_chooses(real: Program, connect: 
         "repository": 0o750,
         "config": 0o640,
     }
+
+
+def test_clients_of_version_1_1_are_served(vinculum: Program, borg145: Program, workplace: Path) -> None:
+    """It is hard to install nowadays, so what it sends was recorded."""
+    local = borg145.with_environment(BORG_RELOCATED_REPO_ACCESS_IS_OK="yes")
+    stored: dict[bytes, bytes] = {}
+    for session in json.loads((PROJECT / "tests" / "golden" / "vectors" / "borg_1.1_client.json").read_text())["sessions"]:
+        stream = bytes.fromhex(session["client_to_server"])
+        written = vinculum.run("serve", "--umask=077", stdin=stream).stdout
+        requests = list(MessageSplitter(max_array=MAX_REQUEST_ARRAY).feed(stream))
+        replies = list(MessageSplitter(max_array=MAX_REPLY_ARRAY).feed(written))
+        for request, reply in zip(requests[1:], replies[1:], strict=True):
+            assert set(reply) == {b"i", b"r"}, reply
+            arguments = request[b"a"]
+            if request[b"m"] == b"put":
+                stored[arguments[b"id"]] = arguments[b"data"]
+            elif request[b"m"] == b"get":
+                assert reply[b"r"] == stored[arguments[b"id"]]
+        archives = ["archive"] if session["session"] in ("create", "list an archive") else []
+        assert list_archives(local, workplace / "recorded") == archives
+    assert len(stored) == 5
 
 
 # -- broken connections ------------------------------------------------------------------------------------------------

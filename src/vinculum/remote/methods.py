@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vinculum.remote.messages import Request
 
 ID_BYTES = 32
+MAX_NAME = 100  # of what the client is told that it does not exist
 MAX_INT = 2**63 - 1
 _REQUIRED = object()
 
@@ -124,7 +125,7 @@ def bind(request: Request) -> dict[str, object]:
     """
     known = METHODS.get(request.method)
     if known is None or (request.is_tuple and request.method in _NAMED_ONLY):
-        raise InvalidRpcMethod(request.method)
+        raise InvalidRpcMethod(request.method[:MAX_NAME])
     if isinstance(request.arguments, list):
         if len(request.arguments) > len(known):
             raise Error(f"too many arguments for {request.method}")
