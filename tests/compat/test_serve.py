@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -17,6 +18,7 @@ from support.compare import assert_restored
 from support.direct_server import HOST, DirectServer, url
 from support.programs import PROJECT, Program
 from support.repositories import file_digests, locks
+from support.ssh_server import ALIAS, SshServer
 from support.trees import build_plain, random_content
 from vinculum.remote.framing import MAX_REPLY_ARRAY, MAX_REQUEST_ARRAY, MessageSplitter
 
@@ -218,6 +220,27 @@ def test_clients_of_version_1_1_are_served(vinculum: Program, borg145: Program, 
         archives = ["archive"] if session["session"] in ("create", "list an archive") else []
         assert list_archives(local, workplace / "recorded") == archives
     assert len(stored) == 5
+
+
+def test_a_forced_command_of_a_real_sshd(real: Program, vinculum: Program, tmp_path: Path, workplace: Path) -> None:
+    server = SshServer(tmp_path / "ssh")
+    try:
+        server.force(f"exec {shlex.join(vinculum.call)} serve --restrict-to-path allowed --append-only --info")
+        client = real.with_environment(BORG_RSH=server.rsh, BORG_REMOTE_PATH="/no/such/borg")
+        build_plain(workplace / "tree", files=20)
+        (server.home / "allowed").mkdir()
+        client.run("init", "-e", "repokey", f"{ALIAS}:allowed/repository")
+        client.run("create", f"{ALIAS}:allowed/repository::archive", "tree")
+        (workplace / "restored").mkdir()
+        client.inside(workplace / "restored").run("extract", f"{ALIAS}:allowed/repository::archive")
+        assert_restored(workplace / "tree", workplace / "restored" / "tree")
+        client.run("delete", f"{ALIAS}:allowed/repository::archive")
+        assert client.run("compact", "--info", f"{ALIAS}:allowed/repository").code == 0
+        assert (server.home / "allowed" / "repository" / "transactions").exists()
+        assert "not allowed" in client.run("list", f"{ALIAS}:other", code=2).err
+        assert locks(server.home / "allowed" / "repository") == []
+    finally:
+        server.close()
 
 
 # -- broken connections ------------------------------------------------------------------------------------------------

@@ -33,15 +33,8 @@ class SshServer:
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place / name], check=True)
         shutil.copy(place / "user_key.pub", place / "authorized_keys")
         # The command runs as if that directory were the user's home: what tests leave there is theirs.
-        start = place / "start"
-        start.write_text(
-            "#!/bin/sh\n"
-            f"export HOME={self.home} PYTHONPATH={PROJECT / 'src'}\n"
-            "cd\n"
-            "command=$SSH_ORIGINAL_COMMAND\n"
-            "unset SSH_ORIGINAL_COMMAND\n"
-            'exec sh -c "$command"\n'
-        )
+        self._start = start = place / "start"
+        self.force('command=$SSH_ORIGINAL_COMMAND\nunset SSH_ORIGINAL_COMMAND\nexec sh -c "$command"')
         start.chmod(0o755)
         (place / "sshd_config").write_text(
             f"Port {self.port}\n"
@@ -75,6 +68,10 @@ class SshServer:
             assert self._daemon.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.02)
+
+    def force(self, command: str) -> None:
+        """Whoever connects gets this command, and what was asked for in SSH_ORIGINAL_COMMAND, as by `command=` of a key."""
+        self._start.write_text(f"#!/bin/sh\nexport HOME={self.home} PYTHONPATH={PROJECT / 'src'}\ncd\n{command}\n")
 
     def _is_listening(self) -> bool:
         with socket.socket() as probe:
