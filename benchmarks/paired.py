@@ -70,7 +70,12 @@ def run(program: Path, arguments: Iterable[str], cwd: Path, home: Path, settings
     with open(home / "messages", "w+", encoding="utf-8") as messages:
         started = time.perf_counter()
         process = subprocess.Popen([program, *arguments], cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=messages)
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
         wall_s = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         messages.seek(0)
