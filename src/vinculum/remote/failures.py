@@ -66,7 +66,8 @@ def rebuild(failure: Failure, location: str) -> errors.Error:
     """The exception that the client raises for a failure at the other side."""
     known = _KNOWN.get(failure.class_name)
     if known is None:
-        return errors.RemoteError(failure.class_name, "".join(failure.short).strip() or _last_line(failure.full))
+        text = "".join(failure.short).strip() or _last_line(failure.full)
+        return errors.RemoteError(failure.class_name, text.removeprefix(f"{failure.class_name}: "))
     error, sources = known
     return error(*(location if source is LOCATION else _fact(failure.args, source) for source in sources))
 
