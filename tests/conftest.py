@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support import golden as golden_repositories
 from support.programs import Program, client_environment, oracle_path, oracle_program, vinculum_program
 from support.ssh_server import SshServer
 from support.trees import release
+
+# How long an example takes says more about what else the machine does.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture

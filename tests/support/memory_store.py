@@ -44,6 +44,9 @@ class MemoryStore:
     def get_many(self, ids: bytes) -> list[Bytes]:
         return [self.get(ids[start : start + ID_BYTES]) for start in range(0, len(ids), ID_BYTES)]
 
+    def expect(self, ids: bytes) -> None:
+        """Nothing takes time."""
+
     def put(self, id: bytes, data: Blob) -> None:
         self._objects[id] = frozen(bytes(data)) if isinstance(data, bytes) else data
 

@@ -50,6 +50,10 @@ class ChunkReader:
         self._key = key
         self._window_bytes = window_bytes
 
+    def expect(self, ids: bytes) -> None:
+        """Tells that `fetch` will be called with these ids soon."""
+        self._store.expect(ids)
+
     def fetch(self, ids: bytes) -> list[Bytes]:
         """The plaintexts of n ids. ObjectNotFound or IntegrityError if one cannot be had."""
         if not ids:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vinculum._native import Blob, SealedBatch
     from vinculum.events import Sink
     from vinculum.remote.command_line import RemoteSettings
+    from vinculum.remote.connection import Started
     from vinculum.repository.location import Location
 
 # An id takes 35 bytes of a reply. A server reads whole segments to answer a scan, so many at once cost nothing.
@@ -121,6 +122,7 @@ class RemoteRepository:
             "make_parent_dirs": make_parent_dirs,
         }
         self._connection: Connection | None = None
+        self._on_their_way: dict[bytes, Started] = {}
 
     # -- opening and closing -------------------------------------------------------------------------------------------
 
@@ -162,7 +164,15 @@ class RemoteRepository:
         return self.get_many(id)[0]
 
     def get_many(self, ids: bytes) -> list[Bytes]:
-        return [_checked_object(value) for value in self._connected.call_many("get", ({"id": id} for id in _each(ids)))]
+        started = self._on_their_way.pop(ids, None) or self._start_getting(ids)
+        return [_checked_object(value) for value in self._connected.values(started)]
+
+    def expect(self, ids: bytes) -> None:
+        if ids not in self._on_their_way:
+            self._on_their_way[ids] = self._start_getting(ids)
+
+    def _start_getting(self, ids: bytes) -> Started:
+        return self._connected.start("get", ({"id": id} for id in _each(ids)))
 
     def _ids(self, method: str, **arguments: object) -> list[bytes]:
         value = self._connected.call(method, **arguments)

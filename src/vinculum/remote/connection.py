@@ -31,12 +31,15 @@ from vinculum.remote.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import TypeAlias
 
     from vinculum._native import Blob
     from vinculum.errors import Error
     from vinculum.remote.relay import Relay
     from vinculum.remote.transport import Transport
     from vinculum.remote.versions import Version
+
+    Started: TypeAlias = list[int]  # calls that are on their way
 
 CLOSE_S = 30.0  # how long a server may take to put things in order at the end
 _LAST_WORDS_S = 2.0  # for the child to end after its output has, so that we can say why
@@ -90,14 +93,28 @@ class Connection:
 
     def call_many(self, method: str, calls: Iterable[Mapping[str, object]]) -> list[object]:
         """What comes of many calls, in their order; the first that fails raises."""
-        return [self._value(reply) for reply in self.replies(method, calls)]
+        return self.values(self.start(method, calls))
 
     def replies(self, method: str, calls: Iterable[Mapping[str, object]]) -> list[Result | Failure]:
         """The same, where the caller deals with failures. All are sent before the first reply is waited for."""
+        return self.finish(self.start(method, calls))
+
+    def start(self, method: str, calls: Iterable[Mapping[str, object]]) -> Started:
+        """Lets calls go out now whose replies are wanted later; returns what `finish` wants. They are kept until then."""
         self._check_failure()
         msgids = [self._enqueue(method, arguments) for arguments in calls]
         self._expected.update(msgids)
-        return [self._await(msgid) for msgid in msgids]
+        while self._queue:
+            self._exchange()
+        return msgids
+
+    def finish(self, started: Started) -> list[Result | Failure]:
+        """The replies to what was started."""
+        return [self._await(msgid) for msgid in started]
+
+    def values(self, started: Started) -> list[object]:
+        """The same; the first that failed raises."""
+        return [self._value(reply) for reply in self.finish(started)]
 
     def send(self, method: str, calls: Iterable[Mapping[str, object]]) -> None:
         """Calls without waiting for what comes of it; returns when no more is left to be sent than the buffer may hold.

@@ -33,6 +33,9 @@ class Store(Protocol):
     def get_many(self, ids: bytes) -> list[Bytes]:
         """The objects of n ids end to end, in that order. ObjectNotFound names the first that is missing."""
 
+    def expect(self, ids: bytes) -> None:
+        """Tells that `get_many` will be called with just these ids soon, so that they can be on their way by then."""
+
     def put(self, id: bytes, data: Blob) -> None:
         """Stores one object, replacing what was there."""
 

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
             return Selection(matcher, args.strip_components, with_parts=args.consider_part_files)
 
         extractor = Extractor(
-            ChunkReader(store, key).fetch,
+            ChunkReader(store, key),
             Target(os.getcwdb(), AttributeRestorer(options, lambda path, text: sink.warning(f"{os.fsdecode(path)}: {text}"))),
             selection(),
             options,

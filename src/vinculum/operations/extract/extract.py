@@ -2,13 +2,14 @@
 
 Actions wait until a window of content is full, then run in order with the fetched chunks. So hard links follow their first
 link and a directory gets its attributes after everything in it. A file bigger than the window streams through on its own.
+While one window is worked on, the content of the next is on its way.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vinculum import _native
 from vinculum.operations.extract.selection import Selection, is_hard_link
@@ -28,6 +29,21 @@ _BACKUP_ERROR = 102
 _OS_ERROR = 104
 
 
+class Source(Protocol):
+    """Where content comes from."""
+
+    def expect(self, ids: bytes) -> None:
+        """Tells that these ids will be fetched soon."""
+
+    def fetch(self, ids: bytes) -> list[_native.Bytes]:
+        """The plaintexts of n ids."""
+
+
+class _Window(NamedTuple):
+    actions: list[_Action]
+    ids: bytes
+
+
 class _Action(NamedTuple):
     run: Callable[[_native.Item, bytes, list[_native.Bytes]], None]
     item: _native.Item
@@ -40,20 +56,21 @@ class Extractor:
 
     def __init__(
         self,
-        fetch: Callable[[bytes], list[_native.Bytes]],
+        source: Source,
         target: Target,
         selection: Selection,
         options: ExtractOptions,
         sink: Sink,
         output: BinaryIO | None = None,
     ) -> None:
-        self._fetch = fetch  # ids -> plaintexts
+        self._source = source
         self._target = target
         self._selection = selection
         self._options = options
         self._sink = sink
         self._output = None if options.dry_run else output
         self._writes = not options.dry_run and output is None
+        self._next = _Window([], b"")  # full, and expected
         self._actions: list[_Action] = []
         self._ids: list[bytes] = []
         self._waiting_bytes = 0
@@ -68,7 +85,7 @@ class Extractor:
                 path = self._selection.target_path(item)
                 if path is not None:
                     self._plan(item, path)
-        self._run_waiting()
+        self._run_all()
         self._sink.finished("extract")
         self._finish_directories()
 
@@ -122,31 +139,39 @@ class Extractor:
     ) -> None:
         self._actions.append(_Action(run, item, path, chunks))
         if len(self._actions) >= 2 * WINDOW_CHUNKS:
-            self._run_waiting()
+            self._turn()
 
     def _queue_content(
         self, run: Callable[[_native.Item, bytes, list[_native.Bytes]], None], item: _native.Item, path: bytes
     ) -> None:
         content = item.chunks or _native.ChunkList()
         if content.size_bytes > WINDOW_BYTES:
-            self._run_waiting()
+            self._run_all()
             self._guarded(_Action(self._stream, item, path, 0), [])
             return
         if self._waiting_bytes + content.size_bytes > WINDOW_BYTES or self._waiting_chunks + len(content) > WINDOW_CHUNKS:
-            self._run_waiting()
+            self._turn()
         self._ids.append(content.ids())
         self._waiting_bytes += content.size_bytes
         self._waiting_chunks += len(content)
         self._queue(run, item, path, len(content))
 
-    def _run_waiting(self) -> None:
-        actions, ids = self._actions, b"".join(self._ids)
+    def _turn(self) -> None:
+        """Lets the content of the window that is full now come, and meanwhile runs the one before."""
+        window, self._next = self._next, _Window(self._actions, b"".join(self._ids))
         self._actions, self._ids, self._waiting_bytes, self._waiting_chunks = [], [], 0, 0
-        plaintexts = self._fetch(ids) if ids else []
+        if self._next.ids:
+            self._source.expect(self._next.ids)
+        plaintexts = self._source.fetch(window.ids) if window.ids else []
         position = 0
-        for action in actions:
+        for action in window.actions:
             self._guarded(action, plaintexts[position : position + action.chunks])
             position += action.chunks
+
+    def _run_all(self) -> None:
+        """Runs everything that waits."""
+        self._turn()
+        self._turn()
 
     def _guarded(self, action: _Action, chunks: list[_native.Bytes]) -> None:
         """Runs one action; what goes wrong with one file is a warning, and the others come back all the same."""
@@ -191,9 +216,13 @@ class Extractor:
         step = max(1, len(content) * WINDOW_BYTES // max(1, content.size_bytes))
         fd = self._target.open_file(path) if self._writes else None
         size = 0
+        windows = [content.part(start, min(len(content), start + step)).ids() for start in range(0, len(content), step)]
         try:
-            for start in range(0, len(content), step):
-                chunks = self._fetch(content.part(start, min(len(content), start + step)).ids())
+            self._source.expect(windows[0])
+            for number, ids in enumerate(windows, 1):
+                if number < len(windows):
+                    self._source.expect(windows[number])
+                chunks = self._source.fetch(ids)
                 if fd is not None:
                     size += _native.write_chunks(fd, chunks, self._options.sparse)
                 else:
