@@ -509,13 +509,18 @@ class DirectoryListing:
     def devices(self) -> list[int]:
         """st_dev of each entry."""
     def inode(self, index: int) -> int: ...
+    def attributes_errno(self, index: int) -> int:
+        """Why the attributes of a directory could not be listed when it was scanned; 0 if they could, or were not asked for."""
     def nodump(self) -> list[int]:
         """Indices of the entries that carry the nodump flag."""
     def failures(self) -> list[tuple[bytes, int]]:
         """(path, errno) of names that could be listed but not examined; they are not among the entries."""
 
-def scan_root(path: bytes, archived: bytes) -> DirectoryListing:
-    """A listing of one entry: `path` itself (not followed if a symlink), which archives store as `archived`."""
+def scan_root(path: bytes, archived: bytes, asks_attributes: bool = False) -> DirectoryListing:
+    """A listing of one entry: `path` itself (not followed if a symlink), which archives store as `archived`.
+
+    `asks_attributes` has directories asked for the names of their extended attributes as they are scanned, here and below.
+    """
 
 def scan_ahead(listing: DirectoryListing, indices: list[int]) -> None:
     """Tells that these entries will be scanned next, in this order: other threads begin with it."""
@@ -621,10 +626,10 @@ class FileBatch:
     def failures(self) -> list[tuple[int, bytes, int, str]]:
         """(entry, path, errno, operation) of each entry that could not be read; errno 0 with operation "race" for a file that
         was replaced meanwhile. Operations: open, dir_open, fstat, read, readlink, listxattr, getxattr, race."""
-    def claim(self, chunks: ChunkIndex) -> ChunkBatch:
-        """References the chunks of all entries; returns the ones to store. Content of the others is freed.
+    def claim(self, chunks: ChunkIndex, start: int = 0, stop: int = ...) -> ChunkBatch:
+        """References the chunks of the entries from `start` to `stop`; returns the ones to store, freeing the others.
 
-        An unchanged file of which a chunk has left the index since `match` becomes bereft.
+        An unchanged file of which a chunk has left the index since `match` becomes bereft, and claiming ends there.
         """
     def encode(self, start: int, stop: int, owners: OwnerNames, chunks: ChunkIndex) -> Bytes:
         """The items of the entries from `start` to `stop` as item stream bytes; csizes come from `chunks`."""

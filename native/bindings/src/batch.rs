@@ -190,8 +190,10 @@ impl FileBatch {
         failures.map(wrap).collect()
     }
 
-    fn claim(&self, py: Python<'_>, chunks: &ChunkIndex) -> PyResult<ChunkBatch> {
-        py.detach(|| self.lock().claim(&chunks.0)).into_python().map(ChunkBatch)
+    #[pyo3(signature = (chunks, start = 0, stop = usize::MAX))]
+    fn claim(&self, py: Python<'_>, chunks: &ChunkIndex, start: usize, stop: usize) -> PyResult<ChunkBatch> {
+        let claimed = py.detach(|| self.lock().claim(&chunks.0, start, stop));
+        claimed.into_python().map(ChunkBatch)
     }
 
     fn encode(&self, py: Python<'_>, start: usize, stop: usize, owners: &OwnerNames, chunks: &ChunkIndex) -> PyResult<Bytes> {

@@ -45,6 +45,14 @@ impl DirectoryListing {
         self.0.entry(index).map(|entry| entry.stat.ino).into_python()
     }
 
+    fn attributes_errno(&self, index: usize) -> PyResult<i32> {
+        let entry = self.0.entry(index).into_python()?;
+        Ok(match entry.attribute_names() {
+            Some(Err(error)) => error.raw_os_error(),
+            _ => 0,
+        })
+    }
+
     fn nodump(&self, py: Python<'_>) -> Vec<usize> {
         py.detach(|| self.0.nodump())
     }
@@ -58,8 +66,11 @@ impl DirectoryListing {
 }
 
 #[pyfunction]
-fn scan_root(py: Python<'_>, path: &[u8], archived: &[u8]) -> PyResult<DirectoryListing> {
-    let listing = py.detach(|| scanning::scan_root(path, archived)).into_python()?;
+#[pyo3(signature = (path, archived, asks_attributes = false))]
+fn scan_root(py: Python<'_>, path: &[u8], archived: &[u8], asks_attributes: bool) -> PyResult<DirectoryListing> {
+    let listing = py
+        .detach(|| scanning::scan_root(path, archived, asks_attributes))
+        .into_python()?;
     Ok(DirectoryListing(Arc::new(listing)))
 }
 

@@ -87,6 +87,32 @@ pub fn settle_allocator() {
     }
 }
 
+/// The kernel's limit for an extended attribute and for a list of their names.
+const LARGEST_BYTES: usize = 64 << 10;
+const FIRST_BYTES: usize = 512;
+
+/// Calls with a larger buffer until the answer fits; it may grow from call to call.
+pub fn growing(call: impl Fn(&mut [u8]) -> Result<usize>) -> Result<Vec<u8>> {
+    let mut small = [0; FIRST_BYTES];
+    match call(&mut small) {
+        Ok(length) => return Ok(small[..length].to_vec()),
+        Err(Errno::RANGE) => {}
+        Err(error) => return Err(error),
+    }
+    let mut buffer = vec![0; LARGEST_BYTES];
+    let length = call(&mut buffer)?;
+    buffer.truncate(length);
+    Ok(buffer)
+}
+
+/// The names of attributes that `list` gives, each ended by a zero byte; none where there are no attributes at all.
+pub fn attribute_names(list: impl Fn(&mut [u8]) -> Result<usize>) -> Result<Vec<u8>> {
+    match growing(list) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Vec::new()),
+        names => names,
+    }
+}
+
 fn answer(returned: libc::c_long) -> Result<usize> {
     usize::try_from(returned).map_err(|_| {
         let error = std::io::Error::last_os_error();

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         exclude_if_present=tuple(os.fsencode(name) for name in args.exclude_if_present or ()),
         keep_exclude_tags=args.keep_exclude_tags,
         exclude_nodump=args.exclude_nodump,
+        asks_attributes=not args.dry_run and not (args.noxattrs and args.noacls),
     )
     session.sink.info(f'Creating archive at "{session.canonical_location}::{args.location.archive}"')
     if args.dry_run:

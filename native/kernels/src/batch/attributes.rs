@@ -16,9 +16,9 @@ use crate::sys;
 const ACL_ACCESS: &CStr = c"system.posix_acl_access";
 const ACL_DEFAULT: &CStr = c"system.posix_acl_default";
 const ACL_PREFIX: &[u8] = b"system.posix_acl_";
-/// The kernel's limit for a value and for a list of names.
-const LARGEST_BYTES: usize = 64 << 10;
-const FIRST_BYTES: usize = 512;
+
+/// What a failure to list the names is called.
+pub const LISTING: &str = "listxattr";
 
 #[derive(Default)]
 pub struct Attributes {
@@ -101,16 +101,12 @@ impl<'a> Access<'a> {
 
     /// The names of all attributes, each ended by a zero byte.
     pub fn names(&self) -> Result<Vec<u8>, Failure> {
-        match growing(|buffer| self.list(buffer)) {
-            Ok(names) => Ok(names),
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Vec::new()),
-            Err(error) => Err(Failure::during("listxattr")(error)),
-        }
+        sys::attribute_names(|buffer| self.list(buffer)).map_err(Failure::during(LISTING))
     }
 
     /// The value of an attribute; None if it is gone or not for us to see.
     fn value(&self, name: &CStr) -> Result<Option<Vec<u8>>, Failure> {
-        match growing(|buffer| self.get(name, buffer)) {
+        match sys::growing(|buffer| self.get(name, buffer)) {
             Ok(value) => Ok(Some(value)),
             Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS | Errno::INVAL | Errno::NOSYS) => Ok(None),
             Err(error) => Err(Failure::during("getxattr")(error)),
@@ -122,20 +118,6 @@ impl<'a> Access<'a> {
 fn proc_is_mounted() -> bool {
     static MOUNTED: OnceLock<bool> = OnceLock::new();
     *MOUNTED.get_or_init(|| std::fs::symlink_metadata("/proc/self/fd").is_ok())
-}
-
-/// Calls with a larger buffer until the answer fits; it may grow from call to call.
-fn growing(call: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<u8>> {
-    let mut small = [0; FIRST_BYTES];
-    match call(&mut small) {
-        Ok(length) => return Ok(small[..length].to_vec()),
-        Err(Errno::RANGE) => {}
-        Err(error) => return Err(error),
-    }
-    let mut buffer = vec![0; LARGEST_BYTES];
-    let length = call(&mut buffer)?;
-    buffer.truncate(length);
-    Ok(buffer)
 }
 
 impl Attributes {

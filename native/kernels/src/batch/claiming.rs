@@ -8,20 +8,26 @@ use crate::errors::Result;
 use crate::index::{ChunkIndex, ChunkTable};
 
 impl FileBatch {
-    /// Adds a reference per chunk of every entry and returns the chunks that are new, for the caller to store.
+    /// Adds a reference per chunk of a range of entries and returns the chunks that are new, for the caller to store.
     ///
-    /// An unchanged file of which a chunk is gone by now has to be read after all.
-    pub fn claim(&mut self, chunks: &ChunkIndex) -> Result<ChunkBatch> {
+    /// An unchanged file of which a chunk is gone by now has to be read after all: claiming ends there, for reading it may take
+    /// so long that what has been claimed is committed meanwhile, and that must be in the archive.
+    pub fn claim(&mut self, chunks: &ChunkIndex, start: usize, stop: usize) -> Result<ChunkBatch> {
+        let stop = stop.min(self.entries.len());
         let mut read: Vec<Chunk> = Vec::new();
         let mut index = chunks.lock();
-        for entry in &mut self.entries {
+        for entry in &mut self.entries[start.min(stop)..stop] {
             match &mut entry.content {
                 Content::Unchanged(ids) => {
                     entry.content = match reference_all(&mut index, ids)? {
                         Some(list) => Content::Stored { list, was_read: false },
                         None => Content::Bereft,
                     };
+                    if matches!(entry.content, Content::Bereft) {
+                        break;
+                    }
                 }
+                Content::Bereft => break,
                 Content::Chunks(found) => {
                     let found = std::mem::take(found);
                     let mut list = ChunkList::with_capacity(found.len());

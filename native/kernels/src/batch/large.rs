@@ -73,7 +73,7 @@ impl FileBatch {
     /// Leaves such an entry out, which could not be opened or could not be read. A further link of it in this batch may become
     /// large in its place.
     pub fn fail_large(&mut self, index: usize, errno: i32, was_opened: bool) -> Result<()> {
-        self.large_entry(index)?;
+        let is_bereft = matches!(self.large_entry(index)?.content, Content::Bereft);
         let failure = match errno {
             STALE => Failure::RACE,
             _ => Failure {
@@ -85,7 +85,8 @@ impl FileBatch {
         if let Some(heir) = self.replace_master(index) {
             let entry = self.entry_mut(heir)?;
             if entry.has_content() {
-                entry.content = Content::Large;
+                // Whoever reads what is bereft reads this one, too.
+                entry.content = if is_bereft { Content::Bereft } else { Content::Large };
             }
         }
         debug_assert!(

@@ -9,7 +9,7 @@ use rustix::fs::{SeekFrom, readlinkat, seek};
 use rustix::io::{Errno, read};
 
 use super::FileBatch;
-use super::attributes::{Access, Attributes};
+use super::attributes::{Access, Attributes, LISTING};
 use super::entry::{BatchEntry, Content, Failure};
 use super::options::{FilesChanged, ItemOptions};
 use crate::chunking::{Chunk, Chunker};
@@ -239,7 +239,10 @@ impl Reading<'_> {
         if !self.options.xattrs && !self.options.acls {
             return Ok(Attributes::default());
         }
-        let names = access.names()?;
+        let names = match entry.listed().attribute_names() {
+            Some(names) => names.clone().map_err(Failure::during(LISTING))?,
+            None => access.names()?,
+        };
         Attributes::read(access, &names, entry.kind == b'd', entry.stat.mode, &self.options)
     }
 }

@@ -4,11 +4,11 @@ use std::ffi::{CString, OsStr};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{CWD, RawDir};
+use rustix::fs::{CWD, RawDir, flistxattr};
 use rustix::io::Errno;
 
 use super::ahead::{self, Ahead};
@@ -16,6 +16,7 @@ use super::open::{flags_of_open, open_directory, open_file};
 use super::stat::Stat;
 use crate::errors::{Error, Result};
 use crate::parallel::Turn;
+use crate::sys;
 
 /// BSD's nodump flag.
 const NODUMP: u32 = 1;
@@ -25,6 +26,8 @@ pub struct Entry {
     pub name: CString,
     pub stat: Stat,
     entered: AtomicBool,
+    /// Of a directory that was entered, if the walk asks for them.
+    attribute_names: OnceLock<rustix::io::Result<Vec<u8>>>,
 }
 
 impl Entry {
@@ -33,12 +36,18 @@ impl Entry {
             name,
             stat,
             entered: AtomicBool::new(false),
+            attribute_names: OnceLock::new(),
         }
     }
 
     /// Whether it is a directory that `scan_directory` could open, and found to be the one that was listed.
     pub fn was_entered(&self) -> bool {
         self.entered.load(Ordering::Acquire)
+    }
+
+    /// The names of its extended attributes, each ended by a zero byte, as found when it was entered.
+    pub fn attribute_names(&self) -> Option<&rustix::io::Result<Vec<u8>>> {
+        self.attribute_names.get()
     }
 }
 
@@ -48,6 +57,9 @@ pub struct Listing {
     directory: Option<OwnedFd>,
     path: Vec<u8>,
     archived: Vec<u8>,
+    /// Whether directories are asked for the names of their attributes as they are entered: if that fails, so does the directory,
+    /// with all that is in it.
+    asks_attributes: bool,
     pub entries: Vec<Entry>,
     pub failures: Vec<(Vec<u8>, Errno)>,
     pub(super) ahead: Ahead,
@@ -114,13 +126,14 @@ impl Listing {
 }
 
 /// The listing of one entry, `path` itself, which is stored as `archived`.
-pub fn scan_root(path: &[u8], archived: &[u8]) -> Result<Listing> {
+pub fn scan_root(path: &[u8], archived: &[u8], asks_attributes: bool) -> Result<Listing> {
     let name = CString::new(path).map_err(|_| Error::value("a path cannot contain a zero byte"))?;
     let stat = Stat::of_name(CWD, &name).map_err(|error| failed(error, path))?;
     Ok(Listing {
         directory: None,
         path: Vec::new(),
         archived: archived.to_vec(),
+        asks_attributes,
         entries: vec![Entry::new(name, stat)],
         failures: Vec::new(),
         ahead: Ahead::default(),
@@ -146,6 +159,11 @@ pub(super) fn list_directory(parent: &Listing, index: usize) -> Result<Listing> 
         return Err(failed(Errno::STALE, &path));
     }
     entry.entered.store(true, Ordering::Release);
+    if parent.asks_attributes {
+        entry
+            .attribute_names
+            .get_or_init(|| sys::attribute_names(|buffer| flistxattr(&directory, buffer)));
+    }
     let names = read_names(&directory).map_err(|error| failed(error, &path))?;
     let mut entries = Vec::with_capacity(names.len());
     let mut failures = Vec::new();
@@ -160,6 +178,7 @@ pub(super) fn list_directory(parent: &Listing, index: usize) -> Result<Listing> 
         directory: Some(directory),
         path,
         archived,
+        asks_attributes: parent.asks_attributes,
         entries,
         failures,
         ahead: Ahead::default(),

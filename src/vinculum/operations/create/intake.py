@@ -73,8 +73,6 @@ class Intake:
             self._writer.checkpoint_if_due()
 
     def _store(self, batch: _native.FileBatch, messages: Iterator[Message]) -> None:
-        index = self._chunks.index
-        self._chunks.put_claimed(batch.claim(index))
         self._learn_owners(batch)
         done = 0
         for message in messages:
@@ -93,12 +91,19 @@ class Intake:
         batch.memorize(self._files)
 
     def _encode(self, batch: _native.FileBatch, start: int, stop: int) -> int:
-        """Adds the items from `start` to `stop` to the archive."""
-        for bereft in [index for index in batch.bereft() if index < stop]:
-            self._writer.add_items(batch.encode(start, bereft, self._owners, self._chunks.index))
+        """Stores the content from `start` to `stop` and adds the items to the archive.
+
+        Of what comes later nothing is claimed yet: a checkpoint, of which there may be one while a large file is read, is to
+        count and to hold exactly what its archive refers to.
+        """
+        index = self._chunks.index
+        while start < stop:
+            self._chunks.put_claimed(batch.claim(index, start, stop))
+            bereft = next((entry for entry in batch.bereft() if start <= entry < stop), stop)
+            self._writer.add_items(batch.encode(start, bereft, self._owners, index))
+            if bereft < stop:
+                self._read_large(batch, bereft)
             start = bereft
-            self._read_large(batch, bereft)
-        self._writer.add_items(batch.encode(start, stop, self._owners, self._chunks.index))
         return stop
 
     def _learn_owners(self, batch: _native.FileBatch) -> None:

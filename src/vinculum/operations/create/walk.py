@@ -48,6 +48,7 @@ class WalkRules(NamedTuple):
     exclude_if_present: tuple[bytes, ...] = ()
     keep_exclude_tags: bool = False
     exclude_nodump: bool = False
+    asks_attributes: bool = False  # a directory whose attributes cannot be listed is left out with all that is in it
 
 
 class _Frame:
@@ -94,7 +95,7 @@ class Walker:
         walked, archived = split_root(path)
         self._visitor.begin(walked)
         try:
-            root = _native.scan_root(walked, archived)
+            root = _native.scan_root(walked, archived, self._rules.asks_attributes)
         except OSError as error:
             self._visitor.fail(walked, error_by_name(error, walked), "stat", letter="")
             return
@@ -200,6 +201,9 @@ class Walker:
                 self._leave_out_tagged(frame, index, content, tags)
             return True
         if not excluded:
+            if errno := frame.listing.attributes_errno(index):
+                self._visitor.fail(path, OSError(errno, os.strerror(errno)), "listxattr")
+                return False
             self._visitor.take(frame.listing, index, index + 1)
         self._stack.append(self._frame(content, None if excluded else path, excluded=excluded))
         return True

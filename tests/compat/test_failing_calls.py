@@ -1,0 +1,54 @@
+"""System calls that fail during a backup: the same entries are left out as by real Borg, and reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from support.archives import dump
+from support.programs import Program
+from support.tampering import Tampering, count_tampered, tampered
+
+
+class Outcome(NamedTuple):
+    statuses: list[str]
+    archived: list[str]
+
+
+@pytest.fixture
+def repository(borg145: Program, workplace: Path) -> Path:
+    """An empty one, beside a tree of directories in directories."""
+    for name in ("tree/first", "tree/middle/inner", "tree/last"):
+        (workplace / name).mkdir(parents=True)
+        (workplace / name / f"file in {Path(name).name}").write_bytes(b"content")
+    borg145.run("init", "-e", "none", "repository")
+    return workplace / "repository"
+
+
+def outcome(program: Program, tampering: Tampering, target: Path, repository: Path, borg145: Program, *options: str) -> Outcome:
+    """What a backup tells and archives if this goes wrong."""
+    log = repository.parent / "log"
+    troubled = tampered(program, [tampering], [target], log)
+    done = troubled.run(
+        "create", "--list", "--files-cache", "disabled", *options, f"{repository}::{program}", "tree", code=None
+    )
+    assert done.code == (1 if "--noxattrs" not in options else 0), done
+    assert count_tampered(log) or "--noxattrs" in options
+    statuses = [line for line in done.err.splitlines() if line[1:2] == " "]
+    return Outcome(statuses, [item["path"] for item in dump(borg145, repository, str(program))["_items"]])
+
+
+@pytest.mark.parametrize("options", [[], ["--exclude", "tree/last"], ["--noxattrs", "--noacls"]], ids=" ".join)
+@pytest.mark.parametrize("target", ["tree", "tree/middle", "tree/middle/inner"])
+def test_a_directory_whose_attributes_cannot_be_read_is_left_out_with_its_content(
+    target: str, options: list[str], vinculum: Program, borg145: Program, repository: Path, workplace: Path
+) -> None:
+    tampering = Tampering("flistxattr", "1+", "EIO")
+    ours, theirs = (
+        outcome(program, tampering, workplace / target, repository, borg145, *options) for program in (vinculum, borg145)
+    )
+    assert ours == theirs
+    assert (target in ours.archived) == ("--noxattrs" in options)
+    assert "E tree/middle" in ours.statuses or target != "tree/middle" or "--noxattrs" in options
