@@ -127,11 +127,6 @@ def test_show_version_logs_it(vinculum: Program) -> None:
     assert done.err == f"borgbackup version {BORG_VERSION} (vinculum {__version__})\n"
 
 
-def test_repositories_elsewhere_are_refused_clearly(vinculum: Program) -> None:
-    done = vinculum.run("list", "ssh://host/path", code=2)
-    assert done.err.splitlines() == ["Error: Repositories on other machines are not supported yet: ssh://host/path"]
-
-
 def test_unknown_placeholders_are_errors_with_codes(vinculum: Program) -> None:
     for setting, code in (("legacy", 2), ("modern", 6)):
         done = vinculum.run("create", "repo::{nonsense}", "path", code=code, BORG_EXIT_CODES=setting)
