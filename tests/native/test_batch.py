@@ -606,6 +606,7 @@ def test_large_files_are_left_to_the_caller(workplace: Path) -> None:
     (index,) = batch.large()
     with pytest.raises(ValueError, match="has not been read"):
         batch.encode(0, len(batch), backup.owners, backup.chunks)
+    batch.claim(backup.chunks, 0, index)
     batch.encode(0, index, backup.owners, backup.chunks)
     backup.finish_large(batch, index)
     outcome = backup.end(batch)
