@@ -179,6 +179,15 @@ class Sealer:
         """How many AES counters `seal` may use for `chunks` at most (known before compressing); 0 for cipher "none"."""
     def seal(self, chunks: ChunkBatch, first_counter: int) -> SealedBatch:
         """Seals all chunks (in parallel); each uses its own counters from `first_counter` on, never more than `counters`."""
+    def begin(self, chunks: ChunkBatch, first_counter: int) -> Sealing:
+        """Begins to seal all chunks, and does not wait for the end. The same objects as those of `seal`."""
+
+@final
+class Sealing:
+    """Chunks that are being sealed. Thread-safe; it may be dropped at any time."""
+
+    def wait(self) -> SealedBatch:
+        """The stored objects, once they are complete. Raises what `seal` would. ValueError the second time."""
 
 @final
 class SealedBatch:

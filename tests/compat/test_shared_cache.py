@@ -93,7 +93,7 @@ def add_archive(here: Session, name: str, content: bytes) -> None:
     packed = pack_archive(
         here.key,
         ArchiveMetadata(
-            name=name, items=writer.finish(), cmdline=["test"], time=now, hostname="h", username="u",
+            name=name, items=writer.checkpoint(), cmdline=["test"], time=now, hostname="h", username="u",
             size=len(content), csize=csize, nfiles=1, size_parts=0, csize_parts=0, nfiles_parts=0,
         ),
     )  # fmt: skip

@@ -1,14 +1,16 @@
 //! `aes256_ctr`, `Sealer`, `SealedBatch`, `Opener`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use vinculum_kernels::crypto::{self, Cipher};
+use vinculum_kernels::errors::Result;
 use vinculum_kernels::items;
 use vinculum_kernels::memory::Shared;
+use vinculum_kernels::parallel::Begun;
 
 use crate::chunking::ChunkBatch;
 use crate::compression::Compressor;
@@ -26,14 +28,15 @@ fn aes256_ctr<'py>(py: Python<'py>, key: &[u8], counter: &[u8], data: Blob) -> P
 }
 
 #[pyclass(frozen, module = "vinculum._native")]
-struct Sealer(crypto::Sealer);
+struct Sealer(Arc<crypto::Sealer>);
 
 #[pymethods]
 impl Sealer {
     #[new]
     fn new(type_byte: u8, cipher: &str, enc_key: &[u8], mac_key: &[u8], compressor: &Compressor) -> PyResult<Self> {
         let cipher = Cipher::new(cipher, enc_key, mac_key).into_python()?;
-        Ok(Self(crypto::Sealer::new(type_byte, cipher, compressor.0.clone())))
+        let sealer = crypto::Sealer::new(type_byte, cipher, compressor.0.clone());
+        Ok(Self(Arc::new(sealer)))
     }
 
     fn counters(&self, chunks: &ChunkBatch) -> u64 {
@@ -44,6 +47,25 @@ impl Sealer {
         py.detach(|| self.0.seal(&chunks.0, first_counter))
             .map(SealedBatch)
             .into_python()
+    }
+
+    fn begin(&self, py: Python<'_>, chunks: &ChunkBatch, first_counter: u64) -> Sealing {
+        let (sealer, chunks) = (Arc::clone(&self.0), chunks.0.clone());
+        let bytes = chunks.size_bytes();
+        let begun = py.detach(|| Begun::new(bytes, move || sealer.seal(&chunks, first_counter)));
+        Sealing(Mutex::new(Some(begun)))
+    }
+}
+
+#[pyclass(frozen, module = "vinculum._native")]
+struct Sealing(Mutex<Option<Begun<Result<crypto::SealedBatch>>>>);
+
+#[pymethods]
+impl Sealing {
+    fn wait(&self, py: Python<'_>) -> PyResult<SealedBatch> {
+        let begun = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let begun = begun.ok_or_else(|| PyValueError::new_err("this sealing has been waited for"))?;
+        py.detach(|| begun.wait()).map(SealedBatch).into_python()
     }
 }
 
@@ -138,6 +160,7 @@ fn slices(objects: &[Blob]) -> Vec<&[u8]> {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(aes256_ctr, module)?)?;
     module.add_class::<Sealer>()?;
+    module.add_class::<Sealing>()?;
     module.add_class::<SealedBatch>()?;
     module.add_class::<Opener>()
 }

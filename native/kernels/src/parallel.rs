@@ -2,8 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
@@ -61,6 +64,32 @@ static WANTED_READERS: AtomicUsize = AtomicUsize::new(0);
 /// True if `items` independent pieces of work on `bytes` bytes in all should be spread over the cores.
 pub fn is_worthwhile(items: usize, bytes: usize) -> bool {
     items > 1 && bytes >= PARALLEL_BYTES && rayon::current_num_threads() > 1
+}
+
+/// Work that some core does while whoever began it goes on. It is done to its end, even if nobody waits for it any more.
+pub struct Begun<T>(Receiver<thread::Result<T>>);
+
+impl<T: Send + 'static> Begun<T> {
+    /// Begins the work; where there is one core, or few bytes to work on, it is done right here.
+    pub fn new(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Self {
+        let (sender, receiver) = sync_channel(1);
+        let work = move || {
+            // Nobody may listen any more. A panic is for whoever waits: here it would end the process.
+            let _ = sender.send(catch_unwind(AssertUnwindSafe(work)));
+        };
+        if bytes >= PARALLEL_BYTES && rayon::current_num_threads() > 1 {
+            rayon::spawn_fifo(work);
+        } else {
+            work();
+        }
+        Self(receiver)
+    }
+
+    /// What came of it, once it is done.
+    pub fn wait(self) -> T {
+        let result = self.0.recv().unwrap_or_else(|error| Err(Box::new(error)));
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
 }
 
 /// Part of a batch for one core: items and their places in the batch.

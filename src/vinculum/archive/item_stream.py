@@ -50,13 +50,12 @@ class ItemStreamWriter:
         self._pass_on(self._chunker.feed(items))
 
     def checkpoint(self) -> list[bytes]:
-        """Ends the current chunk early and returns the ids of the whole stream up to here; feeding may go on."""
+        """Ends the current chunk and returns the ids of all chunks in order, as `items` of the archive lists them.
+
+        Feeding may go on.
+        """
         self._pass_on(self._chunker.finish())
         return list(self._ids)
-
-    def finish(self) -> list[bytes]:
-        """Writes what is left and returns the ids of all chunks in order, as `items` of the archive lists them."""
-        return self.checkpoint()
 
     def _pass_on(self, chunks: ChunkBatch) -> None:
         if len(chunks):

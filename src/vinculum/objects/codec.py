@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from vinculum._native import Blob, Bytes, Compressor, IdHasher, Opener, SealedBatch, Sealer
+    from vinculum._native import Blob, Bytes, Compressor, IdHasher, Opener, SealedBatch, Sealer, Sealing
 
     class CodecKey(Protocol):
         @property
@@ -49,14 +49,26 @@ class ObjectCodec:
 
         ValueError if one is too big to be stored.
         """
+        sealer = self._sealer_for_all()
+        return sealer.seal(chunks, self._reserve_counters(sealer, chunks))
+
+    def begin_sealing(self, chunks: ChunkBatch) -> Sealing:
+        """The same for who does not wait for the objects yet. The counters are reserved already when it returns."""
+        sealer = self._sealer_for_all()
+        return sealer.begin(chunks, self._reserve_counters(sealer, chunks))
+
+    def _sealer_for_all(self) -> Sealer:
         if self._sealer is None:  # not before: a key without secrets can be read with, too
             self._sealer = self._key.sealer(self._compressor)
-        needed = self._sealer.counters(chunks)
+        return self._sealer
+
+    def _reserve_counters(self, sealer: Sealer, chunks: ChunkBatch) -> int:
+        needed = sealer.counters(chunks)
         if needed == 0:
-            return self._sealer.seal(chunks, 0)
+            return 0
         if self._counters is None:
             raise Error("This session only reads, so it has no counters to encrypt with.")
-        return self._sealer.seal(chunks, self._counters.allocate(needed))
+        return self._counters.allocate(needed)
 
     def seal_object(self, plaintext: Blob, what: str = "An object") -> tuple[bytes, SealedBatch]:
         """One object's id and stored form. Error if it is too big to be stored; `what` then tells the user what it is."""

@@ -52,7 +52,7 @@ def write(store: MemoryStore, items: list[bytes], per_feed: int = 100) -> list[b
     writer = ItemStreamWriter(KEY, Written(store))
     for start in range(0, len(items), per_feed):
         writer.feed(b"".join(items[start : start + per_feed]))
-    return writer.finish()
+    return writer.checkpoint()
 
 
 def test_stream_is_cut_as_if_it_had_come_in_one_piece() -> None:
@@ -68,11 +68,11 @@ def test_pieces_of_any_size_give_the_same_chunks(pieces: list[bytes]) -> None:
     writer = ItemStreamWriter(KEY, Written(MemoryStore()))
     for piece in pieces:
         writer.feed(piece)
-    assert b"".join(writer.finish()) == whole_stream_ids(b"".join(pieces))
+    assert b"".join(writer.checkpoint()) == whole_stream_ids(b"".join(pieces))
 
 
 def test_empty_stream_has_no_chunks() -> None:
-    assert ItemStreamWriter(KEY, Written(MemoryStore())).finish() == []
+    assert ItemStreamWriter(KEY, Written(MemoryStore())).checkpoint() == []
 
 
 def test_checkpoint_ends_a_chunk_and_the_stream_goes_on() -> None:
@@ -84,7 +84,7 @@ def test_checkpoint_ends_a_chunk_and_the_stream_goes_on() -> None:
     at_checkpoint = writer.checkpoint()
     assert b"".join(written.chunks) == b"".join(items[:1000]), "everything so far is stored"
     writer.feed(b"".join(items[1000:]))
-    at_end = writer.finish()
+    at_end = writer.checkpoint()
     assert b"".join(written.chunks) == b"".join(items)
     assert at_end[: len(at_checkpoint)] == at_checkpoint
     assert b"".join(at_end) == whole_stream_ids(b"".join(items[:1000])) + whole_stream_ids(b"".join(items[1000:]))
@@ -94,7 +94,7 @@ def test_checkpoint_ends_a_chunk_and_the_stream_goes_on() -> None:
 def test_checkpoint_with_nothing_new_adds_no_chunk() -> None:
     writer = ItemStreamWriter(KEY, Written(MemoryStore()))
     writer.feed(b"".join(some_items(10)))
-    assert writer.checkpoint() == writer.checkpoint() == writer.finish()
+    assert writer.checkpoint() == writer.checkpoint()
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

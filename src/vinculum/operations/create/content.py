@@ -5,7 +5,9 @@ No Python statement runs per chunk: everything happens in batches of about `BATC
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from vinculum import _native
 
@@ -25,25 +27,57 @@ if TYPE_CHECKING:
 
 BATCH_BYTES = 16 * 1024 * 1024
 
+# How much may have been claimed and not be stored yet: enough for all cores to have something to seal while the main thread
+# writes. A bundle, which keeps directories open, is several steps.
+LAG_BYTES = 32 * 1024 * 1024
+LAG_STEPS = 8
+
+
+class _Step(NamedTuple):
+    """What is to be done in the order in which it was asked for."""
+
+    size_bytes: int  # of the chunks that it stores, if it does
+    take: Callable[[], None]
+
 
 class ChunkStore:
-    """Stores chunks that the index does not know; keeps the statistics of what that cost."""
+    """Stores chunks that the index does not know; keeps the statistics of what that cost. Confined to one thread.
 
-    def __init__(self, store: Store, codec: ObjectCodec, index: _native.ChunkIndex, statistics: Statistics) -> None:
+    One that may lag claims chunks at once and stores them later, so that the cores always have something to seal: in the
+    order of claiming, and as soon as too much has come after them. When that is depends on nothing but the chunks, so the
+    repository comes out the same however many threads there are. What relies on chunks being stored waits in the same line
+    (`then`), or has all of it worked off first (`catch_up`).
+    """
+
+    def __init__(
+        self, store: Store, codec: ObjectCodec, index: _native.ChunkIndex, statistics: Statistics, *, may_lag: bool = False
+    ) -> None:
         self._store = store
         self._codec = codec
         self.index = index
         self.statistics = statistics
+        self._may_lag = may_lag
+        self._steps: deque[_Step] = deque()
+        self._waiting_bytes = 0
+        self._is_working = False
 
     def put_claimed(self, chunks: _native.ChunkBatch, *, counted: bool = True) -> None:
         """Stores chunks that the caller has just claimed; `counted` false leaves them out of the statistics."""
         if not len(chunks):
             return
-        sealed = self._codec.seal(chunks)
-        self._store.put_many(sealed)
-        self.index.settle(sealed)
-        if counted:
-            self.statistics.deduplicated_size += sum(sealed.sizes())
+        size = chunks.size_bytes
+        self._steps.append(_Step(size, partial(self._put, self._codec.begin_sealing(chunks), counted)))
+        self._waiting_bytes += size
+        self._work(LAG_BYTES if self._may_lag else 0, LAG_STEPS if self._may_lag else 0)
+
+    def then(self, action: Callable[[], None]) -> None:
+        """Does this as soon as everything that has been claimed is stored."""
+        self._steps.append(_Step(0, action))
+        self._work(LAG_BYTES, LAG_STEPS)
+
+    def catch_up(self) -> None:
+        """Stores everything that has been claimed, and does what was to be done then."""
+        self._work(0, 0)
 
     def add(self, chunks: _native.ChunkBatch, *, counted: bool = True) -> None:
         """References all chunks, storing those that are new."""
@@ -51,7 +85,29 @@ class ChunkStore:
 
     def release(self, ids: bytes) -> None:
         """Takes back one reference per id; what nobody references any more is deleted."""
+        self.catch_up()
         self._store.delete_many(self.index.remove_references(ids))
+
+    def _work(self, most_bytes: int, most_steps: int) -> None:
+        """Takes steps until no more than so much is left, and the first of that has to wait for chunks."""
+        if self._is_working:
+            return  # this step is one that another has led to: it waits for its turn
+        self._is_working = True
+        try:
+            steps = self._steps
+            while steps and (not steps[0].size_bytes or self._waiting_bytes > most_bytes or len(steps) > most_steps):
+                step = steps.popleft()
+                self._waiting_bytes -= step.size_bytes
+                step.take()
+        finally:
+            self._is_working = False
+
+    def _put(self, sealing: _native.Sealing, counted: bool) -> None:
+        sealed = sealing.wait()
+        self._store.put_many(sealed)
+        self.index.settle(sealed)
+        if counted:
+            self.statistics.deduplicated_size += sum(sealed.sizes())
 
 
 class ContentUnreadable(Exception):
@@ -100,9 +156,11 @@ class ContentTaker:
                 self._sink.archive_progress(*sizes, so_far.nfiles, path)
             if saved < len(content) and checkpoint_is_due():
                 parts += 1
+                self._chunks.catch_up()
                 save_part(parts, content.part(saved, len(content)))
                 saved = len(content)
         if parts:
+            self._chunks.catch_up()
             if saved < len(content):
                 parts += 1
                 save_part(parts, content.part(saved, len(content)))

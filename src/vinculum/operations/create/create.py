@@ -43,7 +43,7 @@ class Creation:
         self.statistics = Statistics()
         self._options = options
         self._sink = sink
-        self._chunks = ChunkStore(session.store, session.codec, session.cache.chunks, self.statistics)
+        self._chunks = ChunkStore(session.store, session.codec, session.cache.chunks, self.statistics, may_lag=True)
         self._writer = ArchiveWriter(session, self._chunks, options, sink, stop_requested)
         chunker = _native.Chunker(options.chunker_params, key.chunk_seed)
         self._content = ContentReader(self._chunks, chunker, key.hasher, sink, sparse=options.sparse)
@@ -111,6 +111,7 @@ class Creation:
             error = OSError(failure.errno, os.strerror(failure.errno))
             self._sink.warning(*describe_os_error(source.name, error, "read"))
             return
+        self._chunks.catch_up()
         csizes = index.csizes(content.ids())
         self.statistics.add_files(1, content.size_bytes, sum(csizes))
         self._writer.add_items(encode(content, {"hardlink_master": False}))

@@ -1,16 +1,18 @@
 """The intake: what was read becomes stored chunks and items of the archive, one bundle at a time, in archive order.
 
-The stages of a bundle are claim, seal, put, settle, encode, memorize; each is one native call that works on all cores. Only
-reports of single files, large files and failures cost Python time per file.
+The stages of a bundle are claim, seal, put, settle, encode, memorize; each is one native call that works on all cores. What
+comes after sealing waits in the line of the chunk store. Only reports of single files, large files and failures cost Python
+time per file.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vinculum import _native
 from vinculum.operations.create.content import ContentUnreadable
-from vinculum.operations.create.reading import Begun, Ended, Large, Lull, Waiting, close_source
+from vinculum.operations.create.reading import Apart, Begun, Ended, Large, Lull, Waiting, close_source
 from vinculum.operations.create.reporting import Reporter
 from vinculum.platform import owners
 
@@ -62,6 +64,9 @@ class Intake:
     def store(self, messages: Iterator[Message]) -> None:
         """Stores bundle after bundle."""
         for message in messages:
+            if isinstance(message, Apart):
+                self._chunks.catch_up()
+                continue
             if not isinstance(message, Begun):
                 raise TypeError(f"a bundle was expected, not {message!r}")
             self._reporter.announce(message.bundle)
@@ -69,7 +74,7 @@ class Intake:
                 self._store(message.bundle.batch, messages)
             elif not isinstance(next(messages), Ended):
                 raise TypeError("an empty bundle has no content")
-            self._reporter.report(message.bundle)
+            self._chunks.then(partial(self._reporter.report, message.bundle))
             self._writer.checkpoint_if_due()
 
     def _store(self, batch: _native.FileBatch, messages: Iterator[Message]) -> None:
@@ -81,17 +86,21 @@ class Intake:
                 self._take_large(batch, message.entry, messages)
             elif isinstance(message, Waiting):
                 done = self._encode(batch, done, message.entry)
+                self._chunks.catch_up()
                 self._read_large(batch, message.entry)
             elif isinstance(message, Ended):
                 break
             else:
                 raise TypeError(f"{message!r} was not expected")
         self._encode(batch, done, len(batch))
+        self._chunks.then(partial(self._close, batch))
+
+    def _close(self, batch: _native.FileBatch) -> None:
         self._chunks.statistics.add_files(*batch.totals())
         batch.memorize(self._files)
 
     def _encode(self, batch: _native.FileBatch, start: int, stop: int) -> int:
-        """Stores the content from `start` to `stop` and adds the items to the archive.
+        """Claims the content from `start` to `stop`; once that is stored, the items are added to the archive.
 
         Of what comes later nothing is claimed yet: a checkpoint, of which there may be one while a large file is read, is to
         count and to hold exactly what its archive refers to.
@@ -100,11 +109,14 @@ class Intake:
         while start < stop:
             self._chunks.put_claimed(batch.claim(index, start, stop))
             bereft = next((entry for entry in batch.bereft() if start <= entry < stop), stop)
-            self._writer.add_items(batch.encode(start, bereft, self._owners, index))
+            self._chunks.then(partial(self._add_items, batch, start, bereft))
             if bereft < stop:
                 self._read_large(batch, bereft)
             start = bereft
         return stop
+
+    def _add_items(self, batch: _native.FileBatch, start: int, stop: int) -> None:
+        self._writer.add_items(batch.encode(start, stop, self._owners, self._chunks.index))
 
     def _learn_owners(self, batch: _native.FileBatch) -> None:
         users, groups = self._owners.unknown(batch)

@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from vinculum.operations.create.channel import Cancelled, Channel
-from vinculum.operations.create.reading import Waiting
+from vinculum.operations.create.reading import Apart, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # How many there may be between two threads, with the one that is being worked on. A bundle that was not read is small; messages
 # hold the content of up to about 16 MiB each.
 BUNDLES_AHEAD = 3
-MESSAGES_AHEAD = 3
+MESSAGES_AHEAD = 2
 
 T = TypeVar("T")
 
@@ -44,11 +44,9 @@ def run_pipeline(walk: Callable[[], None], gatherer: Gatherer, reader: Reader, i
 
     def read() -> None:
         for bundle in bundles:
-            if bundle.is_apart:
-                messages.wait_until_done()
             for message in reader.read(bundle):
                 messages.put(message)
-                if isinstance(message, Waiting):
+                if isinstance(message, Apart | Waiting):
                     messages.wait_until_done()
 
     helpers = _Helpers(

@@ -21,6 +21,10 @@ SMALL_FILE_BYTES = 8 * 1024 * 1024  # up to this size files are read whole, many
 BATCH_BYTES = 16 * 1024 * 1024
 
 
+class Apart(NamedTuple):
+    """The next bundle may hold files of those before it. Nothing of it is read before those are stored."""
+
+
 class Begun(NamedTuple):
     """Everything of the bundle but large content has been read."""
 
@@ -50,7 +54,7 @@ class Ended(NamedTuple):
     """The bundle is complete."""
 
 
-Message: TypeAlias = "Begun | Large | _native.ChunkBatch | Lull | OSError | Waiting | Ended"
+Message: TypeAlias = "Apart | Begun | Large | _native.ChunkBatch | Lull | OSError | Waiting | Ended"
 
 
 class Reader:
@@ -76,6 +80,8 @@ class Reader:
     def read(self, bundle: Bundle) -> Iterator[Message]:
         """All there is to know of a bundle, piece by piece."""
         batch = bundle.batch
+        if bundle.is_apart:
+            yield Apart()
         if len(batch):
             batch.link(self._links)
             batch.match(self._files, self._index, self._hasher, self._cwd)

@@ -101,7 +101,7 @@ class ArchiveWriter:
         while name in archives:
             number += 1
             name = f"{self._options.name}.checkpoint.{number}"
-        saved = self._save_as(name, self._stream.checkpoint())
+        saved = self._save_as(name, self._end_stream())
         del archives[name]
         self._chunks.release(saved.id)
         self._checkpoint_s = time.monotonic()
@@ -112,7 +112,7 @@ class ArchiveWriter:
 
     def finish(self) -> None:
         """Stores the rest of the items: from now on the archive needs nothing that only another one refers to."""
-        self._stream.finish()
+        self._end_stream()
 
     def save(self, name: str | None = None, source: ArchiveMetadata | None = None) -> SavedArchive:
         """Makes the archive real, under another name than it was made by if one is given.
@@ -122,7 +122,14 @@ class ArchiveWriter:
         name = self._options.name if name is None else name
         if name in self._session.manifest.archives:
             raise ArchiveAlreadyExists(name)
-        return self._save_as(name, self._stream.finish(), source)
+        return self._save_as(name, self._end_stream(), source)
+
+    def _end_stream(self) -> list[bytes]:
+        """Stores all items so far and returns the ids of their chunks; adding may go on."""
+        self._chunks.catch_up()
+        item_ids = self._stream.checkpoint()
+        self._chunks.catch_up()
+        return item_ids
 
     def _save_as(self, name: str, item_ids: list[bytes], source: ArchiveMetadata | None = None) -> SavedArchive:
         store, key, codec, manifest, cache = self._session
