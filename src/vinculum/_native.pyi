@@ -16,6 +16,7 @@ Blob: TypeAlias = bytes | Bytes
 BuzhashParams: TypeAlias = tuple[Literal["buzhash"], int, int, int, int]
 FixedParams: TypeAlias = tuple[Literal["fixed"], int, int]
 IdKind: TypeAlias = Literal["sha256", "hmac-sha256", "blake2b"]
+ListingPart: TypeAlias = bytes | tuple[str, str, int] | str | None
 CipherKind: TypeAlias = Literal["none", "aes-ctr-hmac-sha256", "aes-ctr-blake2b"]
 
 def use_threads(count: int) -> None:
@@ -220,6 +221,8 @@ class Opener:
         """The plaintext of one object; `id` None skips the id check (only the manifest is exempt)."""
     def open_many(self, stored: list[Blob], ids: bytes) -> list[Bytes]:
         """The plaintexts of several objects, opened in parallel."""
+    def open_ahead(self, stored: list[Blob], ids: bytes) -> ChunksToCome:
+        """The same in the background."""
     def find_references(self, stored: list[Blob], ids: bytes) -> ReferencesToCome:
         """Opens chunks of item streams and parses them, in parallel and in the background."""
     def open_batch(self, stored: list[Bytes], ids: bytes) -> ChunkBatch:
@@ -229,6 +232,13 @@ class Opener:
 
         Levels do not count. Where `auto` tries its expensive method, that method is meant, whether it turns out better or not.
         """
+
+@final
+class ChunksToCome:
+    """Plaintexts of objects that are being opened in the background."""
+
+    def wait(self) -> list[Bytes]:
+        """The plaintexts, when they are there. ValueError if they were waited for before."""
 
 # -- index -------------------------------------------------------------------------------------------------------------
 
@@ -731,6 +741,60 @@ class ItemDecoder:
         """The items that are complete now."""
     def finish(self) -> None:
         """IntegrityError if the stream ends inside an item."""
+
+@final
+class ItemWindow:
+    """Consecutive items as they came, packed. Immutable, thread-safe; windows of one origin share their memory.
+
+    All methods raise IntegrityError for an item that is none.
+    """
+
+    def __len__(self) -> int: ...
+    def items(self) -> list[Item]:
+        """The items with all they have."""
+    def paths(self) -> list[bytes]: ...
+    def chosen(self, mask: bytes) -> ItemWindow:
+        """Those for which the mask, a byte for each, is not zero."""
+    def without_parts(self) -> ItemWindow:
+        """Those that are no parts of files, as checkpoints leave them."""
+
+@final
+class ItemWindowDecoder:
+    """Turns the pieces of an item stream into windows. Confined to one thread; errors as `ItemDecoder`."""
+
+    def __new__(cls) -> ItemWindowDecoder: ...
+    def feed(self, pieces: list[Bytes]) -> ItemWindow:
+        """The items that are complete with these pieces."""
+    def finish(self) -> None:
+        """IntegrityError if the stream ends inside an item."""
+
+@final
+class PathSelector:
+    """Patterns of two kinds with whether what they match is in: whole paths, which decide first, and prefixes that end with a
+    slash, of which the first that matches decides. `fallback` holds for all other paths. Immutable, thread-safe.
+    """
+
+    def __new__(cls, full: dict[bytes, bool], prefixes: list[tuple[bytes, bool]], fallback: bool) -> PathSelector: ...
+    def select(self, window: ItemWindow, with_parts: bool) -> tuple[ItemWindow, list[int]]:
+        """The items that are in, and the places of the prefixes that decided about any.
+
+        Parts of files are out unless asked for. Leading slashes of paths do not count.
+        """
+
+@final
+class ItemRenderer:
+    """A compiled format for listings of items. Immutable, thread-safe.
+
+    Its parts are: `bytes` as they are; (key, alignment or "", width), a value as text; a key, its value as JSON; and None, a
+    column that the caller fills. ValueError for an unknown key.
+    """
+
+    def __new__(cls, parts: list[ListingPart]) -> ItemRenderer: ...
+    def render(self, window: ItemWindow, columns: list[list[bytes]]) -> Bytes | None:
+        """The lines of all items, rendered in parallel; `columns` has a text for each item, column by column.
+
+        None if the window holds an item that cannot be shown like this, or not at all.
+        """
 
 def encode_items(items: list[Item]) -> Bytes:
     """Items one behind the other, as the item stream has them."""

@@ -1,7 +1,6 @@
 //! `aes256_ctr`, `Sealer`, `SealedBatch`, `Opener`.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -12,6 +11,7 @@ use vinculum_kernels::items;
 use vinculum_kernels::memory::Shared;
 use vinculum_kernels::parallel::Begun;
 
+use crate::background::ToCome;
 use crate::chunking::ChunkBatch;
 use crate::compression::Compressor;
 use crate::errors::IntoPython;
@@ -133,7 +133,17 @@ impl Opener {
         let opener = Arc::clone(&self.0);
         let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
         let ids = ids.as_slice().to_vec();
-        ReferencesToCome::new(thread::spawn(move || items::find_references(&opener, &stored, &ids)))
+        ReferencesToCome(ToCome::begin(move || items::find_references(&opener, &stored, &ids)))
+    }
+
+    fn open_ahead(&self, stored: Vec<Blob>, ids: Ids) -> ChunksToCome {
+        let opener = Arc::clone(&self.0);
+        let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
+        let ids = ids.as_slice().to_vec();
+        ChunksToCome(ToCome::begin(move || {
+            let slices: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
+            opener.open_many(&slices, &ids)
+        }))
     }
 
     fn open_batch(&self, py: Python<'_>, stored: Vec<Blob>, ids: Ids) -> PyResult<ChunkBatch> {
@@ -153,6 +163,17 @@ impl Opener {
     }
 }
 
+/// Plaintexts of objects that are being opened in the background.
+#[pyclass(frozen, module = "vinculum._native")]
+struct ChunksToCome(ToCome<Vec<Shared>>);
+
+#[pymethods]
+impl ChunksToCome {
+    fn wait(&self, py: Python<'_>) -> PyResult<Vec<Bytes>> {
+        Ok(self.0.wait(py)?.into_iter().map(Bytes).collect())
+    }
+}
+
 fn slices(objects: &[Blob]) -> Vec<&[u8]> {
     objects.iter().map(|object| &**object).collect()
 }
@@ -162,5 +183,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Sealer>()?;
     module.add_class::<Sealing>()?;
     module.add_class::<SealedBatch>()?;
+    module.add_class::<ChunksToCome>()?;
     module.add_class::<Opener>()
 }

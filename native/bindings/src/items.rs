@@ -14,7 +14,7 @@ use crate::errors::IntoPython;
 use crate::memory::{Blob, Bytes};
 
 #[pyclass(frozen, module = "vinculum._native")]
-pub struct Item(items::Item);
+pub struct Item(pub items::Item);
 
 type MaybeBytes<'py> = Option<Bound<'py, PyBytes>>;
 

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+mod background;
 mod batch;
 mod checksums;
 mod chunking;
@@ -14,12 +15,14 @@ mod hashing;
 mod ids;
 mod index;
 mod items;
+mod listing;
 mod memory;
 mod references;
 mod restoring;
 mod scanning;
 mod segments;
 mod sys;
+mod windows;
 
 #[pyfunction]
 fn use_threads(count: usize) {
@@ -49,6 +52,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     files_cache::register(module)?;
     batch::register(module)?;
     items::register(module)?;
+    windows::register(module)?;
+    listing::register(module)?;
     references::register(module)?;
     restoring::register(module)
 }

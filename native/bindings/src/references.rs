@@ -1,13 +1,11 @@
 //! `ItemReferences`, `ReferencesToCome`, `ReferenceTally`.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use vinculum_kernels::errors::Error;
 use vinculum_kernels::items;
 
+use crate::background::ToCome;
 use crate::errors::IntoPython;
 use crate::index::ChunkIndex;
 use crate::items::ItemStream;
@@ -28,27 +26,15 @@ impl ItemReferences {
     }
 }
 
-type Work = JoinHandle<Result<Vec<items::ItemReferences>, Error>>;
-
 /// References that are being found in the background.
 #[pyclass(frozen, module = "vinculum._native")]
-pub struct ReferencesToCome(Mutex<Option<Work>>);
-
-impl ReferencesToCome {
-    pub fn new(work: Work) -> Self {
-        Self(Mutex::new(Some(work)))
-    }
-}
+pub struct ReferencesToCome(pub ToCome<Vec<items::ItemReferences>>);
 
 #[pymethods]
 impl ReferencesToCome {
     fn wait(&self, py: Python<'_>) -> PyResult<Vec<ItemReferences>> {
-        let work = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let work = work.ok_or_else(|| PyValueError::new_err("these references were waited for before"))?;
-        let found = py
-            .detach(|| work.join())
-            .map_err(|_| PyRuntimeError::new_err("finding references failed in the background"))?;
-        Ok(found.into_python()?.into_iter().map(Arc::new).map(ItemReferences).collect())
+        let found = self.0.wait(py)?;
+        Ok(found.into_iter().map(Arc::new).map(ItemReferences).collect())
     }
 }
 

@@ -13,6 +13,7 @@ pub mod files_cache;
 pub mod hashing;
 pub mod index;
 pub mod items;
+pub mod listing;
 pub mod memory;
 pub mod parallel;
 pub mod restoring;

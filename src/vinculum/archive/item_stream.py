@@ -1,19 +1,19 @@
 """The item stream of an archive: written through the item chunker, read back in windows of chunks.
 
 Here the stream is bytes and items; what the items mean, and which chunks the repository already has, is decided elsewhere.
-Invariant: reading keeps the order of the stream and never holds more than one window of it.
+Invariant: reading keeps the order of the stream and never holds more than two windows of it.
 """
 
 from __future__ import annotations
 
-from vinculum._native import Chunker, ItemDecoder, StreamChunker
+from vinculum._native import Chunker, ItemWindowDecoder, StreamChunker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Protocol
 
-    from vinculum._native import Blob, BuzhashParams, Bytes, ChunkBatch, IdHasher, Item, Opener
+    from vinculum._native import Blob, BuzhashParams, Bytes, ChunkBatch, ChunksToCome, IdHasher, Item, ItemWindow, Opener
     from vinculum.repository.store import Store
 
     class ItemKey(Protocol):
@@ -85,38 +85,77 @@ class ItemChunkReader:
         self._key = key
 
     def read(self, item_ids: list[bytes]) -> Iterator[list[ItemChunk]]:
-        """The chunks of one item stream in order, window by window.
+        """The chunks of one item stream in order, window by window. While the caller has one, the next is being opened.
 
         ObjectNotFound or IntegrityError say which chunk is lost; nothing behind it can be read then.
         """
-        start, count = 0, _FIRST_WINDOW
-        while start < len(item_ids):
-            window = item_ids[start : start + count]
-            chunks = self._read_window(window)
+        window = _Window(self._store, self._key, item_ids[:_FIRST_WINDOW])
+        start, bound = 0, _LARGEST_WINDOW
+        while window.ids:
+            start += len(window.ids)
+            following = _Window(self._store, self._key, item_ids[start : start + min(2 * len(window.ids), bound)])
+            window.begin()
+            if start > _FIRST_WINDOW:  # the first window shall not have to wait for the second
+                following.begin()
+            chunks = window.wait()
             yield chunks
-            start += len(window)
             average = sum(len(chunk.data) + chunk.stored_size for chunk in chunks) // len(chunks) + 1
-            count = max(1, min(2 * count, _LARGEST_WINDOW, _WINDOW_BYTES // average))
-
-    def _read_window(self, ids: list[bytes]) -> list[ItemChunk]:
-        wanted = list(dict.fromkeys(ids))
-        joined = b"".join(wanted)
-        stored = self._store.get_many(joined)
-        plain = self._key.opener.open_many(list(stored), joined)
-        found = {id: ItemChunk(id, data, len(blob)) for id, data, blob in zip(wanted, plain, stored, strict=True)}
-        return [found[id] for id in ids]
+            bound = max(1, min(_LARGEST_WINDOW, _WINDOW_BYTES // average))
+            window = following
 
 
-def read_items(store: Store, key: ReadingKey, item_ids: list[bytes]) -> Iterator[list[Item]]:
-    """The items of an archive in order, a window's worth at a time (never an empty list).
+class _Window:
+    """Consecutive chunks that were asked for."""
+
+    __slots__ = ("_coming", "_failure", "_key", "_store", "_stored", "_wanted", "ids")
+
+    def __init__(self, store: Store, key: ReadingKey, ids: list[bytes]) -> None:
+        self.ids = ids
+        self._store = store
+        self._key = key
+        self._wanted = list(dict.fromkeys(ids))
+        self._coming: ChunksToCome | None = None
+        self._failure: Exception | None = None
+        self._stored: list[Bytes] = []
+        if ids:
+            store.expect(b"".join(self._wanted))
+
+    def begin(self) -> None:
+        """Reads the stored chunks, and has them opened in the background; once. What goes wrong is for `wait`."""
+        if self._coming is not None or self._failure is not None or not self.ids:
+            return
+        joined = b"".join(self._wanted)
+        try:
+            self._stored = self._store.get_many(joined)
+        except Exception as error:
+            self._failure = error
+        else:
+            self._coming = self._key.opener.open_ahead(list(self._stored), joined)
+
+    def wait(self) -> list[ItemChunk]:
+        """The chunks. Raises what went wrong."""
+        if self._failure is not None:
+            raise self._failure
+        assert self._coming is not None
+        chunks = zip(self._wanted, self._coming.wait(), self._stored, strict=True)
+        found = {id: ItemChunk(id, data, len(stored)) for id, data, stored in chunks}
+        return [found[id] for id in self.ids]
+
+
+def read_windows(store: Store, key: ReadingKey, item_ids: list[bytes]) -> Iterator[ItemWindow]:
+    """The items of an archive in order, packed, a window's worth at a time (never an empty one).
 
     Raises like `ItemChunkReader.read`, and IntegrityError if the chunks do not hold items.
     """
-    decoder = ItemDecoder()
-    for window in ItemChunkReader(store, key).read(item_ids):
-        items: list[Item] = []
-        for chunk in window:
-            items += decoder.feed(chunk.data)
-        if items:
-            yield items
+    decoder = ItemWindowDecoder()
+    for chunks in ItemChunkReader(store, key).read(item_ids):
+        window = decoder.feed([chunk.data for chunk in chunks])
+        if len(window):
+            yield window
     decoder.finish()
+
+
+def read_items(store: Store, key: ReadingKey, item_ids: list[bytes]) -> Iterator[list[Item]]:
+    """The same as lists of items with all they have."""
+    for window in read_windows(store, key, item_ids):
+        yield window.items()

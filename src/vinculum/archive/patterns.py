@@ -12,6 +12,8 @@ import re
 import warnings
 from typing import TYPE_CHECKING
 
+from vinculum._native import PathSelector
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -74,13 +76,21 @@ def _glob_test(glob: str, below: str, translate: Callable[[str], str]) -> Callab
     return lambda path: match(path + "/") is not None
 
 
+def _directory(prefix: str) -> str:
+    return (os.path.normpath(prefix).rstrip("/") + "/").lstrip("/")
+
+
+def _full_path(path: str) -> str:
+    return os.path.normpath(path).lstrip("/")
+
+
 def _path_prefix_test(prefix: str) -> Callable[[str], bool]:
-    start = (os.path.normpath(prefix).rstrip("/") + "/").lstrip("/")
+    start = _directory(prefix)
     return lambda path: (path + "/").startswith(start)
 
 
 def _path_full_test(full: str) -> Callable[[str], bool]:
-    wanted = os.path.normpath(full).lstrip("/")
+    wanted = _full_path(full)
     return lambda path: path == wanted
 
 
@@ -115,7 +125,7 @@ class Pattern:
         self.verdict = verdict
         self.matched = False
         self.test = _make_test(style, text)
-        self.full_path = os.path.normpath(text).lstrip("/") if style == "pf" else None
+        self.full_path = _full_path(text) if style == "pf" else None
 
     def __repr__(self) -> str:
         return f"<{self.style}:{self.text} -> {self.verdict}>"
@@ -167,6 +177,25 @@ class PatternMatcher:
         extended._roots = self._roots
         extended.add(patterns)
         return extended
+
+    def as_selector(self) -> PathSelector | None:
+        """The same as a kernel, if all patterns are whole paths and directories; None if some are not.
+
+        Which patterns are used is then for its user to note, with `note_prefixes`.
+        """
+        if any(pattern.style != "pp" for pattern in self._patterns):
+            return None
+        try:
+            full = {os.fsencode(path): pattern.verdict == INCLUDE for path, pattern in self._by_full_path.items()}
+            prefixes = [(os.fsencode(_directory(pattern.text)), pattern.verdict == INCLUDE) for pattern in self._patterns]
+        except UnicodeEncodeError:
+            return None  # a character that no file name has here
+        return PathSelector(full, prefixes, self.fallback == INCLUDE)
+
+    def note_prefixes(self, places: Iterable[int]) -> None:
+        """Notes that the patterns at these places decided about a path."""
+        for place in places:
+            self._patterns[place].matched = True
 
     @property
     def is_trivial(self) -> bool:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import stat
 from collections import Counter
 
-from vinculum._native import Xxh64
+from vinculum._native import ItemRenderer, Xxh64
 from vinculum.ui.templates import LAYOUT_KEYS, Moment, Template
 from vinculum.ui.text import display, verbatim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from vinculum._native import Bytes, ChunkIndex, ChunkList, Item
+    from vinculum._native import Bytes, ChunkIndex, ChunkList, Item, ItemWindow, ListingPart
 
 DEFAULT_FORMAT = "{mode} {user:6} {group:6} {size:8} {mtime} {path}{extra}{NL}"
 SHORT_FORMAT = "{path}{NL}"
@@ -23,10 +24,13 @@ HASHES = tuple(sorted(hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}
 TIMES = ("mtime", "ctime", "atime")
 KEYS_NEEDING_INDEX = frozenset({"dsize", "dcsize", "unique_chunks"})
 _HASH_WINDOW = 64
+_LAYOUT = re.compile(r"([<>^]?)((?:[1-9][0-9]{0,3})?)")  # what the kernel knows of format specifications
 
 # In the order in which JSON lines show them; those of the second row only if the format asks for them.
 _ALWAYS = ("type", "mode", "user", "group", "uid", "gid", "path", "healthy", "source", "linktarget", "flags")
 _ON_DEMAND = ("size", "csize", "dsize", "dcsize", "num_chunks", "unique_chunks", *TIMES, *(f"iso{time}" for time in TIMES))
+NATIVE_KEYS = frozenset({*_ALWAYS, *_ON_DEMAND, "bpath", "extra", "health"}) - KEYS_NEEDING_INDEX
+_JSON_NAMES = {time: f"iso{time}" for time in TIMES}  # JSON shows them in this form
 ITEM_KEYS = frozenset({*_ALWAYS, *_ON_DEMAND, *HASHES, "bpath", "extra", "health", "archiveid", "archivename"}) - {"healthy"}
 
 
@@ -95,7 +99,12 @@ _GETTERS |= {f"iso{key}": _iso_time_getter(key) for key in TIMES}
 
 
 class ItemFormatter:
-    """Turns items into lines. Compiled once; `fetch` and `index` are only needed for keys that ask for them."""
+    """Turns items into lines. Compiled once; `fetch` and `index` are only needed for keys that ask for them.
+
+    A kernel renders what it can; the values of other keys, and of fields with a conversion or an unusual specification, come
+    from the getters here, a column for each window. `lines_of` and `json_lines_of` use getters only: that is for windows with
+    something in them that has to be refused as Borg refuses it.
+    """
 
     def __init__(
         self,
@@ -124,13 +133,54 @@ class ItemFormatter:
             return lambda item: self._hash(item, key)
         return _GETTERS[key]
 
-    def lines(self, items: Iterable[Item]) -> str:
-        """The items as the template has them."""
+    # -- by the kernel -------------------------------------------------------------------------------------------------
+
+    def lines(self, windows: Iterable[ItemWindow]) -> Iterator[str]:
+        """The items as the template has them, in large blocks."""
+        parts: list[ListingPart] = []
+        columns: list[Callable[[Item], str]] = []
+        for part in self.template.parts:
+            parts.append(part.literal.encode(errors="surrogateescape"))
+            if part.key is None:
+                continue
+            layout = _LAYOUT.fullmatch(part.spec)
+            if part.key in self._text_constants:
+                parts.append(Template(part.source, ITEM_KEYS).render(self._text_constants).encode(errors="surrogateescape"))
+            elif part.key in NATIVE_KEYS and part.is_plain and layout and not (part.spec and part.key in TIMES):
+                parts.append((part.key, layout[1], int(layout[2] or 0)))
+            else:
+                parts.append(None)
+                columns.append(self._text_column(part.source))
+        yield from _rendered(windows, ItemRenderer(parts), columns, self.lines_of)
+
+    def json_lines(self, windows: Iterable[ItemWindow]) -> Iterator[str]:
+        """One JSON object per item and line, in large blocks."""
+        parts: list[ListingPart] = [json.dumps(self._json_constants)[:-1].encode()]
+        columns: list[Callable[[Item], str]] = []
+        for key, get in self._json_getters:
+            separator = ", " if len(parts) > 1 or self._json_constants else ""
+            parts.append(f'{separator}"{key}": '.encode())
+            if key in NATIVE_KEYS:
+                parts.append(_JSON_NAMES.get(key, key))
+            else:
+                parts.append(None)
+                columns.append(_json_column(get))
+        yield from _rendered(windows, ItemRenderer([*parts, b"}\n"]), columns, self.json_lines_of)
+
+    def _text_column(self, source: str) -> Callable[[Item], str]:
+        template = Template(source, ITEM_KEYS)
+        getters = [(key, self._getter(key)) for key in template.keys]
+        return lambda item: template.render({key: get(item) for key, get in getters})
+
+    # -- by getters ----------------------------------------------------------------------------------------------------
+
+    def lines_of(self, items: Iterable[Item]) -> str:
+        """The same without the kernel."""
         getters, constants, render = self._text_getters, self._text_constants, self.template.render
         return "".join([render({**constants, **{key: get(item) for key, get in getters}}) for item in items])
 
-    def json_lines(self, items: Iterable[Item]) -> str:
-        """One JSON object per item and line."""
+    def json_lines_of(self, items: Iterable[Item]) -> str:
+        """The same without the kernel."""
         rows = []
         for item in items:
             row: dict[str, object] = {**self._json_constants}
@@ -158,6 +208,23 @@ class ItemFormatter:
             for chunk in self._fetch(ids[start : start + 32 * _HASH_WINDOW]):
                 state.update(chunk)
         return state.hexdigest()
+
+
+def _json_column(get: Callable[[Item], object]) -> Callable[[Item], str]:
+    return lambda item: json.dumps(get(item))
+
+
+def _rendered(
+    windows: Iterable[ItemWindow],
+    renderer: ItemRenderer,
+    columns: list[Callable[[Item], str]],
+    render_otherwise: Callable[[list[Item]], str],
+) -> Iterator[str]:
+    for window in windows:
+        items = window.items() if columns else []
+        texts = [[get(item).encode(errors="surrogateescape") for item in items] for get in columns]
+        rendered = renderer.render(window, texts)
+        yield render_otherwise(window.items()) if rendered is None else str(rendered, "utf-8", "surrogateescape")
 
 
 def _count(chunks: ChunkList) -> Counter[bytes]:

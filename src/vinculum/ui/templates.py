@@ -47,6 +47,22 @@ class Moment:
         return self._moment.astimezone().replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
+class _Part:
+    """Literal text and, unless `key` is None, the field behind it: `source` is the field as it was written.
+
+    `is_plain` if it has neither conversion nor attributes: nothing but a key and a format specification.
+    """
+
+    __slots__ = ("is_plain", "key", "literal", "source", "spec")
+
+    def __init__(self, literal: str, name: str | None, spec: str | None, conversion: str | None) -> None:
+        self.literal = literal
+        self.key = None if name is None else name.split(".")[0].split("[")[0]
+        self.spec = spec or ""
+        self.is_plain = self.key == name and not conversion
+        self.source = "{" + (name or "") + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "") + "}"
+
+
 class Template:
     """A format such as "{archive:<36} {time} [{id}]{NL}". CommandError for a malformed one or an unknown key."""
 
@@ -54,10 +70,10 @@ class Template:
         from string import Formatter
 
         try:
-            fields = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+            self.parts = [_Part(*part) for part in Formatter().parse(text)]
         except ValueError as error:
             raise CommandError(f"Invalid format {text!r}: {error}") from None
-        self.keys = frozenset(name.split(".")[0].split("[")[0] for name in fields)
+        self.keys = frozenset(part.key for part in self.parts if part.key is not None)
         unknown = sorted(self.keys - set(known) - LAYOUT_KEYS.keys())
         if unknown:
             raise CommandError(f"Invalid format {text!r}: unknown key {unknown[0]!r}")

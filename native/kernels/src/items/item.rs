@@ -8,6 +8,7 @@ use crate::errors::{Error, Result};
 
 use super::fields::{Field, Value, write_map};
 use super::msgpack::Reader;
+use super::view::ItemView;
 
 /// Extended attributes by name; None stands for an empty value.
 pub type Xattrs = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -43,53 +44,7 @@ pub struct Item {
 impl Item {
     /// From the packed bytes of one complete map.
     pub fn parse(packed: &[u8]) -> Result<Self> {
-        let mut item = Self::default();
-        let mut has_path = false;
-        let mut reader = Reader::new(packed);
-        for _ in 0..reader.map()? {
-            let key = reader.raw()?;
-            has_path |= key == b"path";
-            item.parse_field(key, &mut reader).map_err(|error| {
-                Error::integrity(format!(
-                    "item field {}: {error}",
-                    String::from_utf8_lossy(&key[..key.len().min(40)])
-                ))
-            })?;
-        }
-        if !has_path {
-            return Err(Error::integrity("an item has no path"));
-        }
-        Ok(item)
-    }
-
-    fn parse_field(&mut self, key: &[u8], reader: &mut Reader) -> Result<()> {
-        match key {
-            b"path" => self.path = reader.raw()?.to_vec(),
-            b"mode" => self.mode = Some(narrow(reader.int()?)?),
-            b"uid" => self.uid = optional(reader, |reader| narrow(reader.int()?))?,
-            b"gid" => self.gid = optional(reader, |reader| narrow(reader.int()?))?,
-            b"user" => self.user = Some(optional(reader, text)?),
-            b"group" => self.group = Some(optional(reader, text)?),
-            b"mtime" => self.mtime = Some(reader.time()?),
-            b"atime" => self.atime = optional(reader, Reader::time)?,
-            b"ctime" => self.ctime = optional(reader, Reader::time)?,
-            b"birthtime" => self.birthtime = optional(reader, Reader::time)?,
-            b"size" => self.size = optional(reader, |reader| narrow(reader.int()?))?,
-            b"source" => self.source = optional(reader, text)?,
-            b"rdev" => self.rdev = optional(reader, |reader| narrow(reader.int()?))?,
-            b"hardlink_master" => self.hardlink_master = optional(reader, Reader::bool)?,
-            b"chunks" => self.chunks = optional(reader, chunk_list)?,
-            b"chunks_healthy" => self.chunks_healthy = optional(reader, chunk_list)?,
-            b"xattrs" => self.xattrs = optional(reader, xattrs)?,
-            b"acl_access" => self.acl_access = optional(reader, text)?,
-            b"acl_default" => self.acl_default = optional(reader, text)?,
-            b"bsdflags" => self.bsdflags = optional(reader, |reader| narrow(reader.int()?))?,
-            b"part" => self.part = optional(reader, |reader| narrow(reader.int()?))?,
-            _ => {
-                self.unknown.insert(key.to_vec(), reader.skip()?.to_vec());
-            }
-        }
-        Ok(())
+        ItemView::parse(packed).map(|view| view.to_item())
     }
 
     /// The same with other content. What is known about lost chunks of the old content stays only if it is cut alike.
@@ -180,15 +135,6 @@ pub(super) fn narrow<T: TryFrom<i128>>(value: i128) -> Result<T> {
     T::try_from(value).map_err(|_| Error::integrity(format!("{value} is out of range")))
 }
 
-/// The value, or None for nil, which stands for an absent one.
-fn optional<'a, T>(reader: &mut Reader<'a>, read: impl FnOnce(&mut Reader<'a>) -> Result<T>) -> Result<Option<T>> {
-    if reader.nil()? { Ok(None) } else { read(reader).map(Some) }
-}
-
-fn text(reader: &mut Reader) -> Result<Vec<u8>> {
-    reader.raw().map(<[u8]>::to_vec)
-}
-
 /// One entry of `chunks`: id, size, csize.
 pub type Reference = (Id, u32, u32);
 
@@ -203,33 +149,10 @@ pub fn chunk_entry(reader: &mut Reader) -> Result<Reference> {
     Ok((id, reader.u32()?, reader.u32()?))
 }
 
-fn chunk_list(reader: &mut Reader) -> Result<ChunkList> {
-    let length = reader.array()?;
-    let mut list = ChunkList::default();
-    // An entry takes at least 36 bytes, but `length` is only known not to exceed the bytes left.
-    list.ids.reserve(length.min(1 << 16));
-    for _ in 0..length {
-        let (id, size, csize) = chunk_entry(reader)?;
-        list.ids.push(id);
-        list.sizes.push(size);
-        list.csizes.push(csize);
-    }
-    Ok(list)
-}
-
 fn chunks_value(list: &ChunkList) -> Value<'_> {
     Value::Chunks {
         ids: &list.ids,
         sizes: &list.sizes,
         csizes: &list.csizes,
     }
-}
-
-fn xattrs(reader: &mut Reader) -> Result<Xattrs> {
-    let mut xattrs = Xattrs::new();
-    for _ in 0..reader.map()? {
-        let name = text(reader)?;
-        xattrs.insert(name, optional(reader, text)?);
-    }
-    Ok(xattrs)
 }

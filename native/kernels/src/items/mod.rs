@@ -4,6 +4,7 @@
 //! damaged stream merely claims.
 
 pub mod acl;
+mod choosing;
 mod counting;
 mod decoder;
 mod fields;
@@ -12,7 +13,10 @@ mod item;
 pub mod msgpack;
 mod references;
 mod tally;
+mod view;
+mod window;
 
+pub use choosing::PathSelector;
 pub use counting::{count_items, release_items, release_references};
 pub use decoder::ItemDecoder;
 pub use fields::{Field, Value, write_map};
@@ -20,3 +24,5 @@ pub use framing::{ItemFrames, MAX_ITEM_BYTES};
 pub use item::{Item, Reference, Xattrs, chunk_entry};
 pub use references::{ItemReferences, find_references};
 pub use tally::ReferenceTally;
+pub use view::{ItemName, ItemView, PackedChunks, PackedXattrs};
+pub use window::{ItemWindow, ItemWindowDecoder};

@@ -184,6 +184,11 @@ impl<'a> Reader<'a> {
         self.position
     }
 
+    /// What `later`, which has gone on from here, has read meanwhile.
+    pub fn up_to(&self, later: &Self) -> &'a [u8] {
+        &self.data[self.position..later.position]
+    }
+
     fn ahead(&self) -> &'a [u8] {
         &self.data[self.position..]
     }

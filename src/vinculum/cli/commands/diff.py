@@ -47,11 +47,11 @@ def run(args: argparse.Namespace, session: Session) -> None:
     from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.archive.differences import Comparison
-    from vinculum.archive.item_stream import read_items
+    from vinculum.archive.item_choice import ItemChoice, chosen
+    from vinculum.archive.item_stream import read_windows
     from vinculum.cli.choosing import never_matched_warnings, wanted_files
     from vinculum.operations.diff import differences
     from vinculum.operations.diff_order import in_order
-    from vinculum.operations.list_items import select_items
     from vinculum.ui import diff_lines
 
     matcher = wanted_files(args)
@@ -61,9 +61,9 @@ def run(args: argparse.Namespace, session: Session) -> None:
             load_archive(store, key, opened.manifest.archive(name), workarounds=session.workarounds)
             for name in (args.location.archive, args.archive2)
         ]
+        choice = ItemChoice(matcher, with_parts=args.consider_part_files)
         old_items, new_items = (
-            select_items(read_items(store, key, archive.items), matcher, with_parts=args.consider_part_files)
-            for archive in archives
+            (window.items() for window in chosen(read_windows(store, key, archive.items), choice)) for archive in archives
         )
         comparison = Comparison(
             ChunkReader(store, key).fetch,

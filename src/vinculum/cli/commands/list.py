@@ -92,8 +92,8 @@ def _print_items(
 ) -> None:
     from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
-    from vinculum.archive.item_stream import read_items
-    from vinculum.operations.list_items import select_items
+    from vinculum.archive.item_choice import ItemChoice, chosen
+    from vinculum.archive.item_stream import read_windows
     from vinculum.ui.item_keys import ItemFormatter
 
     entry = opened.manifest.archive(args.location.archive)
@@ -105,8 +105,6 @@ def _print_items(
         fetch=ChunkReader(opened.store, opened.key).fetch,
         index=index,
     )
-    render = formatter.json_lines if args.json_lines else formatter.lines
-    for batch in select_items(
-        read_items(opened.store, opened.key, archive.items), matcher, with_parts=args.consider_part_files
-    ):
-        sys.stdout.write(render(batch))
+    windows = read_windows(opened.store, opened.key, archive.items)
+    wanted = chosen(windows, ItemChoice(matcher, with_parts=args.consider_part_files))
+    sys.stdout.writelines(formatter.json_lines(wanted) if args.json_lines else formatter.lines(wanted))
