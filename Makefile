@@ -8,6 +8,8 @@ CARGO_PROFILE ?= quick
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+SECONDS ?= 60
+TARGET ?=
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -15,13 +17,14 @@ export PIP_QUIET := 1
 
 RUST_SOURCES := $(shell find native -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help build demo test test-rust test-python compat check format bench oracles clean
+.PHONY: help build demo test test-rust test-python compat fuzz check format bench oracles clean
 
 help:
 	@echo 'make build    the program, in $(BIN)/borg (and vinculum)'
 	@echo 'make demo     a guided first backup, from nothing to a restored tree'
 	@echo 'make test     everything that can be proven: kernels, units, command line, real Borg in both directions'
 	@echo 'make compat   of that only the part with real Borg'
+	@echo 'make fuzz     looks for input that a parser does not cope with: SECONDS=600 for each, TARGET=server for one'
 	@echo 'make check    format, lint, types, layers, clippy'
 	@echo 'make format   lets the formatters have their way'
 	@echo 'make bench    timings beside other programs, in turns; an hour, or minutes with BENCH_ARGS=--quick'
@@ -69,6 +72,9 @@ test-python: build oracles
 
 compat: build oracles
 	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) tests/compat $(PYTEST_ARGS)
+
+fuzz: build
+	@scripts/fuzz.sh $(SECONDS) $(TARGET)
 
 check: build
 	$(BIN)/ruff format --check

@@ -1,19 +1,26 @@
-"""Runs many commands of one program quickly: started by that program's Python, see `twins`.
+"""Runs many commands of one program quickly: started by that program's Python, see `twins` and `waiting_server`.
 
-The program is imported once; each request is one line of JSON on stdin and runs in a fork of its own, as if just started. The
-answer is the exit code. Standard streams are files, so that any amount of output fits.
+    fork_server.py MODULE...                 commands one after the other
+    fork_server.py --listen=PATH MODULE...   any number at a time, for those who connect to a socket
+
+The program is imported once; each request runs in a fork of its own, as if just started. A request is one line of JSON on
+stdin, and the answer the exit code; standard streams are files, so that any amount of output fits. On a socket, a request comes
+with the three standard streams, and the answer is one byte; none if a signal killed the program.
 """
 
 import ctypes
 import importlib
 import json
 import os
+import select
 import signal
+import socket
 import sys
 import time
 import traceback
 
 LONGEST_S = 60
+LONGEST_REQUEST = 1 << 20
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
 CAPABILITY_VERSION_3 = 0x20080522
@@ -31,12 +38,16 @@ def give_up_capabilities(*capabilities):
     assert libc.capset(header, sets) == 0
 
 
-def run_child(request, run):
+def open_streams(paths):
     for number, flags in enumerate((os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)):
-        os.dup2(os.open(request["streams"][number], flags, 0o600), number)
+        os.dup2(os.open(paths[number], flags, 0o600), number)
+
+
+def run_child(request, run, finish):
+    """Becomes the program; `finish` gets its exit code."""
     signal.alarm(LONGEST_S)  # whoever hangs dies of it
     os.chdir(request["cwd"])
-    if request["obeys_modes"]:
+    if request.get("obeys_modes"):
         give_up_capabilities(CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH)
     os.environ.clear()
     os.environ.update(request["env"])
@@ -55,23 +66,66 @@ def run_child(request, run):
             sys.stdout.flush()
             sys.stderr.flush()
         finally:
-            os._exit(code or 0)
+            finish(code or 0)
 
 
-def main():
-    modules = sys.argv[1:]
-    loaded = [importlib.import_module(name) for name in modules]
-    run = loaded[0].main
+def answer_lines(run):
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     for line in requests:
         child = os.fork()
         if child == 0:
-            run_child(json.loads(line), run)
+            request = json.loads(line)
+            open_streams(request["streams"])
+            run_child(request, run, os._exit)
         _, status = os.waitpid(child, 0)
         answers.write(b"%d\n" % os.waitstatus_to_exitcode(status))
         answers.flush()
+
+
+def answer_connections(path, run):
+    """Until stdin ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for children
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(100)
+    os.write(1, b"\n")
+    while listener in select.select([0, listener], [], [])[0]:
+        connection = listener.accept()[0]
+        if os.fork() == 0:
+            listener.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            answer_connection(connection, run)
+        connection.close()
+
+
+def answer_connection(connection, run):
+    data, streams, _, _ = socket.recv_fds(connection, LONGEST_REQUEST, 3)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    # Those that Python opened believe that they can seek.
+    sys.stdin = sys.__stdin__ = os.fdopen(0, closefd=False)
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+
+    def finish(code):
+        connection.send(bytes([code & 0xFF]))
+        os._exit(code)
+
+    run_child(json.loads(data), run, finish)
+
+
+def main():
+    arguments = sys.argv[1:]
+    path = arguments.pop(0).removeprefix("--listen=") if arguments[0].startswith("--listen=") else None
+    loaded = [importlib.import_module(name) for name in arguments]
+    run = loaded[0].main
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if path is None:
+        answer_lines(run)
+    else:
+        answer_connections(path, run)
 
 
 main()

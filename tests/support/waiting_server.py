@@ -1,0 +1,47 @@
+"""Servers that are there at once: each program is imported once and forks for every connection, see `fork_server`."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from support.programs import PROJECT, Program, client_environment, oracle_path
+from support.twins import BORG_MODULES, OUR_MODULES, SERVER
+
+RSH = Path(__file__).with_name("waiting_rsh.py")
+OUR_SERVER = ["vinculum.cli.commands.serve", "vinculum.remote.server", "vinculum.remote.serving", "vinculum.ui.server_log"]
+
+
+class WaitingServer:
+    """`serve` of one program ("vinculum" or the version of a real Borg), from construction until `close`."""
+
+    def __init__(self, name: str, place: Path) -> None:
+        place.mkdir(parents=True, exist_ok=True)
+        self._socket = place / f"{name}.socket"
+        ours = name == "vinculum"
+        python = Path(sys.executable) if ours else oracle_path(name, "python3")
+        modules = [*OUR_MODULES, *OUR_SERVER] if ours else BORG_MODULES
+        self._process = subprocess.Popen(
+            [python, SERVER, f"--listen={self._socket}", *modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**client_environment(place), **({"PYTHONPATH": str(PROJECT / "src")} if ours else {})},
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.read(1), f"the server of {name} did not start"
+
+    def rsh(self, *forced: str) -> str:
+        """For BORG_RSH; with options, as ssh runs a forced command."""
+        return shlex.join([sys.executable, "-I", "-S", str(RSH), str(self._socket), str(len(forced)), *forced])
+
+    def used_by(self, client: Program, *forced: str) -> Program:
+        """The client, to whom every machine is this server."""
+        return client.with_environment(BORG_RSH=self.rsh(*forced), BORG_RELOCATED_REPO_ACCESS_IS_OK="yes")
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(10)
