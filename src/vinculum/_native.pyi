@@ -36,6 +36,9 @@ class Bytes:
 
     def __new__(cls, data: Blob) -> Bytes:
         """A copy of what came from elsewhere, as from another machine."""
+    @staticmethod
+    def read(fd: int) -> Bytes:
+        """The whole content of an open file, from its beginning. OSError."""
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
     def slice(self, start: int, stop: int) -> Bytes:
@@ -535,10 +538,17 @@ class DirectoryListing:
     def failures(self) -> list[tuple[bytes, int]]:
         """(path, errno) of names that could be listed but not examined; they are not among the entries."""
 
-def scan_root(path: bytes, archived: bytes, asks_attributes: bool = False) -> DirectoryListing:
+def scan_root(
+    path: bytes,
+    archived: bytes,
+    asks_attributes: bool = False,
+    everything: tuple[int | None, set[tuple[int, int]]] | None = None,
+) -> DirectoryListing:
     """A listing of one entry: `path` itself (not followed if a symlink), which archives store as `archived`.
 
     `asks_attributes` has directories asked for the names of their extended attributes as they are scanned, here and below.
+    `everything` says that all directories here and below will be entered (on one device, if one is given, and none whose inode
+    and device are in the set), so that they may be scanned ahead without being announced.
     """
 
 def scan_ahead(listing: DirectoryListing, indices: list[int]) -> None:

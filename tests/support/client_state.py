@@ -8,6 +8,7 @@ from typing import NamedTuple
 from support.golden import REPOSITORIES, unpack_tar
 from vinculum.cache.config import CacheConfig
 from vinculum.cache.directory import Cache, FilesCacheSettings
+from vinculum.cache.preloading import Preloaded
 from vinculum.cache.security import SecurityRecord
 from vinculum.events import NullSink
 
@@ -50,7 +51,13 @@ class ClientState:
         self.record = SecurityRecord(str(self.security_path))
         self.sink = RecordingSink()
 
-    def cache(self, files: FilesCacheSettings | None = None, location: str = LOCATION, lock_wait: float = 0) -> Cache:
+    def cache(
+        self,
+        files: FilesCacheSettings | None = None,
+        location: str = LOCATION,
+        lock_wait: float = 0,
+        preloaded: Preloaded | None = None,
+    ) -> Cache:
         return Cache(
             str(self.cache_path),
             self.repository_id,
@@ -60,6 +67,7 @@ class ClientState:
             lock_wait=lock_wait,
             sink=self.sink,
             files=files,
+            preloaded=preloaded,
         )
 
     def config(self) -> CacheConfig:

@@ -9,6 +9,8 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use vinculum_kernels::memory::{self, Shared};
 
+use crate::sys::Descriptor;
+
 /// Frozen native bytes with the buffer protocol.
 #[pyclass(frozen, module = "vinculum._native")]
 pub struct Bytes(pub Shared);
@@ -18,6 +20,12 @@ impl Bytes {
     #[new]
     fn new(data: Blob) -> Self {
         Self(data.into_shared())
+    }
+
+    #[staticmethod]
+    fn read(py: Python<'_>, fd: Descriptor) -> PyResult<Self> {
+        let content = py.detach(|| memory::read_file(fd.borrow()));
+        content.map(Self).map_err(|error| std::io::Error::from(error).into())
     }
 
     fn __len__(&self) -> usize {

@@ -1,10 +1,11 @@
 //! `DirectoryListing`, `scan_root`, `scan_directory`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use vinculum_kernels::scanning::{self, Listing};
+use vinculum_kernels::scanning::{self, Everything, Listing};
 
 use crate::errors::IntoPython;
 
@@ -24,7 +25,7 @@ impl DirectoryListing {
 
     fn names<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
         let names = self.0.entries.iter();
-        names.map(|entry| PyBytes::new(py, entry.name.as_bytes())).collect()
+        names.map(|entry| PyBytes::new(py, self.0.name(entry).to_bytes())).collect()
     }
 
     fn paths<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
@@ -65,11 +66,20 @@ impl DirectoryListing {
     }
 }
 
+type DeviceAndSkipped = (Option<u64>, HashSet<(u64, u64)>);
+
 #[pyfunction]
-#[pyo3(signature = (path, archived, asks_attributes = false))]
-fn scan_root(py: Python<'_>, path: &[u8], archived: &[u8], asks_attributes: bool) -> PyResult<DirectoryListing> {
+#[pyo3(signature = (path, archived, asks_attributes = false, everything = None))]
+fn scan_root(
+    py: Python<'_>,
+    path: &[u8],
+    archived: &[u8],
+    asks_attributes: bool,
+    everything: Option<DeviceAndSkipped>,
+) -> PyResult<DirectoryListing> {
+    let everything = everything.map(|(device, skip)| Everything { device, skip });
     let listing = py
-        .detach(|| scanning::scan_root(path, archived, asks_attributes))
+        .detach(|| scanning::scan_root(path, archived, asks_attributes, everything))
         .into_python()?;
     Ok(DirectoryListing(Arc::new(listing)))
 }
@@ -77,7 +87,7 @@ fn scan_root(py: Python<'_>, path: &[u8], archived: &[u8], asks_attributes: bool
 #[pyfunction]
 fn scan_directory(py: Python<'_>, listing: &DirectoryListing, index: usize) -> PyResult<DirectoryListing> {
     let listing = py.detach(|| scanning::scan_directory(&listing.0, index)).into_python()?;
-    Ok(DirectoryListing(Arc::new(listing)))
+    Ok(DirectoryListing(listing))
 }
 
 #[pyfunction]

@@ -6,6 +6,11 @@
 use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::buffer::spare_capacity;
+use rustix::fd::AsFd;
+use rustix::fs::fstat;
+use rustix::io::{Errno, pread};
+
 /// Buffers outside these bounds are the allocator's business.
 const SMALLEST_POOLED: usize = 128 * 1024;
 const LARGEST_POOLED: usize = 32 * 1024 * 1024;
@@ -40,6 +45,24 @@ pub fn copy(bytes: &[u8]) -> Vec<u8> {
     let mut copy = buffer(bytes.len());
     copy.extend_from_slice(bytes);
     copy
+}
+
+/// The whole content of an open file from its beginning on, wherever it has been read to.
+pub fn read_file(file: impl AsFd) -> rustix::io::Result<Shared> {
+    let expected = usize::try_from(fstat(&file)?.st_size).unwrap_or_default();
+    // With room to notice the end.
+    let mut content = buffer(expected + 1);
+    loop {
+        if content.len() == content.capacity() {
+            content.reserve(SMALLEST_POOLED);
+        }
+        let offset = content.len() as u64;
+        match pread(&file, spare_capacity(&mut content), offset) {
+            Ok(0) => return Ok(Shared::from(content)),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// `capacity` rounded up to one of few sizes (a power of two, or halfway to the next), so that what comes back fits the next user.
@@ -152,6 +175,7 @@ impl Deref for Shared {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 mod tests {
     use super::*;
 
@@ -168,6 +192,21 @@ mod tests {
         }
         assert_eq!(scratch_buffer(400_000).len(), 400_000);
         assert_eq!(scratch_buffer(200_000).len(), 200_000);
+    }
+
+    #[test]
+    fn files_are_read_from_the_beginning_to_the_end() {
+        let path = std::env::temp_dir().join(format!("vinculum-whole-{}", std::process::id()));
+        let content: Vec<u8> = (0..700_001_u32).map(|number| number as u8).collect();
+        std::fs::write(&path, &content).unwrap();
+        let mut file = std::fs::File::open(&path).unwrap();
+        std::io::Read::read_exact(&mut file, &mut [0; 10]).unwrap();
+        assert_eq!(*read_file(&file).unwrap(), content);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(
+            read_file(std::fs::File::open("/proc/self/stat").unwrap()).unwrap().last(),
+            Some(&b'\n')
+        );
     }
 
     #[test]

@@ -16,9 +16,10 @@ from vinculum.cache.archive_indexes import ArchiveIndexes
 from vinculum.cache.config import CacheConfig
 from vinculum.cache.layout import ARCHIVE_INDEXES, create_cache, fill_cache, replace_content
 from vinculum.cache.old_totals import OldTotals
+from vinculum.cache.preloading import load_chunks, load_files
 from vinculum.cache.security import SecurityRecord, check_access
 from vinculum.errors import IntegrityError
-from vinculum.formats.integrity import HASH_INDEX_PARTS, integrity_string, verify_integrity
+from vinculum.formats.integrity import HASH_INDEX_PARTS, integrity_string, verify_integrity, vouches_for
 from vinculum.repository.locking import Lock
 
 TYPE_CHECKING = False
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Protocol, Self
 
     from vinculum._native import Blob
+    from vinculum.cache.preloading import LoadedChunks, LoadedFiles, Preloaded
     from vinculum.cache.security import AccessKey, AccessManifest, Confirm
     from vinculum.events import Sink
 
@@ -74,6 +76,7 @@ class Cache:
         lock_wait: float | None,
         sink: Sink,
         files: FilesCacheSettings | None = None,
+        preloaded: Preloaded | None = None,
     ) -> None:
         self.directory = directory
         self.location = location
@@ -87,6 +90,7 @@ class Cache:
         self._sink = sink
         self._lock_wait = lock_wait
         self._files_settings = files
+        self._preloaded = preloaded
         self._trusted = False
         self._lock: Lock | None = None
         self._config: CacheConfig
@@ -97,7 +101,7 @@ class Cache:
         lock.acquire()
         self._lock = lock
         try:
-            self._load()
+            self._load(self._preloaded)
         except BaseException:
             self.close()
             raise
@@ -166,7 +170,7 @@ class Cache:
 
     # -- opening -------------------------------------------------------------------------------------------------------
 
-    def _load(self) -> None:
+    def _load(self, preloaded: Preloaded | None) -> None:
         transaction.recover(self.directory)
         try:
             self._config = CacheConfig.load(os.path.join(self.directory, "config"))
@@ -176,31 +180,36 @@ class Cache:
             usable = False
         if not usable:
             self._wipe()
-        self._load_chunks()
+        self._load_chunks(preloaded.take_chunks() if preloaded else None)
         if self._files_settings is not None:
-            self._load_files(self._files_settings)
+            self._load_files(self._files_settings, preloaded.take_files() if preloaded else None)
 
-    def _load_chunks(self) -> None:
+    def _load_chunks(self, preloaded: LoadedChunks | None) -> None:
+        digest = self._config.digest("chunks")
+        if preloaded is not None and digest is not None and vouches_for(digest, "chunks", preloaded.content, HASH_INDEX_PARTS):
+            self.chunks = preloaded.chunks
+            self._trusted = True
+            return
         try:
-            content = _read_file(os.path.join(self.directory, "chunks"))
-            digest = self._config.digest("chunks")
+            loaded = load_chunks(self.directory)
             if digest is not None:
-                verify_integrity(digest, "chunks", content, HASH_INDEX_PARTS)
-            self.chunks = ChunkIndex.load(content)
+                verify_integrity(digest, "chunks", loaded.content, HASH_INDEX_PARTS)
         except (OSError, IntegrityError) as error:
             self._warn(f"The chunk index of the cache is not usable and is rebuilt. [{error}]")
             return
+        self.chunks = loaded.chunks
         self._trusted = True
 
-    def _load_files(self, settings: FilesCacheSettings) -> None:
+    def _load_files(self, settings: FilesCacheSettings, preloaded: LoadedFiles | None) -> None:
         name = settings.file_name
         digest = self._config.digest(name)
+        if preloaded is not None and digest is not None and vouches_for(digest, name, preloaded.content):
+            self.files = preloaded.cache
+            return
         try:
-            content = _read_file(os.path.join(self.directory, name))
+            loaded = load_files(self.directory, settings)
             if digest is not None:
-                verify_integrity(digest, name, content)
-            files = FilesCache(settings.mode, settings.ttl)
-            files.load(content)
+                verify_integrity(digest, name, loaded.content)
         except FileNotFoundError:
             if digest is None:
                 return
@@ -208,7 +217,7 @@ class Cache:
         except (OSError, IntegrityError) as error:
             self._warn(f"The files cache is not usable, so every file is read again. [{error}]")
         else:
-            self.files = files
+            self.files = loaded.cache
 
     def _wipe(self) -> None:
         """Begins anew inside the directory, under the lock."""
@@ -278,8 +287,3 @@ def _locked(directory: str, lock_wait: float | None) -> Iterator[None]:
 def _kind(name: str) -> str:
     """What a file is called when talking about it: files caches may have suffixes."""
     return name.partition(".")[0]
-
-
-def _read_file(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()

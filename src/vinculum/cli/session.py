@@ -7,14 +7,15 @@ Leaving a `with` block closes in reverse order, whatever happened inside.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from vinculum.errors import Error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from vinculum.archive.manifest import Manifest, Operation
     from vinculum.cache.adhoc import AdHocCache
     from vinculum.cache.directory import Cache, FilesCacheSettings
+    from vinculum.cache.preloading import Preloaded
     from vinculum.cache.security import SecurityRecord
     from vinculum.keys.key import Key
     from vinculum.keys.passphrase import PassphraseSource
@@ -40,13 +42,16 @@ DEFAULT_FILES_CACHE_TTL = 20
 class OpenArchives:
     """An open repository whose archives are known. `codec` seals with the session's compression; only if opened exclusively."""
 
-    __slots__ = ("codec", "key", "manifest", "store")
+    __slots__ = ("codec", "key", "manifest", "preloaded", "store")
 
-    def __init__(self, store: Store, key: Key, manifest: Manifest, codec: ObjectCodec) -> None:
+    def __init__(
+        self, store: Store, key: Key, manifest: Manifest, codec: ObjectCodec, preloaded: Preloaded | None = None
+    ) -> None:
         self.store = store
         self.key = key
         self.manifest = manifest
         self.codec = codec
+        self.preloaded = preloaded  # what was read of the cache meanwhile, for those who go on to it
 
 
 class OpenCache(OpenArchives):
@@ -237,7 +242,13 @@ class Session:
     ) -> Iterator[OpenCache]:
         """Archives and the cache, synchronised; with a files cache if a mode for it is given."""
         with (
-            self.open_manifest(operation, exclusive=exclusive, compression=compression, may_bypass=may_bypass) as archives,
+            self.open_manifest(
+                operation,
+                exclusive=exclusive,
+                compression=compression,
+                may_bypass=may_bypass,
+                preloading=lambda id: self._preloading(id, files_cache_mode),
+            ) as archives,
             self.with_cache(archives, files_cache_mode) as opened,
         ):
             yield opened
@@ -260,6 +271,7 @@ class Session:
             lock_wait=self.lock_wait_s,
             sink=self.sink,
             files=self._files_settings(files_cache_mode),
+            preloaded=archives.preloaded,
         ) as cache:
             cache.check_access(archives.manifest, self.prompter.confirm)
             if not cache.is_synchronised(archives.manifest):
@@ -300,17 +312,21 @@ class Session:
         exclusive: bool = False,
         compression: str = DEFAULT_COMPRESSION,
         may_bypass: bool | None = None,
+        preloading: Callable[[bytes], AbstractContextManager[Preloaded | None]] = lambda _: nullcontext(),
     ) -> Iterator[OpenArchives]:
         """Repository, key and manifest for those who go on to the cache: access has not been checked yet.
 
-        With None for `operation`, features do not matter.
+        With None for `operation`, features do not matter. `preloading` is given the repository's id, to do something meanwhile.
         """
         from vinculum._native import Compressor
         from vinculum.keys.counters import NONCE_NAME, CounterAllocator
         from vinculum.objects.codec import ObjectCodec
         from vinculum.platform import paths
 
-        with self.open_repository(exclusive=exclusive, may_bypass=may_bypass) as store:
+        with (
+            self.open_repository(exclusive=exclusive, may_bypass=may_bypass) as store,
+            preloading(store.id) as preloaded,
+        ):
             stored, key, manifest = self._read_manifest(store)
             if operation is not None:
                 manifest.check_feature_flags(operation)
@@ -318,7 +334,7 @@ class Session:
             nonce_path = os.path.join(paths.security_dir(store.id), NONCE_NAME)
             if exclusive and key.encrypts:
                 counters = CounterAllocator(store, nonce_path, key.first_counter(stored))
-            yield OpenArchives(store, key, manifest, ObjectCodec(key, counters, Compressor(compression)))
+            yield OpenArchives(store, key, manifest, ObjectCodec(key, counters, Compressor(compression)), preloaded)
 
     def read_manifest(self, store: Store) -> Manifest:
         """The manifest of an open repository, whatever features it needs. NoManifestError."""
@@ -369,6 +385,13 @@ class Session:
         if self._trusts_manifest and key.tam_required:
             self.sink.warning("Manifest authentication DISABLED.", 0)
         return stored, key, Manifest.load(store, key, stored=stored, trust=self._trusts_manifest)
+
+    def _preloading(self, repository_id: bytes, files_cache_mode: str | None) -> AbstractContextManager[Preloaded | None]:
+        from vinculum.cache.preloading import preloading
+
+        if self.threads == 1:
+            return nullcontext()
+        return preloading(self.cache_directory(repository_id), self._files_settings(files_cache_mode))
 
     def _files_settings(self, mode: str | None) -> FilesCacheSettings | None:
         from vinculum.cache.directory import FilesCacheSettings

@@ -40,6 +40,20 @@ def verify_integrity(text: str, file_name: str, content: Blob, parts: Sequence[t
 
     An algorithm that is unknown here verifies nothing.
     """
+    if _compare(text, file_name, content, parts) is False:
+        raise FileIntegrityError(file_name)
+
+
+def vouches_for(text: str, file_name: str, content: Blob, parts: Sequence[tuple[str, int]] = ()) -> bool:
+    """Whether `text` is an integrity string of this very content."""
+    try:
+        return _compare(text, file_name, content, parts) is True
+    except FileIntegrityError:
+        return False
+
+
+def _compare(text: str, file_name: str, content: Blob, parts: Sequence[tuple[str, int]]) -> bool | None:
+    """None for an algorithm that is unknown here."""
     try:
         record = json.loads(text)
         algorithm, expected = record["algorithm"], dict(record["digests"])
@@ -51,9 +65,8 @@ def verify_integrity(text: str, file_name: str, content: Blob, parts: Sequence[t
     elif algorithm == "SHA512":
         digests = _sha512_digests(file_name, content, parts)
     else:
-        return
-    if digests["final"] != final or any(digests[name] != expected.get(name, digests[name]) for name in digests):
-        raise FileIntegrityError(file_name)
+        return None
+    return digests["final"] == final and all(digests[name] == expected.get(name, digests[name]) for name in digests)
 
 
 def _xxh64_digests(file_name: str, content: Blob, parts: Sequence[tuple[str, int]]) -> dict[str, str]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from vinculum._native import Blob
+
 _SHADOWS = b"shadow_index"
 
 
@@ -37,7 +39,7 @@ class Hints:
         self.legacy_compact: list[int] = []
 
     @classmethod
-    def load(cls, content: bytes) -> Hints:
+    def load(cls, content: Blob) -> Hints:
         """From the bytes of a hints file. IntegrityError if they are not one."""
         hints = cls()
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from vinculum._native import RepositoryIndex
+from vinculum._native import Bytes, RepositoryIndex
 from vinculum.errors import FileIntegrityError
 from vinculum.formats.integrity import HASH_INDEX_PARTS, integrity_string, verify_integrity
 from vinculum.formats.msgpack import pack, unpack
@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from vinculum._native import Blob
     from vinculum.events import Sink
     from vinculum.repository.storage import Storage
 
@@ -111,13 +112,17 @@ class IndexFiles:
             if kind in _KINDS and dot and not name.endswith(f".{transaction}"):
                 self._storage.delete(name)
 
-    def _read(self, name: str) -> bytes:
+    def _read(self, name: str) -> Bytes:
         try:
-            return self._storage.read(name)
+            fd = self._storage.open(name)
         except FileNotFoundError:
             raise FileIntegrityError(f"{name} (missing)") from None
+        try:
+            return Bytes.read(fd)
+        finally:
+            self._storage.close(fd)
 
-    def _verify(self, transaction: int, kind: str, content: bytes) -> None:
+    def _verify(self, transaction: int, kind: str, content: Blob) -> None:
         name = f"integrity.{transaction}"
         try:
             record: Any = unpack(self._storage.read(name))

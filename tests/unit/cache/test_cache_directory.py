@@ -12,6 +12,7 @@ from vinculum._native import ChunkIndex
 from vinculum.cache.config import CacheConfig
 from vinculum.cache.directory import FilesCacheSettings
 from vinculum.cache.layout import fill_cache
+from vinculum.cache.preloading import preloading
 from vinculum.errors import Error, LockTimeout
 from vinculum.formats.integrity import HASH_INDEX_PARTS, verify_integrity
 from vinculum.repository.locking import Lock
@@ -30,6 +31,55 @@ def some_files() -> bytes:
     """One good record of a files cache."""
     vectors = json.loads((VECTORS / "filescache.json").read_text())
     return bytes.fromhex(vectors["records"][0]["record"])
+
+
+# -- reading ahead -----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_read_ahead_is_used_if_it_is_what_the_config_vouches_for(state: ClientState) -> None:
+    with preloading(str(state.cache_path), FILES) as preloaded:
+        chunks, files = preloaded.take_chunks(), preloaded.take_files()
+    assert chunks is not None
+    assert files is not None
+    with preloading(str(state.cache_path), FILES) as preloaded, state.cache(FILES, preloaded=preloaded) as cache:
+        assert preloaded.take_chunks() is None  # it has been taken
+        assert cache.is_synchronised(state.manifest)
+        assert cache.chunks.usage() == chunks.chunks.usage()
+        assert cache.files is not None
+    assert state.sink.warnings == []
+
+
+def test_what_another_process_has_replaced_meanwhile_is_read_again(state: ClientState) -> None:
+    with preloading(str(state.cache_path), FILES) as preloaded:
+        preloaded.wait()
+        with state.cache(FILES) as cache:
+            cache.chunks.add(b"x" * 32, 1, 2, 3)
+            cache.commit(NEXT)
+        with state.cache(FILES, preloaded=preloaded) as cache:
+            assert cache.is_synchronised(NEXT)
+            assert cache.chunks.get(b"x" * 32) == (1, 2, 3)
+    assert state.sink.warnings == []
+
+
+def test_what_nothing_vouches_for_is_read_again(state: ClientState) -> None:
+    config = state.cache_path / "config"
+    config.write_text(config.read_text().replace("XXH64", "OTHER"))
+    with preloading(str(state.cache_path), FILES) as preloaded:
+        preloaded.wait()
+        with state.cache(FILES) as cache:
+            cache.chunks.add(b"x" * 32, 1, 2, 3)
+            cache.commit(NEXT)
+        config.write_text(config.read_text().replace("XXH64", "OTHER"))
+        with state.cache(FILES, preloaded=preloaded) as cache:
+            assert cache.chunks.get(b"x" * 32) == (1, 2, 3)
+
+
+def test_damage_is_reported_once_it_is_met_again(state: ClientState) -> None:
+    (state.cache_path / "chunks").write_bytes(b"BORG_IDX")
+    (state.cache_path / "files").unlink()
+    with preloading(str(state.cache_path), FILES) as preloaded, state.cache(FILES, preloaded=preloaded):
+        pass
+    assert len(state.sink.warnings) == 2
 
 
 # -- taking over -------------------------------------------------------------------------------------------------------

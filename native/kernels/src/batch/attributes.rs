@@ -48,7 +48,7 @@ pub enum Access<'a> {
 impl<'a> Access<'a> {
     /// Needs no open file and yet begins at the listed directory, wherever that has been moved to.
     pub fn by_name(entry: &'a BatchEntry) -> Self {
-        let name = entry.listed().name.as_c_str();
+        let name = entry.name();
         if sys::has_xattrs_at() {
             return Self::At {
                 directory: entry.listing.dirfd(),

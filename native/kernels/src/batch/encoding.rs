@@ -1,15 +1,19 @@
 //! Items as bytes of the item stream, and sums over what went into the archive.
 
+use std::ops::Range;
+
 use super::FileBatch;
 use super::attributes::Attributes;
-use super::entry::{BatchEntry, Content, Link};
+use super::entry::{BatchEntry, Content as State, Link};
 use super::options::ItemOptions;
 use super::owners::{Known, OwnerNames};
+use crate::Id;
 use crate::chunking::ChunkList;
 use crate::errors::{Error, Result};
 use crate::index::{ChunkIndex, ChunkTable};
 use crate::items::acl::{Acl, Holder};
 use crate::items::{Field, Value, write_map};
+use crate::memory;
 
 /// Borg's largest time: two days before 32 bits of seconds end.
 const LAST_TIME: i64 = ((1 << 31) - 1 - 48 * 3600) * 1_000_000_000;
@@ -26,16 +30,18 @@ impl FileBatch {
         let entries = &mut self.entries[start.min(stop)..stop];
         {
             let mut index = chunks.lock();
-            for entry in entries.iter_mut() {
-                entry.complete(&mut index)?;
+            for entry in entries.iter() {
+                complete(entry, &mut self.chunks, &mut index)?;
             }
         }
         let owners = owners.lock();
-        let mut out = Vec::with_capacity(entries.len() * ITEM_BYTES);
-        for entry in entries {
-            if entry.failure().is_none() {
-                entry.encode(&self.options, &owners, entry.stored_content(), None, &mut out);
-            }
+        let mut out = memory::buffer(entries.len() * ITEM_BYTES);
+        let mut path = Vec::new();
+        for entry in entries.iter().filter(|entry| entry.failure().is_none()) {
+            path.clear();
+            entry.append_archived(&mut path);
+            let content = entry.stored().map(|range| Content::of(&self.chunks, range));
+            entry.encode(&self.options, &owners, &path, content, None, &mut out);
         }
         Ok(out)
     }
@@ -54,17 +60,21 @@ impl FileBatch {
             return Err(Error::value(format!("entry {index} has no content")));
         }
         let mut list = list.clone();
-        complete(&mut list, &mut chunks.lock());
+        let all = 0..list.len();
+        find_csizes(&mut list, all.clone(), &mut chunks.lock());
+        let path = [&*entry.archived(), format!(".borg_part_{number}").as_bytes()].concat();
         let mut out = Vec::new();
-        entry.encode(&self.options, &owners.lock(), Some(&list), Some(number), &mut out);
+        let content = Some(Content::of(&list, all));
+        entry.encode(&self.options, &owners.lock(), &path, content, Some(number), &mut out);
         Ok(out)
     }
 
     /// (files, size, csize) of the content that has been encoded.
     pub fn totals(&self) -> (u64, u64, u64) {
-        let contents = self.entries.iter().filter_map(BatchEntry::stored_content);
-        contents.fold((0, 0, 0), |(files, size, csize), list| {
-            (files + 1, size + list.size_bytes(), csize + list.csize_bytes())
+        let stored = self.entries.iter().filter_map(BatchEntry::stored);
+        let contents = stored.map(|range| Content::of(&self.chunks, range));
+        contents.fold((0, 0, 0), |(files, size, csize), content| {
+            (files + 1, size + sum(content.sizes), csize + sum(content.csizes))
         })
     }
 
@@ -73,45 +83,48 @@ impl FileBatch {
         if self.options.numeric_ids {
             return;
         }
+        let mut last = None;
         for entry in self.entries.iter().filter(|entry| entry.failure().is_none()) {
-            found(Holder::User(entry.stat.uid));
-            found(Holder::Group(entry.stat.gid));
+            let (uid, gid) = (entry.stat.uid, entry.stat.gid);
+            // Most have the owners of the one before.
+            if last.replace((uid, gid)) != Some((uid, gid)) {
+                found(Holder::User(uid));
+                found(Holder::Group(gid));
+            }
             let acls = [&entry.attributes.acl_access, &entry.attributes.acl_default];
             acls.into_iter().flatten().flat_map(Acl::holders).for_each(&mut found);
         }
     }
 }
 
+/// The chunks of one item.
+#[derive(Clone, Copy)]
+struct Content<'a> {
+    ids: &'a [Id],
+    sizes: &'a [u32],
+    csizes: &'a [u32],
+}
+
+impl<'a> Content<'a> {
+    fn of(chunks: &'a ChunkList, range: Range<usize>) -> Self {
+        Self {
+            ids: &chunks.ids[range.clone()],
+            sizes: &chunks.sizes[range.clone()],
+            csizes: &chunks.csizes[range],
+        }
+    }
+}
+
 impl BatchEntry {
-    /// Looks up the stored sizes of what was read.
-    fn complete(&mut self, index: &mut ChunkTable) -> Result<()> {
-        match &mut self.content {
-            Content::Stored { list, was_read } => {
-                if *was_read {
-                    complete(list, index);
-                }
-                Ok(())
-            }
-            Content::Nothing | Content::Failed(_) => Ok(()),
-            Content::Listed | Content::Unchanged(_) | Content::Chunks(_) | Content::Large | Content::Bereft => Err(
-                Error::value("an entry has not been read, or its chunks have not been claimed"),
-            ),
-        }
-    }
-
-    /// The chunks; None for entries without content and those that failed.
-    fn stored_content(&self) -> Option<&ChunkList> {
-        match &self.content {
-            Content::Stored { list, .. } => Some(list),
-            _ => None,
-        }
-    }
-
-    fn encode(&self, options: &ItemOptions, owners: &Known, content: Option<&ChunkList>, part: Option<u64>, out: &mut Vec<u8>) {
-        let mut path = self.archived();
-        if let Some(number) = part {
-            path.extend_from_slice(format!(".borg_part_{number}").as_bytes());
-        }
+    fn encode(
+        &self,
+        options: &ItemOptions,
+        owners: &Known,
+        path: &[u8],
+        content: Option<Content>,
+        part: Option<u64>,
+        out: &mut Vec<u8>,
+    ) {
         // Borg reads these after the content, so parts go without.
         let none = Attributes::default();
         let attributes = if part.is_some() { &none } else { &self.attributes };
@@ -136,18 +149,14 @@ impl BatchEntry {
         };
         let flags = attributes.flags;
         let is_device = matches!(self.kind, b'c' | b'b') && !self.special;
-        let fields: [(&[u8], Option<Value>); 18] = [
+        let fields: [(&[u8], Option<Value>); 19] = [
             (b"acl_access", acl_access.as_deref().map(Value::Raw)),
             (b"acl_default", acl_default.as_deref().map(Value::Raw)),
             (b"atime", time(self.stat.atime).filter(|_| options.atime)),
             (b"bsdflags", (flags != 0).then_some(Value::Uint(flags.into()))),
             (
                 b"chunks",
-                content.map(|list| Value::Chunks {
-                    ids: &list.ids,
-                    sizes: &list.sizes,
-                    csizes: &list.csizes,
-                }),
+                content.map(|Content { ids, sizes, csizes }| Value::Chunks { ids, sizes, csizes }),
             ),
             (b"ctime", time(self.stat.ctime).filter(|_| options.ctime)),
             (b"gid", Some(Value::Uint(self.stat.gid.into()))),
@@ -159,26 +168,49 @@ impl BatchEntry {
             (b"mode", Some(Value::Uint(mode.into()))),
             (b"mtime", time(self.stat.mtime)),
             (b"part", part.map(Value::Uint)),
-            (b"path", Some(Value::Raw(&path))),
+            (b"path", Some(Value::Raw(path))),
             (b"rdev", is_device.then_some(Value::Uint(self.stat.rdev))),
-            (b"size", content.map(|list| Value::Uint(list.size_bytes()))),
+            (b"size", content.map(|content| Value::Uint(sum(content.sizes)))),
             (b"source", source.map(|source| Value::Raw(source))),
             (b"uid", Some(Value::Uint(self.stat.uid.into()))),
             (b"user", name(Holder::User(self.stat.uid))),
+            (
+                b"xattrs",
+                (!attributes.xattrs.is_empty()).then_some(Value::Xattrs(&attributes.xattrs)),
+            ),
         ];
-        let mut fields: Vec<Field> = fields.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-        if !attributes.xattrs.is_empty() {
-            fields.push((b"xattrs", Value::Xattrs(&attributes.xattrs)));
+        let mut present: [Field; 19] = [(b"", Value::Nil); 19];
+        let found = fields.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        let count = present.iter_mut().zip(found).map(|(place, field)| *place = field).count();
+        write_map(out, &mut present[..count]);
+    }
+}
+
+/// Looks up the stored sizes of what was read.
+fn complete(entry: &BatchEntry, chunks: &mut ChunkList, index: &mut ChunkTable) -> Result<()> {
+    match &entry.content {
+        State::Stored { chunks: range, was_read } => {
+            if *was_read {
+                find_csizes(chunks, range.clone(), index);
+            }
+            Ok(())
         }
-        write_map(out, &mut fields);
+        State::Nothing | State::Failed(_) => Ok(()),
+        State::Listed | State::Unchanged(_) | State::Chunks(_) | State::Large | State::Bereft => Err(Error::value(
+            "an entry has not been read, or its chunks have not been claimed",
+        )),
     }
 }
 
 /// Fills in the stored sizes that the index knows.
-fn complete(list: &mut ChunkList, index: &mut ChunkTable) {
-    for (id, csize) in list.ids.iter().zip(&mut list.csizes) {
+fn find_csizes(chunks: &mut ChunkList, range: Range<usize>, index: &mut ChunkTable) {
+    for (id, csize) in chunks.ids[range.clone()].iter().zip(&mut chunks.csizes[range]) {
         if let Some((_, _, known)) = index.get(id) {
             *csize = known;
         }
     }
+}
+
+fn sum(sizes: &[u32]) -> u64 {
+    sizes.iter().copied().map(u64::from).sum()
 }

@@ -1,12 +1,14 @@
 //! One file of a batch: what is known of it so far.
 
+use std::ffi::CStr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rustix::io::Errno;
 
 use super::attributes::Attributes;
 use crate::Id;
-use crate::chunking::{Chunk, ChunkList};
+use crate::chunking::Chunk;
 use crate::scanning::{Entry, Listing, Stat};
 
 /// Why an entry could not be read: errno (0 for a file that was replaced meanwhile) and what was being done.
@@ -46,16 +48,16 @@ pub enum Content {
     Listed,
     /// Kinds without content, and hard link slaves, once their attributes are read.
     Nothing,
-    /// The files cache vouches for these chunks, none of them referenced yet.
-    Unchanged(Vec<Id>),
+    /// The files cache vouches for these of the batch's chunks, none of them referenced yet.
+    Unchanged(Range<usize>),
     /// Read, not referenced yet.
     Chunks(Vec<Chunk>),
     /// To be read by the caller.
     Large,
     /// Unchanged, but a chunk has left the index since it was looked up there: to be read by the caller after all.
     Bereft,
-    /// In the index and referenced. `was_read` is false for what the files cache vouched for.
-    Stored { list: ChunkList, was_read: bool },
+    /// These of the batch's chunks, in the index and referenced. `was_read` is false for what the files cache vouched for.
+    Stored { chunks: Range<usize>, was_read: bool },
     /// Left out; holds no references.
     Failed(Failure),
 }
@@ -89,7 +91,7 @@ impl BatchEntry {
         let mut stat = listed.stat;
         let mut followed = false;
         if read_special && stat.kind() == b'l' {
-            let target = Stat::of_target(listing.dirfd(), listed.name.as_c_str());
+            let target = Stat::of_target(listing.dirfd(), listing.name(listed));
             if let Some(target) = target.ok().filter(|target| matches!(target.kind(), b'p' | b'c' | b'b')) {
                 stat = target;
                 followed = true;
@@ -120,12 +122,44 @@ impl BatchEntry {
         &self.listing.entries[self.index]
     }
 
+    /// Relative to the directory of its listing.
+    pub fn name(&self) -> &CStr {
+        self.listing.name(self.listed())
+    }
+
     pub fn walked(&self) -> Vec<u8> {
         self.listing.walked(self.listed())
     }
 
+    /// The same, at the end of what `out` holds.
+    pub fn append_walked(&self, out: &mut Vec<u8>) {
+        self.listing.append_walked(self.listed(), out);
+    }
+
+    /// Whether the path as walked to is absolute.
+    pub fn is_absolute(&self) -> bool {
+        match self.listing.path() {
+            // What is in `.` is walked by its name alone, and a root is its own path.
+            b"" | b"." => self.name().to_bytes().starts_with(b"/"),
+            path => path.starts_with(b"/"),
+        }
+    }
+
+    /// The path as archives store it, at the end of what `out` holds.
+    pub fn append_archived(&self, out: &mut Vec<u8>) {
+        self.listing.append_archived(self.listed(), out);
+    }
+
     pub fn archived(&self) -> Vec<u8> {
         self.listing.archived(self.listed())
+    }
+
+    /// The chunks; None for entries without content and those that failed.
+    pub fn stored(&self) -> Option<Range<usize>> {
+        match &self.content {
+            Content::Stored { chunks, .. } => Some(chunks.clone()),
+            _ => None,
+        }
     }
 
     pub fn may_be_linked(&self) -> bool {

@@ -48,7 +48,7 @@ impl FileBatch {
         let entry = self.large_entry(index)?;
         Ok(LargeFile {
             listing: Arc::clone(&entry.listing),
-            name: entry.listed().name.clone(),
+            name: entry.name().to_owned(),
             walked: entry.walked(),
             stat: entry.stat,
             special: entry.special,
@@ -61,12 +61,15 @@ impl FileBatch {
         self.large_entry(index)?;
         let after = Stat::of_open(fd).map_err(|error| Error::os(error, None))?;
         let options = self.options;
-        let entry = self.entry_mut(index)?;
-        entry.changed = !entry.special && options.has_changed(&entry.stat, &after);
-        entry.content = Content::Stored {
-            list: chunks,
+        let start = self.chunks.len();
+        self.chunks.append(chunks);
+        let stored = Content::Stored {
+            chunks: start..self.chunks.len(),
             was_read: true,
         };
+        let entry = self.entry_mut(index)?;
+        entry.changed = !entry.special && options.has_changed(&entry.stat, &after);
+        entry.content = stored;
         Ok(())
     }
 

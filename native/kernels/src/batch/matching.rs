@@ -2,45 +2,64 @@
 
 use super::FileBatch;
 use super::entry::{BatchEntry, Content};
-use crate::files_cache::{Clock, FilesCache};
+use crate::Id;
+use crate::files_cache::{Clock, Compared, FilesCache};
 use crate::hashing::IdHasher;
-use crate::index::ChunkIndex;
+use crate::index::{AHEAD, ChunkIndex};
+
+/// Most paths are shorter.
+const PATH_BYTES: usize = 128;
 
 impl FileBatch {
     /// Marks the regular files that the cache knows as unchanged and whose chunks are all there.
     pub fn match_cache(&mut self, cache: &FilesCache, chunks: &ChunkIndex, hasher: &IdHasher, cwd: &[u8]) {
         let mut candidates: Vec<&mut BatchEntry> = self.entries.iter_mut().filter(|entry| entry.is_cacheable()).collect();
-        let paths: Vec<Vec<u8>> = candidates.iter().map(|entry| absolute(cwd, entry.walked())).collect();
-        let slices: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
-        let hashes = hasher.digest_many(&slices);
+        let hashes = path_hashes(&candidates, hasher, cwd);
         let mut known = cache.known();
-        for (entry, hash) in candidates.iter_mut().zip(&hashes) {
-            entry.path_hash = Some(*hash);
-            entry.known = known.contains(hash);
-            if let Some(ids) = known.unchanged(hash, entry.stat.ino, entry.stat.size, cmtime(entry, cache.clock())) {
-                entry.content = Content::Unchanged(ids.to_vec());
+        for (run, hashes) in candidates.chunks_mut(AHEAD).zip(hashes.chunks(AHEAD)) {
+            known.touch(hashes);
+            for (entry, hash) in run.iter_mut().zip(hashes) {
+                entry.path_hash = Some(*hash);
+                let time = cmtime(entry, cache.clock());
+                match known.compare(hash, entry.stat.ino, entry.stat.size, time) {
+                    Compared::Unknown => {}
+                    Compared::Changed => entry.known = true,
+                    Compared::Unchanged(ids) => {
+                        entry.known = true;
+                        let start = self.chunks.len();
+                        self.chunks.extend_unsized(ids);
+                        entry.content = Content::Unchanged(start..self.chunks.len());
+                    }
+                }
             }
         }
         drop(known);
         let mut index = chunks.lock();
-        for entry in candidates {
-            if let Content::Unchanged(ids) = &entry.content
-                && !ids.iter().all(|id| index.get(id).is_some())
-            {
-                entry.content = Content::Listed;
+        for run in candidates.chunks_mut(AHEAD) {
+            let ids = |entry: &BatchEntry| match &entry.content {
+                Content::Unchanged(range) => &self.chunks.ids[range.clone()],
+                _ => &[],
+            };
+            index.touch(run.iter().flat_map(|entry| ids(entry)));
+            for entry in run {
+                if !ids(entry).iter().all(|id| index.get(id).is_some()) {
+                    entry.content = Content::Listed;
+                }
             }
         }
     }
 
-    /// Records what was read and did not change meanwhile, and renews the records of unchanged files.
+    /// Records what was read and did not change meanwhile. The records of unchanged files were renewed when they were found.
     pub fn memorize(&self, cache: &FilesCache) {
         let mut known = cache.known();
         for entry in self.entries.iter().filter(|entry| entry.is_cacheable() && !entry.changed) {
-            let (Some(hash), Content::Stored { list, was_read }) = (&entry.path_hash, &entry.content) else {
-                continue;
-            };
-            let time = cmtime(entry, cache.clock());
-            known.memorize(hash, entry.stat.ino, entry.stat.size, time, &list.ids, *was_read);
+            if let Some(hash) = &entry.path_hash
+                && let Content::Stored { chunks, was_read: true } = &entry.content
+            {
+                let time = cmtime(entry, cache.clock());
+                let ids = &self.chunks.ids[chunks.clone()];
+                known.memorize(hash, entry.stat.ino, entry.stat.size, time, ids, true);
+            }
         }
     }
 }
@@ -52,11 +71,24 @@ fn cmtime(entry: &BatchEntry, clock: Clock) -> i64 {
     }
 }
 
-/// The path whose hash is the key: nothing in it is resolved or normalised.
-fn absolute(cwd: &[u8], walked: Vec<u8>) -> Vec<u8> {
-    match (walked.first(), cwd.last()) {
-        (Some(b'/'), _) => walked,
-        (_, Some(b'/')) => [cwd, &walked].concat(),
-        _ => [cwd, b"/", &walked].concat(),
+/// What the files cache calls these files: hashes of their absolute paths, in which nothing is resolved or normalised.
+fn path_hashes(entries: &[&mut BatchEntry], hasher: &IdHasher, cwd: &[u8]) -> Vec<Id> {
+    let mut paths = Vec::with_capacity(entries.len() * PATH_BYTES);
+    let mut ends = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if !entry.is_absolute() {
+            paths.extend_from_slice(cwd);
+            if !cwd.ends_with(b"/") {
+                paths.push(b'/');
+            }
+        }
+        entry.append_walked(&mut paths);
+        ends.push(paths.len());
     }
+    let mut start = 0;
+    let slices: Vec<&[u8]> = ends
+        .iter()
+        .map(|&end| &paths[std::mem::replace(&mut start, end)..end])
+        .collect();
+    hasher.digest_many(&slices)
 }

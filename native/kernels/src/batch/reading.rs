@@ -138,7 +138,7 @@ impl Reading<'_> {
             b'd' => {
                 // Whoever goes through the whole tree has opened it already, and knows it for a directory.
                 if !entry.listed().was_entered() || self.examine_closed(entry).is_err() {
-                    let name = entry.listed().name.as_c_str();
+                    let name = entry.name();
                     let opened = open_directory(entry.listing.dirfd(), name).map_err(Failure::during("dir_open"))?;
                     entry.stat = checked(&opened, &entry.stat)?;
                     self.examine_open(entry, &opened)?;
@@ -156,7 +156,7 @@ impl Reading<'_> {
             _ => {
                 let mut target = None;
                 if entry.kind == b'l' {
-                    let found = readlinkat(entry.listing.dirfd(), entry.listed().name.as_c_str(), Vec::new());
+                    let found = readlinkat(entry.listing.dirfd(), entry.name(), Vec::new());
                     target = Some(found.map_err(Failure::during("readlink"))?.into_bytes());
                 }
                 entry.attributes = self.attributes(entry, &Access::by_name(entry))?;
@@ -248,7 +248,7 @@ impl Reading<'_> {
 }
 
 fn open_regular(entry: &BatchEntry) -> Result<OwnedFd, Failure> {
-    open_file(entry.listing.dirfd(), entry.listed().name.as_c_str()).map_err(Failure::during("open"))
+    open_file(entry.listing.dirfd(), entry.name()).map_err(Failure::during("open"))
 }
 
 /// What the open file says of itself, provided it is the one that was listed.

@@ -91,6 +91,26 @@ impl ChunkList {
         self.csizes.push(csize);
     }
 
+    /// Appends the chunks of another list.
+    pub fn append(&mut self, mut other: Self) {
+        self.ids.append(&mut other.ids);
+        self.sizes.append(&mut other.sizes);
+        self.csizes.append(&mut other.csizes);
+    }
+
+    /// Appends chunks of which neither size is known yet.
+    pub fn extend_unsized(&mut self, ids: &[Id]) {
+        self.ids.extend_from_slice(ids);
+        self.sizes.resize(self.ids.len(), 0);
+        self.csizes.resize(self.ids.len(), 0);
+    }
+
+    pub fn clear(&mut self) {
+        self.ids.clear();
+        self.sizes.clear();
+        self.csizes.clear();
+    }
+
     pub fn len(&self) -> usize {
         self.ids.len()
     }

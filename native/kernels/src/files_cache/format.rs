@@ -9,7 +9,7 @@
 use super::records::Records;
 use crate::Id;
 use crate::errors::{Error, Result};
-use crate::memory::Shared;
+use crate::memory::{self, Shared};
 
 /// A record of one chunk takes about this much.
 const RECORD_BYTES: usize = 95;
@@ -40,7 +40,7 @@ pub fn parse(data: &[u8]) -> Result<Records> {
 
 /// The bytes of those records whose age and cmtime `keep` wants.
 pub fn pack(records: &Records, keep: impl Fn(u32, i128) -> bool) -> Shared {
-    let mut out = Vec::with_capacity(records.len() * (RECORD_BYTES - ID_BYTES) + records.id_count() * ID_BYTES);
+    let mut out = memory::buffer(records.len() * (RECORD_BYTES - ID_BYTES) + records.id_count() * ID_BYTES);
     for (index, entry) in records.entries().iter().enumerate() {
         let cmtime = records.cmtime(index);
         if !keep(entry.age, cmtime) {

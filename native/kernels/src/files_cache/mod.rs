@@ -111,10 +111,22 @@ pub struct Known<'a> {
     state: MutexGuard<'a, State>,
 }
 
+/// What the records say of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compared<'a> {
+    /// Nothing; in the modes that do not consult the cache that is said of all.
+    Unknown,
+    Changed,
+    /// It has these chunks.
+    Unchanged(&'a [Id]),
+}
+
 impl Known<'_> {
-    /// Whether there is a record of a path. In the modes that do not consult the cache nothing is known.
-    pub fn contains(&self, path_hash: &Id) -> bool {
-        self.find(path_hash).is_some()
+    /// Begins to look up some paths, so that the processor waits for their memory once and not for each.
+    pub fn touch(&self, path_hashes: &[Id]) {
+        if self.mode.consults() {
+            self.state.records.touch(path_hashes);
+        }
     }
 
     /// What is recorded of a path.
@@ -122,19 +134,21 @@ impl Known<'_> {
         self.find(path_hash).map(|index| self.state.records.record(index))
     }
 
-    /// The chunk ids of a file that is as it was, whose record thereby gets age 0 and the current inode; else None.
-    pub fn unchanged(&mut self, path_hash: &Id, inode: u64, size: u64, cmtime: i64) -> Option<&[Id]> {
-        let index = self.find(path_hash)?;
+    /// Whether a file is as it was, whose record thereby gets age 0 and the current inode.
+    pub fn compare(&mut self, path_hash: &Id, inode: u64, size: u64, cmtime: i64) -> Compared<'_> {
+        let Some(index) = self.find(path_hash) else {
+            return Compared::Unknown;
+        };
         let known = self.state.records.entry_mut(index);
         let changed = (self.mode.size && known.size != size)
             || (self.mode.inode && known.inode != inode)
             || (self.mode.clock.is_some() && known.cmtime != clamped(cmtime));
         if changed {
-            return None;
+            return Compared::Changed;
         }
         known.age = 0;
         known.inode = inode;
-        Some(self.state.records.ids(index))
+        Compared::Unchanged(self.state.records.ids(index))
     }
 
     /// Records the content of a file. `was_read` false renews the record of a file that was found unchanged.

@@ -10,7 +10,7 @@ use crate::errors::{Error, Result};
 use crate::memory::Shared;
 
 /// So many lookups begin before the first of them is needed. The processor then waits for their memory once, not for each.
-const AHEAD: usize = 32;
+pub const AHEAD: usize = 32;
 
 /// The index as one thread uses it.
 #[derive(Clone)]
@@ -81,14 +81,14 @@ impl ChunkIndex {
             .iter()
             .map(|chunk| size(chunk.data.len()).map(|size| (chunk.id, size)));
         let sizes = sizes.collect::<Result<Vec<_>>>()?;
-        let new = self.lock().claim(sizes.iter().copied())?;
+        let new = self.lock().claim(&sizes)?;
         let chunks = new.into_iter().map(|position| batch.chunks[position].clone()).collect();
         Ok(ChunkBatch { chunks })
     }
 
     /// Records the stored sizes of claimed chunks once they are sealed.
     pub fn settle(&self, batch: &SealedBatch) -> Result<()> {
-        self.lock().settle(batch.ids().iter().copied().zip(batch.sizes()))
+        self.lock().settle(batch.ids(), batch.sizes())
     }
 }
 
@@ -115,6 +115,11 @@ impl ChunkTable {
             Slot::Found(bucket) => Some(unpack(self.0.value(bucket))),
             Slot::Free(_) => None,
         }
+    }
+
+    /// Begins to look these up: see `AHEAD`.
+    pub fn touch<'a>(&self, ids: impl Iterator<Item = &'a Id>) {
+        self.0.touch(ids);
     }
 
     /// Inserts or overwrites an entry.
@@ -236,16 +241,19 @@ impl ChunkTable {
     }
 
     /// Adds one reference per (id, size); returns the positions of those that were new and are now the caller's to store.
-    pub fn claim(&mut self, chunks: impl Iterator<Item = (Id, u32)> + Clone) -> Result<Vec<usize>> {
+    pub fn claim(&mut self, chunks: &[(Id, u32)]) -> Result<Vec<usize>> {
         // Checked before anything is claimed: an error must not leave claims behind that nobody will store.
-        for (id, size) in chunks.clone() {
-            if let Some((_, known, _)) = self.get(&id) {
-                agreed_size(&id, known, size)?;
+        for run in chunks.chunks(AHEAD) {
+            self.0.touch(run.iter().map(|(id, _)| id));
+            for (id, size) in run {
+                if let Some((_, known, _)) = self.get(id) {
+                    agreed_size(id, known, *size)?;
+                }
             }
         }
         let mut new = Vec::new();
-        for (position, (id, size)) in chunks.enumerate() {
-            if self.add(&id, 1, size, 0)? == 1 {
+        for (position, (id, size)) in chunks.iter().enumerate() {
+            if self.add(id, 1, *size, 0)? == 1 {
                 new.push(position);
             }
         }
@@ -253,13 +261,17 @@ impl ChunkTable {
     }
 
     /// Records the stored sizes of claimed chunks.
-    pub fn settle(&mut self, stored: impl Iterator<Item = (Id, u32)>) -> Result<()> {
-        for (id, csize) in stored {
-            let Slot::Found(bucket) = self.0.find(&id) else {
-                return Err(absent(&id));
-            };
-            let (count, size, _) = unpack(self.0.value(bucket));
-            self.0.set_value(bucket, pack(count, size, csize));
+    pub fn settle(&mut self, ids: &[Id], sizes: impl Iterator<Item = u32>) -> Result<()> {
+        let mut sizes = sizes;
+        for run in ids.chunks(AHEAD) {
+            self.0.touch(run.iter());
+            for (id, csize) in run.iter().zip(&mut sizes) {
+                let Slot::Found(bucket) = self.0.find(id) else {
+                    return Err(absent(id));
+                };
+                let (count, size, _) = unpack(self.0.value(bucket));
+                self.0.set_value(bucket, pack(count, size, csize));
+            }
         }
         Ok(())
     }

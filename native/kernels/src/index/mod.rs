@@ -7,6 +7,6 @@ mod chunks;
 mod repository;
 mod table;
 
-pub use chunks::{ChunkIndex, ChunkTable, Released, Usage};
+pub use chunks::{AHEAD, ChunkIndex, ChunkTable, Released, Usage};
 pub use repository::{Located, Position, Replay, RepositoryIndex, RepositoryTable};
 pub use table::MAX_VALUE;

@@ -1,19 +1,23 @@
 //! Scanning ahead: while a directory is being walked, other threads list the next ones that the walk will enter.
 //!
-//! Only what the walk has decided on is ever opened. Nothing changes but the time that it takes: who comes for a directory that
-//! nobody has begun to list does it himself, and a failure is forgotten, to be met (and reported) again when it matters.
+//! Only what the walk has decided on is ever opened: what it announces directory by directory, or, where it has said that it goes
+//! through everything, whatever is found. Nothing changes but the time that it takes: who comes for a directory that nobody has
+//! begun to list does it himself, and a failure (a panic, too) is forgotten, to be met and reported again when it matters.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::listing::{Listing, list_directory};
+use super::listing::{Entry, Listing, list_directory};
 use crate::parallel;
 
 /// How many directories of one parent are listed ahead.
 const WINDOW: usize = 4;
-/// How many in all: each keeps its directory open until the walk comes for it.
-const MOST: usize = 64;
+/// How many in all: each keeps its directory open until the walk comes for it. The last third is for what the walk itself announces,
+/// which it needs first.
+const MOST: usize = 96;
+const MOST_FOUND: usize = 64;
 
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
@@ -27,6 +31,21 @@ struct Plan {
     begun: HashMap<usize, Arc<Slot>>,
 }
 
+/// Which directories are entered by a walk that chooses by nothing else: all on this device, if it keeps to one, but those in `skip`.
+#[derive(Debug, Default)]
+pub struct Everything {
+    pub device: Option<u64>,
+    /// (inode, device)
+    pub skip: HashSet<(u64, u64)>,
+}
+
+impl Everything {
+    fn includes(&self, entry: &Entry) -> bool {
+        let stat = &entry.stat;
+        stat.kind() == b'd' && self.device.is_none_or(|device| stat.dev == device) && !self.skip.contains(&(stat.ino, stat.dev))
+    }
+}
+
 /// A directory that is listed ahead.
 struct Slot {
     state: Mutex<State>,
@@ -37,15 +56,15 @@ enum State {
     Queued,
     Running,
     /// None if it failed.
-    Done(Option<Listing>),
+    Done(Option<Arc<Listing>>),
     /// The walk does it itself.
     Taken,
 }
 
 impl Slot {
-    /// None if enough are waiting already.
-    fn new() -> Option<Arc<Self>> {
-        let room = |waiting| (waiting < MOST).then_some(waiting + 1);
+    /// None if so many are waiting already.
+    fn new(most: usize) -> Option<Arc<Self>> {
+        let room = |waiting| (waiting < most).then_some(waiting + 1);
         WAITING.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).ok()?;
         Some(Arc::new(Self {
             state: Mutex::new(State::Queued),
@@ -57,7 +76,8 @@ impl Slot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, parent: &Listing, index: usize) {
+    /// Calls `list`, unless the walk was faster. Nobody waits for ever: a panic would end the program, not this thread.
+    fn run(&self, list: impl FnOnce() -> Option<Arc<Listing>>) {
         {
             let mut state = self.lock();
             match *state {
@@ -65,13 +85,13 @@ impl Slot {
                 _ => return,
             }
         }
-        let listed = list_directory(parent, index).ok();
+        let listed = catch_unwind(AssertUnwindSafe(list)).unwrap_or_default();
         *self.lock() = State::Done(listed);
         self.changed.notify_all();
     }
 
     /// What was listed, as soon as that is done; None if nobody has begun, or it failed.
-    fn take(&self) -> Option<Listing> {
+    fn take(&self) -> Option<Arc<Listing>> {
         let mut state = self.lock();
         while matches!(*state, State::Running) {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -93,20 +113,39 @@ impl Drop for Slot {
 pub fn scan_ahead(parent: &Arc<Listing>, indices: &[usize]) {
     if parallel::readers().is_some() {
         let mut plan = parent.ahead.lock();
-        plan.rest = indices.iter().copied().collect();
-        plan.begin(parent);
+        plan.rest = indices
+            .iter()
+            .copied()
+            .filter(|index| !plan.begun.contains_key(index))
+            .collect();
+        plan.begin(parent, MOST);
     }
 }
 
 /// What was listed ahead of the directory that is entry `index`, if it was.
-pub(super) fn take(parent: &Arc<Listing>, index: usize) -> Option<Listing> {
+pub(super) fn take(parent: &Arc<Listing>, index: usize) -> Option<Arc<Listing>> {
     let slot = {
         let mut plan = parent.ahead.lock();
         let slot = plan.begun.remove(&index);
-        plan.begin(parent);
+        plan.begin(parent, MOST);
         slot
     };
     slot?.take()
+}
+
+/// Lists a directory, and has what is in it listed if the walk goes through everything.
+fn list(parent: &Listing, index: usize) -> Option<Arc<Listing>> {
+    let listing = Arc::new(list_directory(parent, index).ok()?);
+    if let Some(everything) = &listing.everything {
+        let mut plan = listing.ahead.lock();
+        let numbered = listing.entries.iter().enumerate();
+        plan.rest = numbered
+            .filter(|(_, entry)| everything.includes(entry))
+            .map(|(index, _)| index)
+            .collect();
+        plan.begin(&listing, MOST_FOUND);
+    }
+    Some(listing)
 }
 
 impl Ahead {
@@ -116,16 +155,36 @@ impl Ahead {
 }
 
 impl Plan {
-    fn begin(&mut self, parent: &Arc<Listing>) {
+    fn begin(&mut self, parent: &Arc<Listing>, most: usize) {
         let Some(readers) = parallel::readers() else { return };
         while self.begun.len() < WINDOW
             && let Some(&index) = self.rest.front()
-            && let Some(slot) = Slot::new()
+            && let Some(slot) = Slot::new(most)
         {
             self.rest.pop_front();
             self.begun.insert(index, Arc::clone(&slot));
             let parent = Arc::clone(parent);
-            readers.spawn(move || slot.run(&parent, index));
+            readers.spawn_fifo(move || slot.run(|| list(&parent, index)));
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_what_panicked() {
+        let slot = Slot::new(usize::MAX).unwrap();
+        slot.run(|| panic!("as a test"));
+        assert!(slot.take().is_none());
+    }
+
+    #[test]
+    fn what_was_taken_is_not_begun_any_more() {
+        let slot = Slot::new(usize::MAX).unwrap();
+        assert!(slot.take().is_none());
+        slot.run(|| panic!("nobody calls this"));
     }
 }

@@ -1,7 +1,6 @@
 //! `Listing`: the entries of one directory, and the two ways to make one.
 
-use std::ffi::{CString, OsStr};
-use std::mem::MaybeUninit;
+use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,19 +10,22 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, RawDir, flistxattr};
 use rustix::io::Errno;
 
-use super::ahead::{self, Ahead};
+use super::ahead::{self, Ahead, Everything};
 use super::open::{flags_of_open, open_directory, open_file};
 use super::stat::Stat;
 use crate::errors::{Error, Result};
+use crate::memory;
 use crate::parallel::Turn;
 use crate::sys;
 
 /// BSD's nodump flag.
 const NODUMP: u32 = 1;
+/// What the system may tell of a directory at a time; as much as is kept for others to use.
+const GETDENTS_BYTES: usize = 128 << 10;
 
 pub struct Entry {
-    /// Relative to the listing's directory; of a root it is the whole path.
-    pub name: CString,
+    /// Where its name begins in the listing's names.
+    name: usize,
     pub stat: Stat,
     entered: AtomicBool,
     /// Of a directory that was entered, if the walk asks for them.
@@ -31,7 +33,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn new(name: CString, stat: Stat) -> Self {
+    fn new(name: usize, stat: Stat) -> Self {
         Self {
             name,
             stat,
@@ -60,6 +62,10 @@ pub struct Listing {
     /// Whether directories are asked for the names of their attributes as they are entered: if that fails, so does the directory,
     /// with all that is in it.
     asks_attributes: bool,
+    /// What the walk goes through, if that needs no more than this to be decided.
+    pub(super) everything: Option<Arc<Everything>>,
+    /// Each ended by a zero byte.
+    names: Vec<u8>,
     pub entries: Vec<Entry>,
     pub failures: Vec<(Vec<u8>, Errno)>,
     pub(super) ahead: Ahead,
@@ -86,24 +92,47 @@ impl Listing {
             .ok_or_else(|| Error::value(format!("the listing has no entry {index}")))
     }
 
+    /// The name of one of its entries, relative to its directory; of a root it is the whole path.
+    pub fn name(&self, entry: &Entry) -> &CStr {
+        CStr::from_bytes_until_nul(&self.names[entry.name..]).unwrap_or_default()
+    }
+
     /// An entry as walked to.
     pub fn walked(&self, entry: &Entry) -> Vec<u8> {
+        let mut path = Vec::new();
+        self.append_walked(entry, &mut path);
+        path
+    }
+
+    /// The same, at the end of what `out` holds.
+    pub fn append_walked(&self, entry: &Entry, out: &mut Vec<u8>) {
+        let name = self.name(entry).to_bytes();
         if self.is_root() {
-            return entry.name.as_bytes().to_vec();
+            out.extend_from_slice(name);
+        } else {
+            append_walked(&self.path, name, out);
         }
-        join_walked(&self.path, entry.name.as_bytes())
     }
 
     /// An entry as archives store it.
     pub fn archived(&self, entry: &Entry) -> Vec<u8> {
+        let mut path = Vec::new();
+        self.append_archived(entry, &mut path);
+        path
+    }
+
+    /// The same, at the end of what `out` holds.
+    pub fn append_archived(&self, entry: &Entry, out: &mut Vec<u8>) {
         if self.is_root() {
-            return self.archived.clone();
+            out.extend_from_slice(&self.archived);
+            return;
         }
-        match &*self.archived {
-            // The content of these loses the prefix; `..` must not occur in a stored path.
-            b"" | b"." | b".." => entry.name.as_bytes().to_vec(),
-            directory => [directory, b"/", entry.name.as_bytes()].concat(),
+        // The content of these loses the prefix; `..` must not occur in a stored path.
+        if !matches!(&*self.archived, b"" | b"." | b"..") {
+            out.extend_from_slice(&self.archived);
+            out.push(b'/');
         }
+        out.extend_from_slice(self.name(entry).to_bytes());
     }
 
     /// Indices of the entries with the nodump flag. Only regular files and directories have flags that Borg sees.
@@ -112,7 +141,7 @@ impl Listing {
             let flags = match (entry.stat.kind(), entry.stat.flags) {
                 (b'f' | b'd', Some(flags)) => flags,
                 (b'f' | b'd', None) => {
-                    let opened = open_file(self.dirfd(), entry.name.as_c_str());
+                    let opened = open_file(self.dirfd(), self.name(entry));
                     opened.map_or(0, |fd| flags_of_open(fd, &entry.stat))
                 }
                 _ => 0,
@@ -126,7 +155,7 @@ impl Listing {
 }
 
 /// The listing of one entry, `path` itself, which is stored as `archived`.
-pub fn scan_root(path: &[u8], archived: &[u8], asks_attributes: bool) -> Result<Listing> {
+pub fn scan_root(path: &[u8], archived: &[u8], asks_attributes: bool, everything: Option<Everything>) -> Result<Listing> {
     let name = CString::new(path).map_err(|_| Error::value("a path cannot contain a zero byte"))?;
     let stat = Stat::of_name(CWD, &name).map_err(|error| failed(error, path))?;
     Ok(Listing {
@@ -134,17 +163,19 @@ pub fn scan_root(path: &[u8], archived: &[u8], asks_attributes: bool) -> Result<
         path: Vec::new(),
         archived: archived.to_vec(),
         asks_attributes,
-        entries: vec![Entry::new(name, stat)],
+        everything: everything.map(Arc::new),
+        names: name.into_bytes_with_nul(),
+        entries: vec![Entry::new(0, stat)],
         failures: Vec::new(),
         ahead: Ahead::default(),
     })
 }
 
 /// The content of the directory that is an entry of `parent`.
-pub fn scan_directory(parent: &Arc<Listing>, index: usize) -> Result<Listing> {
+pub fn scan_directory(parent: &Arc<Listing>, index: usize) -> Result<Arc<Listing>> {
     match ahead::take(parent, index) {
         Some(listing) => Ok(listing),
-        None => list_directory(parent, index),
+        None => list_directory(parent, index).map(Arc::new),
     }
 }
 
@@ -153,7 +184,7 @@ pub(super) fn list_directory(parent: &Listing, index: usize) -> Result<Listing> 
     let entry = parent.entry(index)?;
     let path = parent.walked(entry);
     let _turn = Turn::wait();
-    let directory = open_directory(parent.dirfd(), entry.name.as_c_str()).map_err(|error| failed(error, &path))?;
+    let directory = open_directory(parent.dirfd(), parent.name(entry)).map_err(|error| failed(error, &path))?;
     let stat = Stat::of_open(&directory).map_err(|error| failed(error, &path))?;
     if !stat.is_same_file(&entry.stat) {
         return Err(failed(Errno::STALE, &path));
@@ -164,50 +195,67 @@ pub(super) fn list_directory(parent: &Listing, index: usize) -> Result<Listing> 
             .attribute_names
             .get_or_init(|| sys::attribute_names(|buffer| flistxattr(&directory, buffer)));
     }
-    let names = read_names(&directory).map_err(|error| failed(error, &path))?;
-    let mut entries = Vec::with_capacity(names.len());
+    let Names { names, places } = read_names(&directory).map_err(|error| failed(error, &path))?;
+    let mut entries = Vec::with_capacity(places.len());
     let mut failures = Vec::new();
-    for (_, name) in names {
-        match Stat::of_name(&directory, &name) {
-            Ok(stat) => entries.push(Entry::new(name, stat)),
-            Err(error) => failures.push((join_walked(&path, name.as_bytes()), error)),
+    for (_, place) in places {
+        let name = CStr::from_bytes_until_nul(&names[place..]).unwrap_or_default();
+        match Stat::of_name(&directory, name) {
+            Ok(stat) => entries.push(Entry::new(place, stat)),
+            Err(error) => {
+                let mut walked = Vec::new();
+                append_walked(&path, name.to_bytes(), &mut walked);
+                failures.push((walked, error));
+            }
         }
     }
-    let archived = parent.archived(entry);
     Ok(Listing {
         directory: Some(directory),
         path,
-        archived,
+        archived: parent.archived(entry),
         asks_attributes: parent.asks_attributes,
+        everything: parent.everything.clone(),
+        names,
         entries,
         failures,
         ahead: Ahead::default(),
     })
 }
 
-/// Inode number and name of everything in a directory, sorted by the number as the directory gives it: that of a mount point is
-/// the covered directory's. Reading in this order is what spinning disks like, and what Borg does.
-fn read_names(directory: &OwnedFd) -> rustix::io::Result<Vec<(u64, CString)>> {
-    let mut buffer = vec![MaybeUninit::uninit(); 64 << 10];
-    let mut entries = RawDir::new(directory, &mut buffer);
-    let mut names = Vec::new();
+/// The names in a directory, each ended by a zero byte, and what it calls their inodes together with where they begin.
+struct Names {
+    names: Vec<u8>,
+    places: Vec<(u64, usize)>,
+}
+
+/// Everything in a directory, sorted by the inode number as the directory gives it: that of a mount point is the covered
+/// directory's. Reading in this order is what spinning disks like, and what Borg does.
+fn read_names(directory: &OwnedFd) -> rustix::io::Result<Names> {
+    let mut buffer = memory::buffer(GETDENTS_BYTES);
+    let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+    let (mut names, mut places) = (Vec::new(), Vec::new());
     while let Some(entry) = entries.next() {
         let entry = entry?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            names.push((entry.ino(), entry.file_name().to_owned()));
+        let name = entry.file_name();
+        if !matches!(name.to_bytes(), b"." | b"..") {
+            places.push((entry.ino(), names.len()));
+            names.extend_from_slice(name.to_bytes_with_nul());
         }
     }
-    names.sort_by_key(|(inode, _)| *inode);
-    Ok(names)
+    memory::recycle(buffer);
+    places.sort_by_key(|(inode, _)| *inode);
+    Ok(Names { names, places })
 }
 
 /// Content of `.` is walked by bare names, as Borg shows it.
-fn join_walked(directory: &[u8], name: &[u8]) -> Vec<u8> {
-    match directory {
-        b"." => name.to_vec(),
-        _ if directory.ends_with(b"/") => [directory, name].concat(),
-        _ => [directory, b"/", name].concat(),
+fn append_walked(directory: &[u8], name: &[u8], out: &mut Vec<u8>) {
+    if directory != b"." {
+        out.extend_from_slice(directory);
+        if !directory.ends_with(b"/") {
+            out.push(b'/');
+        }
     }
+    out.extend_from_slice(name);
 }
 
 fn failed(error: Errno, path: &[u8]) -> Error {

@@ -95,17 +95,23 @@ class Walker:
         walked, archived = split_root(path)
         self._visitor.begin(walked)
         try:
-            root = _native.scan_root(walked, archived, self._rules.asks_attributes)
+            self._device = os.lstat(walked).st_dev if self._rules.one_file_system else None
+            root = _native.scan_root(walked, archived, self._rules.asks_attributes, self._everything())
         except OSError as error:
             self._visitor.fail(walked, error_by_name(error, walked), "stat", letter="")
             return
         self._prefix = stripped_prefix(path)
-        self._device = root.devices()[0] if self._rules.one_file_system else None
         self._stack = [self._frame(root, None, excluded=False)]
         while self._stack:
             self._advance(self._stack[-1])
         self._skip.add((root.inode(0), root.devices()[0]))
         self._file_roots = self._file_roots or root.kinds() != b"d"
+
+    def _everything(self) -> tuple[int | None, set[tuple[int, int]]] | None:
+        """What kernels need to know which directories will be entered; None if the rules take more than that."""
+        rules = self._rules
+        chooses = rules.exclude_nodump or rules.exclude_caches or rules.exclude_if_present or self._file_roots
+        return (self._device, self._skip) if rules.matcher.is_trivial and not chooses else None
 
     def _frame(self, listing: _native.DirectoryListing, path: bytes | None, *, excluded: bool) -> _Frame:
         frame = _Frame(listing, path, excluded)
