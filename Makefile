@@ -65,7 +65,7 @@ $(STAMPS)/oracles: scripts/prepare.sh scripts/oracles.sh
 test: test-rust test-python
 
 test-rust: $(STAMPS)/tools
-	cargo test --quiet --profile $(CARGO_PROFILE) --package vinculum-kernels
+	cargo test --quiet --profile $(CARGO_PROFILE) --package vinculum-kernels --package vinculum-filesystem
 
 test-python: build oracles
 	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)

@@ -27,6 +27,8 @@ if [ "$purpose" = test ]; then
     need 'pkg-config --exists libzstd' libzstd-dev
     need 'pkg-config --exists libxxhash' libxxhash-dev
     need 'command -v /usr/bin/borg' borgbackup
+    need 'command -v fusermount3' fuse3
+    need '/usr/bin/python3 -c "import llfuse"' python3-llfuse
     need 'command -v setfacl' acl
     need 'command -v setfattr' attr
     need 'command -v chattr' e2fsprogs
@@ -60,6 +62,11 @@ fi
 
 if ! command -v cargo >/dev/null; then
     echo 'error: cargo is missing; install Rust from https://rustup.rs and run this again' >&2
+    exit 1
+fi
+
+if [ "$purpose" = test ] && [ ! -e /dev/fuse ]; then
+    echo 'error: the tests mount archives and need /dev/fuse; run modprobe fuse, or give the container that device' >&2
     exit 1
 fi
 

@@ -828,3 +828,89 @@ def acl_from_text(text: bytes, numeric_ids: bool, users: dict[bytes, int], group
 
 def acl_names(text: bytes) -> tuple[list[bytes], list[bytes]]:
     """User and group names that occur in an ACL text."""
+
+# -- file system -------------------------------------------------------------------------------------------------------
+
+@final
+class Appearance:
+    """How archives are shown as files. Immutable.
+
+    Owners are those whose names are known, else the archived ids, else `default_owner`; `uid` and `gid` override them all.
+    `strip` leading parts of each path are dropped; with `versions` each file becomes a directory of all its versions.
+    """
+
+    def __new__(
+        cls,
+        *,
+        default_owner: tuple[int, int],
+        uid: int | None = None,
+        gid: int | None = None,
+        umask: int = 0,
+        numeric_ids: bool = False,
+        strip: int = 0,
+        with_parts: bool = False,
+        versions: bool = False,
+    ) -> Appearance: ...
+
+@final
+class FileTree:
+    """Inodes and names of one archive, or of several merged, growing from item streams. Thread-safe.
+
+    For each archive: parse -> unknown_owners, set_user, set_group, paths -> grow for each window, then finish_archive. A file
+    system takes the tree away: ValueError for whatever is called then.
+    """
+
+    def __new__(cls, appearance: Appearance, time: int) -> FileTree:
+        """An empty tree; `time` is shown for directories that no archive describes."""
+    def parse(self, chunks: list[Blob]) -> None:
+        """Parses the next chunks of an item stream; the items wait for `grow`."""
+    def paths(self) -> list[bytes]:
+        """The archived paths of the items that wait."""
+    def unknown_owners(self) -> tuple[list[bytes], list[bytes]]:
+        """User and group names, those in ACLs included, that were not met before; they count as unknown unless set."""
+    def set_user(self, name: bytes, uid: int) -> None: ...
+    def set_group(self, name: bytes, gid: int) -> None: ...
+    def grow(self, verdicts: Blob | None = None) -> list[bytes]:
+        """Takes the items that wait, or those with a verdict of 1. Returns the paths of links to what is not there."""
+    def finish_archive(self) -> None:
+        """The item stream is complete: IntegrityError if it ends inside an item."""
+
+@final
+class FileSystem:
+    """Trees as a file system that the kernel asks by itself, in threads that never wait for Python. Thread-safe.
+
+    What has to come from the repository is noted: trees that were `entered` (numbers from 1 on), and the ids of chunks that are
+    `wanted`. `fileno` is an eventfd that is rung when there is something new, or the end.
+    """
+
+    @staticmethod
+    def of_tree(tree: FileTree, cache_bytes: int, shows_damage: bool) -> FileSystem:
+        """One tree; `cache_bytes` bounds what is kept of content, `shows_damage` lets damaged files be read."""
+    @staticmethod
+    def of_archives(
+        appearance: Appearance, time: int, archives: list[tuple[bytes, int]], cache_bytes: int, shows_damage: bool
+    ) -> FileSystem:
+        """A directory of archives, by name and time, that are loaded when somebody enters them."""
+    def serve(self, device: int, *, threads: int, enforces_acls: bool, admits_root_only: bool) -> None:
+        """Begins to answer the kernel's requests at a mounted descriptor of /dev/fuse; the descriptor stays the caller's."""
+    def fileno(self) -> int: ...
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was unmounted."""
+    def entered(self) -> list[int]:
+        """The trees that are to be loaded; each is named once."""
+    def load(self, number: int, tree: FileTree) -> None: ...
+    def lose(self, number: int, errno: int) -> None:
+        """The tree cannot be had."""
+    def wanted(self) -> bytes:
+        """The ids of the chunks to fetch next, a batch at a time: first those that somebody waits for."""
+    def deliver(self, ids: bytes, chunks: list[Bytes]) -> None:
+        """Answers everybody who waited for these chunks."""
+    def fail(self, ids: bytes, errno: int) -> None:
+        """These chunks cannot be had."""
+
+def mount_fuse(source: str, directory: str, flags: int, options: str) -> None:
+    """The system call, for root: `flags` and `options` are the kernel's, the descriptor of /dev/fuse is among the latter."""
+
+def unmount(directory: str, *, lazily: bool) -> None:
+    """The system call, for root; `lazily` even if something is in use."""

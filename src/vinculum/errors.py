@@ -51,7 +51,7 @@ class CommandError(Error):
 
 
 class RuntimeTrouble(Error):
-    """What a `debug` command was asked about is not there."""
+    """What a `debug` command was asked about is not there, or something cannot be mounted."""
 
     template = "Runtime Error: {}"
     msgid = "RTError"

@@ -11,6 +11,7 @@ mod compression;
 mod crypto;
 mod errors;
 mod files_cache;
+mod filesystem;
 mod hashing;
 mod ids;
 mod index;
@@ -55,5 +56,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     windows::register(module)?;
     listing::register(module)?;
     references::register(module)?;
-    restoring::register(module)
+    restoring::register(module)?;
+    filesystem::register(module)
 }

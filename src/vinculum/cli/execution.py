@@ -126,6 +126,10 @@ def _work(command: Command, args: argparse.Namespace, reporter: Reporter, *, mod
     prompter = Prompter(os.environ, write_record=getattr(reporter, "write_record", None))
     try:
         signals.install(reporter.tell_progress)
+        before_work = getattr(command, "before_work", None)
+        code: int | None = None if before_work is None else before_work(args)
+        if code is not None:
+            return code
         with _profiled(args.debug_profile, reporter), Session(args, reporter, prompter, os.environ) as session:
             code = command.run(args, session)
         return exit_codes.of_warnings(reporter.warning_codes, modern=modern) if code is None else code

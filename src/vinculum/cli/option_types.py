@@ -114,6 +114,7 @@ class LocationRule:
 REPOSITORY = LocationRule("REPOSITORY", archive=False, required=False)
 REQUIRED_REPOSITORY = LocationRule("REPOSITORY", archive=False, required=True)
 ARCHIVE = LocationRule("ARCHIVE", archive=True, required=True)
+REQUIRED_REPOSITORY_OR_ARCHIVE = LocationRule("REPOSITORY_OR_ARCHIVE", archive=None, required=True)
 REPOSITORY_OR_ARCHIVE = LocationRule("REPOSITORY_OR_ARCHIVE", archive=None, required=False)
 
 

@@ -12,7 +12,7 @@ import importlib
 import os
 
 from vinculum.cli import common_options, option_types, registry
-from vinculum.cli.program import version_line
+from vinculum.cli.program import COMMANDS_OF_PROGRAMS, version_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
         def add_arguments(self, parser: CommandParser) -> None: ...
         def run(self, args: argparse.Namespace, session: Session) -> int | None:
-            """Does the work; an exit code of its own, or None if warnings decide."""
+            """Does the work; an exit code of its own, or None if warnings decide.
+
+            A module may also have `before_work(args)`, called before there are threads or anything is open: an exit code if
+            this process has nothing more to do.
+            """
 
 
 HELP_DIRECTORY = os.path.join(os.path.dirname(__file__), "help")
@@ -61,8 +65,8 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, program: str, name: str, operands: str, summary: str) -> None:
         super().__init__(
-            prog=f"{program} {name}",
-            usage=f"{program} {name} [options] {operands}".rstrip(),
+            prog=(prog := program if program in COMMANDS_OF_PROGRAMS else f"{program} {name}"),
+            usage=f"{prog} [options] {operands}".rstrip(),
             description=summary,
             formatter_class=_HelpFormatter,
             add_help=False,
@@ -177,6 +181,8 @@ def parse_command_line(program: str, arguments: list[str]) -> tuple[Command, arg
 def find_command(program: str, arguments: list[str]) -> tuple[str, list[str], dict[str, object]]:
     """The name of the command that is called for, the arguments behind it, and the options in front of it."""
     before: dict[str, object] = {}
+    if program in COMMANDS_OF_PROGRAMS:
+        return COMMANDS_OF_PROGRAMS[program], arguments or ["--help"], before
     group = ""
     while True:
         word, arguments = _take_word(program, group, arguments, before)

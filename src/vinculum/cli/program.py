@@ -6,6 +6,9 @@ import os
 
 from vinculum import BORG_VERSION, __version__
 
+# Names of ours that stand for a command.
+COMMANDS_OF_PROGRAMS = {"borgfs": "mount"}
+
 
 def program_name(argv0: str) -> str:
     """What to call ourselves: the name we were started by, `borg` if that is no name for a program."""

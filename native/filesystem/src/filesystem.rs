@@ -1,0 +1,243 @@
+//! Archives side by side: each is a directory that is filled when somebody enters it.
+//!
+//! Inode numbers: tree number in the upper half, node plus one in the lower; 1 is the root. Tree 0 is the top. If it has archives in
+//! it, its node n stands for the root of tree n, so that an archive has its number before it is loaded.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use vinculum_kernels::Id;
+use vinculum_kernels::errors::{Error, Result};
+use vinculum_kernels::memory::Shared;
+
+use crate::Errno;
+use crate::reading::{Reader, Reply};
+use crate::tree::{Node, ROOT, Tree};
+
+/// A node of a tree that is loaded.
+pub struct Place {
+    tree: Arc<Tree>,
+    pub number: u32,
+    pub node: u32,
+}
+
+impl Deref for Place {
+    type Target = Tree;
+
+    fn deref(&self) -> &Tree {
+        &self.tree
+    }
+}
+
+type Visit = Box<dyn FnOnce(std::result::Result<Place, Errno>) + Send>;
+
+enum State {
+    /// Nobody has been there.
+    Untouched,
+    /// Those who wait, and for which node.
+    Loading(Vec<(u32, Visit)>),
+    Loaded(Arc<Tree>),
+    Lost(Errno),
+}
+
+pub struct FileSystem {
+    trees: Mutex<Vec<State>>,
+    /// Trees to load.
+    entered: Mutex<Vec<u32>>,
+    reader: Reader,
+    /// Readable while there is something to do.
+    bell: OwnedFd,
+    has_ended: AtomicBool,
+    /// Whether files of which chunks were lost may be read.
+    pub shows_damage: bool,
+}
+
+impl FileSystem {
+    pub fn new(top: Tree, cache_bytes: usize, shows_damage: bool) -> Result<Self> {
+        Ok(Self {
+            trees: Mutex::new(vec![State::Loaded(Arc::new(top))]),
+            entered: Mutex::new(Vec::new()),
+            reader: Reader::new(cache_bytes),
+            bell: eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| Error::os(error, None))?,
+            has_ended: AtomicBool::new(false),
+            shows_damage,
+        })
+    }
+
+    /// A file system of archives that are directories of these names and times, not loaded yet; they are trees 1, 2 and so on.
+    pub fn of_archives(
+        root: Node,
+        archives: impl Iterator<Item = (Vec<u8>, Node)>,
+        cache_bytes: usize,
+        shows_damage: bool,
+    ) -> Result<Self> {
+        let mut top = Tree::new(root);
+        let mut count = 0;
+        for (name, directory) in archives {
+            let node = top.add_node(directory)?;
+            top.link(ROOT, &name, node)?;
+            count += 1;
+        }
+        top.finish();
+        let filesystem = Self::new(top, cache_bytes, shows_damage)?;
+        filesystem.states().extend((0..count).map(|_| State::Untouched));
+        Ok(filesystem)
+    }
+
+    // -- for fronts ------------------------------------------------------------------------------------------------------------
+
+    /// Calls `visit` with the place of an inode, as soon as its tree is loaded.
+    pub fn visit(&self, inode: u64, visit: Visit) {
+        let mut states = self.states();
+        let (number, node) = locate(inode, states.len() > 1);
+        match states.get_mut(number as usize) {
+            None => {
+                drop(states);
+                visit(Err(Errno::NOENT));
+            }
+            Some(State::Lost(errno)) => {
+                let errno = *errno;
+                drop(states);
+                visit(Err(errno));
+            }
+            Some(State::Loaded(tree)) => {
+                let tree = Arc::clone(tree);
+                drop(states);
+                visit(Ok(Place { tree, number, node }));
+            }
+            Some(State::Loading(waiting)) => waiting.push((node, visit)),
+            Some(state) => {
+                *state = State::Loading(vec![(node, visit)]);
+                drop(states);
+                self.note_entered(number);
+            }
+        }
+    }
+
+    /// What is known of an inode without loading anything, and whether it stays so.
+    pub fn describe(&self, inode: u64) -> Option<(Node, bool)> {
+        let states = self.states();
+        let (number, node) = locate(inode, states.len() > 1);
+        match states.get(number as usize)? {
+            State::Loaded(tree) => Some((tree.node(node)?.clone(), true)),
+            // Only roots are known before.
+            state => match states.first()? {
+                State::Loaded(top) if node == ROOT => Some((top.node(number)?.clone(), matches!(state, State::Lost(_)))),
+                _ => None,
+            },
+        }
+    }
+
+    /// What `describe` says about a node in a place that is being visited.
+    pub fn describe_at(&self, place: &Place, node: u32) -> Option<(Node, bool)> {
+        if place.number == 0 && node != ROOT {
+            return self.describe(inode(0, node));
+        }
+        Some((place.node(node)?.clone(), true))
+    }
+
+    pub fn read(&self, place: &Place, offset: u64, length: usize, reply: Reply) {
+        if self.reader.read(place.number, place, place.node, offset, length, reply) {
+            self.ring();
+        }
+    }
+
+    /// Nobody will ask for anything any more.
+    pub fn end(&self) {
+        self.has_ended.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    // -- for who loads archives and fetches chunks -----------------------------------------------------------------------------
+
+    pub fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
+    }
+
+    /// Numbers of the trees to load next.
+    pub fn entered(&self) -> Vec<u32> {
+        std::mem::take(&mut self.entered.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn load(&self, number: u32, tree: std::result::Result<Tree, Errno>) -> Result<()> {
+        let tree = tree.map(Arc::new);
+        let mut states = self.states();
+        let state = states
+            .get_mut(number as usize)
+            .ok_or_else(|| Error::value(format!("there is no tree {number}")))?;
+        let former = std::mem::replace(
+            state,
+            match &tree {
+                Ok(tree) => State::Loaded(Arc::clone(tree)),
+                Err(errno) => State::Lost(*errno),
+            },
+        );
+        drop(states);
+        if let State::Loading(waiting) = former {
+            for (node, visit) in waiting {
+                let place = tree.clone().map(|tree| Place { tree, number, node });
+                visit(place);
+            }
+        }
+        Ok(())
+    }
+
+    pub fn wanted(&self) -> Vec<Id> {
+        self.reader.wanted()
+    }
+
+    pub fn deliver(&self, ids: &[Id], chunks: &[Shared]) {
+        self.reader.deliver(ids, chunks);
+    }
+
+    pub fn fail(&self, ids: &[Id], errno: Errno) {
+        self.reader.fail(ids, errno);
+    }
+
+    /// Whether all there is is loaded, and no file in it lost chunks.
+    pub fn is_known_sound(&self) -> bool {
+        let is_sound = |state: &State| matches!(state, State::Loaded(tree) if !tree.has_damage());
+        self.states().iter().all(is_sound)
+    }
+
+    fn note_entered(&self, number: u32) {
+        self.entered.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+        self.ring();
+    }
+
+    fn ring(&self) {
+        // It can only fail if it has been rung for ages without anybody listening.
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+
+    fn states(&self) -> MutexGuard<'_, Vec<State>> {
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The number by which fronts know a node.
+pub fn inode(tree: u32, node: u32) -> u64 {
+    match (tree, node) {
+        (0, node) => u64::from(node) + 1,
+        // It had this number before it was loaded.
+        (tree, ROOT) => u64::from(tree) + 1,
+        (tree, node) => u64::from(tree) << 32 | (u64::from(node) + 1),
+    }
+}
+
+fn locate(inode: u64, has_archives: bool) -> (u32, u32) {
+    let tree = (inode >> 32) as u32;
+    let node = (inode as u32).wrapping_sub(1);
+    if tree == 0 && node != ROOT && has_archives {
+        (node, ROOT)
+    } else {
+        (tree, node)
+    }
+}

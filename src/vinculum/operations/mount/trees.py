@@ -1,0 +1,60 @@
+"""Growing the trees of archives: a kernel takes item streams apart, here is decided what is shown and to whom it belongs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from vinculum.archive.archive import load_archive
+from vinculum.archive.item_stream import ItemChunkReader
+from vinculum.archive.patterns import INCLUDE
+from vinculum.platform import owners
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vinculum._native import FileTree
+    from vinculum.archive.manifest import ArchiveEntry
+    from vinculum.archive.patterns import PatternMatcher
+    from vinculum.keys.key import Key
+    from vinculum.repository.store import Store
+
+
+class TreeSource:
+    """Where trees come from, and which files are in them. Confined to the store's thread."""
+
+    def __init__(
+        self, store: Store, key: Key, matcher: PatternMatcher, workarounds: frozenset[str], warn: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._matcher = matcher
+        self._workarounds = workarounds
+        self._warn = warn
+
+    def grow(self, tree: FileTree, entry: ArchiveEntry) -> Iterator[None]:
+        """Adds an archive to a tree, some of it with each step. Raises like `load_archive` and `ItemChunkReader.read`."""
+        archive = load_archive(self._store, self._key, entry, workarounds=self._workarounds)
+        for window in ItemChunkReader(self._store, self._key).read(archive.items):
+            tree.parse([chunk.data for chunk in window])
+            self._name_owners(tree)
+            for path in tree.grow(self._verdicts(tree)):
+                self._warn(f"{os.fsdecode(path)}: what it is a hard link of is not in archive {entry.name}")
+            yield
+        tree.finish_archive()
+
+    def _verdicts(self, tree: FileTree) -> bytes | None:
+        if self._matcher.is_trivial:
+            return None
+        decide = self._matcher.decide
+        return bytes(decide(os.fsdecode(path)) == INCLUDE for path in tree.paths())
+
+    @staticmethod
+    def _name_owners(tree: FileTree) -> None:
+        users, groups = tree.unknown_owners()
+        for name in users:
+            if (uid := owners.user_id(name)) is not None:
+                tree.set_user(name, uid)
+        for name in groups:
+            if (gid := owners.group_id(name)) is not None:
+                tree.set_group(name, gid)

@@ -1,0 +1,45 @@
+"""Mounting with a program for as long as a block lasts, and looking at what is mounted."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.programs import Program
+
+
+@contextmanager
+def mounted(program: Program, location: str | Path, place: Path, *options: str, paths: tuple[str, ...] = ()) -> Iterator[Path]:
+    """What the location shows at a directory, which is made for it."""
+    place.mkdir(exist_ok=True)
+    program.run("mount", *options, location, place, *paths)
+    try:
+        assert is_mounted(place)
+        yield place
+        program.run("umount", place)
+        assert not is_mounted(place)
+    finally:
+        if is_mounted(place):
+            subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def is_mounted(place: Path) -> bool:
+    """True for a dead mount, too."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return any(line.split()[4] == str(place) for line in lines)
+
+
+def wait_until(condition: object, what: str, timeout_s: float = 20) -> None:
+    """Waits for `condition()`."""
+    assert callable(condition)
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+def paths_below(place: Path) -> set[str]:
+    return {str(path.relative_to(place)) for path in place.rglob("*")}
