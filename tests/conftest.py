@@ -16,6 +16,7 @@ from support import golden as golden_repositories
 from support.programs import Program, client_environment, oracle_path, oracle_program, vinculum_program
 from support.ssh_server import SshServer
 from support.trees import release
+from support.twins import Servers
 
 # How long an example takes says more about what else the machine does.
 settings.register_profile("no deadline", deadline=None)
@@ -92,6 +93,14 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     server = SshServer(tmp_path_factory.mktemp("ssh") / "server")
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """All programs imported and waiting, for tests that run hundreds of command lines."""
+    servers = Servers(tmp_path_factory.mktemp("servers"))
+    yield servers
+    servers.close()
 
 
 @pytest.fixture(scope="session")

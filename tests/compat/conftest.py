@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,14 +15,6 @@ from support.twins import Servers, Twins
 def real(request: pytest.FixtureRequest, oracle: Callable[[str], Program]) -> Program:
     """Borg 1.4.5, then Borg 1.2.4."""
     return oracle(request.param)
-
-
-@pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Both programs imported and waiting, for tests that run hundreds of command lines."""
-    servers = Servers(tmp_path_factory.mktemp("servers"))
-    yield servers
-    servers.close()
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
-"""For BORG_RSH: runs the server's command right here, and hangs up after so many messages of the client.
+"""For BORG_RSH: reaches the server through another shell, and hangs up after so many messages of one side.
 
-    breaking_shell.py MESSAGES HOST COMMAND...
+    breaking_shell.py SIDE MESSAGES SHELL... HOST COMMAND...
 
-Writes to the file named by VINCULUM_TEST_BROKEN once it did so: an injected fault must be seen to have happened.
+SIDE is `client` or `server`. Says in the file named by VINCULUM_TEST_BROKEN how many messages of that side it passed on, and
+whether it hung up: an injected fault must be seen to have happened.
 """
 
 from __future__ import annotations
@@ -12,38 +13,65 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
-from vinculum.remote.framing import MessageSplitter
+from vinculum.remote.framing import MAX_REPLY_ARRAY, MessageSplitter
+
+
+class Counted:
+    """Passes bytes on until that many messages have gone by."""
+
+    def __init__(self, source: int, target: int, most: int) -> None:
+        self._source = source
+        self._target = target
+        self._most = most
+        self._splitter = MessageSplitter(max_array=MAX_REPLY_ARRAY)
+        self.passed = 0
+
+    def run(self) -> None:
+        """Byte by byte, so that nothing of the next message gets through."""
+        while self.passed < self._most and (byte := os.read(self._source, 1)):
+            os.write(self._target, byte)
+            self.passed += len(list(self._splitter.feed(byte)))
+
+
+def pass_on(source: int, target: BinaryIO) -> None:
+    """Until either side has gone; tells the other one."""
+    while data := os.read(source, 1 << 16):
+        try:
+            os.write(target.fileno(), data)
+        except (OSError, ValueError):
+            break
+    target.close()
 
 
 def main() -> int:
     """Returns when the server is gone."""
-    left = int(sys.argv[1])
-    server = subprocess.Popen(["sh", "-c", " ".join(sys.argv[3:])], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    side, most = sys.argv[1], int(sys.argv[2])
+    server = subprocess.Popen(sys.argv[3:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert server.stdin is not None
     assert server.stdout is not None
-    answers = threading.Thread(target=pass_on_answers, args=(server.stdout.fileno(),), daemon=True)
-    answers.start()
-    splitter = MessageSplitter(max_array=100)
-    # Byte by byte, so that nothing of the next message gets through.
-    while left and (byte := os.read(0, 1)):
-        os.write(server.stdin.fileno(), byte)
-        left -= len(list(splitter.feed(byte)))
-    if not left:
-        Path(os.environ["VINCULUM_TEST_BROKEN"]).touch()
-        os.close(1)
+    client = os.fdopen(1, "wb", buffering=0)
+    if side == "client":
+        counted = Counted(0, server.stdin.fileno(), most)
+        other = threading.Thread(target=pass_on, args=(server.stdout.fileno(), client), daemon=True)
+    else:
+        counted = Counted(server.stdout.fileno(), 1, most)
+        other = threading.Thread(target=pass_on, args=(0, server.stdin), daemon=True)
+    other.start()
+    try:
+        counted.run()
+    except BrokenPipeError:
+        pass  # one of them has gone
+    hangs_up = counted.passed == most
+    if hangs_up or side == "server":
+        client.close()
     server.stdin.close()
     server.wait()
-    return 255
-
-
-def pass_on_answers(fd: int) -> None:
-    """Until either side has gone."""
-    while data := os.read(fd, 1 << 16):
-        try:
-            os.write(1, data)
-        except OSError:
-            pass
+    if not hangs_up:
+        other.join()
+    Path(os.environ["VINCULUM_TEST_BROKEN"]).write_text(f"{counted.passed} {int(hangs_up)}")
+    return 255 if hangs_up else server.returncode
 
 
 if __name__ == "__main__":

@@ -17,6 +17,36 @@ ALIAS = "backup-server"
 START_S = 10
 
 
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody uses at the moment."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def make_key(path: Path) -> None:
+    """A key without passphrase, and its public half beside it."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+
+
+def start_sshd(config: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
+    """Returns once it listens."""
+    Path("/run/sshd").mkdir(exist_ok=True)  # sshd wants an empty directory there
+    daemon = subprocess.Popen(["/usr/sbin/sshd", "-D", "-E", log, "-f", config])
+    deadline = time.monotonic() + START_S
+    while not _is_listening(port):
+        assert daemon.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.02)
+    return daemon
+
+
+def _is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class SshServer:
     """Running from construction until `close`."""
 
@@ -26,11 +56,9 @@ class SshServer:
         self.home.mkdir()
         self.log = place / "sshd.log"
         self._config = place / "ssh_config"
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port: int = found.getsockname()[1]
+        self.port = free_port()
         for name in ("host_key", "user_key"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place / name], check=True)
+            make_key(place / name)
         shutil.copy(place / "user_key.pub", place / "authorized_keys")
         # The command runs as if that directory were the user's home: what tests leave there is theirs.
         self._start = start = place / "start"
@@ -61,21 +89,11 @@ class SshServer:
             "  IdentitiesOnly yes\n"
             "  BatchMode yes\n"
         )
-        Path("/run/sshd").mkdir(exist_ok=True)  # sshd wants an empty directory there
-        self._daemon = subprocess.Popen(["/usr/sbin/sshd", "-D", "-E", self.log, "-f", place / "sshd_config"])
-        deadline = time.monotonic() + START_S
-        while not self._is_listening():
-            assert self._daemon.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.02)
+        self._daemon = start_sshd(place / "sshd_config", self.port, self.log)
 
     def force(self, command: str) -> None:
         """Whoever connects gets this command, and what was asked for in SSH_ORIGINAL_COMMAND, as by `command=` of a key."""
         self._start.write_text(f"#!/bin/sh\nexport HOME={self.home} PYTHONPATH={PROJECT / 'src'}\ncd\n{command}\n")
-
-    def _is_listening(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     @property
     def rsh(self) -> str:
