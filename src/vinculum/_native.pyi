@@ -226,8 +226,12 @@ class Opener:
         """The plaintexts of several objects, opened in parallel."""
     def open_ahead(self, stored: list[Blob], ids: bytes) -> ChunksToCome:
         """The same in the background."""
-    def find_references(self, stored: list[Blob], ids: bytes) -> ReferencesToCome:
-        """Opens chunks of item streams and parses them, in parallel and in the background."""
+    def find_references(self, stored: list[Blob], ids: bytes, rules: ItemRules | None = None) -> ReferencesToCome:
+        """Opens chunks of item streams and parses them, in parallel and in the background; judges their items by `rules`."""
+    def find_damage(self, stored: list[Bytes], ids: bytes) -> DamageToCome:
+        """Opens objects just to see whether that works, in parallel and in the background."""
+    def find_archives(self, stored: list[Bytes], ids: bytes) -> tuple[list[int], list[tuple[int, str]]]:
+        """Opens objects, in parallel: the places of those that seem to describe archives, and what is wrong with others."""
     def open_batch(self, stored: list[Bytes], ids: bytes) -> ChunkBatch:
         """The same as chunks; nothing is hashed again."""
     def packed_otherwise(self, stored: list[Bytes], chunks: ChunkBatch, compressor: Compressor) -> ChunkBatch:
@@ -274,8 +278,19 @@ class RepositoryIndex:
         """Removes the ids; KeyError without change if one is absent."""
     def ids(self, marker: bytes | None = None, limit: int | None = None) -> list[bytes]:
         """Up to `limit` ids in table order, after `marker`; KeyError for an unknown marker."""
+    def in_disk_order(self) -> DiskOrder:
+        """All entries as they are now, by segment and offset."""
+    def differences(self, other: RepositoryIndex) -> list[tuple[bytes, tuple[int, int] | None, tuple[int, int] | None]]:
+        """(id, position here, position there) where two indexes do not agree, None where an id is not known."""
     def replay(self, entries: SegmentEntries, segment: int) -> Replay:
         """Applies the PUTs and DELETEs of one segment in order and reports what they superseded."""
+
+@final
+class DiskOrder:
+    """The entries of an index in the order of the segment files. Confined to one thread."""
+
+    def next(self, most_bytes: int) -> tuple[int, bytes, list[int]] | None:
+        """The next ones that lie in one segment within about so many bytes: (segment, ids, offsets); None at the end."""
 
 @final
 class Replay:
@@ -374,6 +389,9 @@ class ItemStream:
     """Parsing state between the pieces of one item stream. Confined to one thread."""
 
     def __new__(cls) -> ItemStream: ...
+    @property
+    def is_between_items(self) -> bool:
+        """Whether all that was fed belongs to complete items."""
 
 @final
 class ItemReferences:
@@ -412,6 +430,67 @@ class ReferenceTally:
         """
     def settle(self, index: ChunkIndex) -> None: ...
 
+# -- checking ----------------------------------------------------------------------------------------------------------
+
+@final
+class DamageToCome:
+    """Damage that is being looked for in the background. Thread-safe."""
+
+    def wait(self) -> list[tuple[int, str]]:
+        """(place, what is wrong) of each object that could not be opened; once."""
+
+@final
+class ItemRules:
+    """What items must be like; `further_keys` are fields that they may have beside the usual ones. Immutable."""
+
+    def __new__(cls, further_keys: list[bytes]) -> ItemRules: ...
+
+@final
+class ArchiveSurvey:
+    """The objects of a repository, and which of them archives refer to. Thread-safe."""
+
+    def __new__(cls, ids: bytes, rules: ItemRules) -> ArchiveSurvey: ...
+    def __len__(self) -> int: ...
+    def __contains__(self, id: bytes, /) -> bool: ...
+    def add(self, ids: bytes) -> None:
+        """Enters objects that were stored since; nothing refers to them yet."""
+    def remove(self, ids: bytes) -> None:
+        """Takes out objects that were deleted."""
+    def begin(self) -> None:
+        """Begins with an archive."""
+    def abandon(self) -> None:
+        """Forgets the references that were noted since."""
+    def examine(self, stream: ItemStream, chunks: list[ItemReferences]) -> tuple[int, bool]:
+        """Notes references to chunks of an item stream, and in them.
+
+        Returns how many were taken, as `ReferenceTally.count`, and whether they are flawless: nothing is missing, and the rules
+        that they were parsed by object to nothing.
+        """
+    def examine_rest(self, stream: ItemStream, data: Blob) -> bool:
+        """The same for what is left of a chunk."""
+    def flawed(self, items: list[Item]) -> list[int]:
+        """Which of the items lost content, now or before, or have another size than their chunks."""
+    def refer(self, ids: bytes) -> bool:
+        """Notes references; False if one of the objects is not there."""
+    def refer_to_content(self, items: list[Item]) -> None:
+        """Notes the references in the items; chunks that are not there do not matter."""
+    def unused(self) -> bytes:
+        """The ids of all objects that nothing refers to."""
+
+@final
+class ItemSalvage:
+    """Gets items out of a damaged item stream. Confined to one thread."""
+
+    def __new__(cls, rules: ItemRules) -> ItemSalvage: ...
+    def feed(self, data: Blob) -> tuple[list[Item], list[str]]:
+        """The items that are complete now, and what is wrong with the rest."""
+    def skip(self) -> None:
+        """Tells that the next piece is lost."""
+    def finish(self) -> tuple[list[Item], list[str]]:
+        """What the end of the stream brings to light."""
+    def unknown_keys(self) -> list[bytes]:
+        """The fields of items so far that are not permitted."""
+
 # -- segments ----------------------------------------------------------------------------------------------------------
 
 @final
@@ -432,6 +511,9 @@ class SegmentEntries:
 def scan_segment(fd: int) -> SegmentEntries:
     """All entries of a segment file, every CRC verified; IntegrityError says what is wrong at which offset."""
 
+def scan_segments(fds: list[int]) -> list[SegmentEntries | str]:
+    """The same for several files in parallel; for one that is damaged, or cannot be read, what is wrong with it."""
+
 def read_objects(fd: int, ids: bytes, offsets: list[int]) -> list[Bytes]:
     """The data of the PUT entries at the offsets, CRC and key verified; IntegrityError if an entry is not what it should be."""
 
@@ -441,8 +523,8 @@ def entry_sizes(fd: int, ids: bytes, offsets: list[int]) -> list[int]:
 def encode_deletes(ids: bytes) -> Bytes:
     """One DELETE entry per id, ready to be appended to a segment file."""
 
-def recover_segment(data: Blob) -> Bytes:
-    """A segment rebuilt from every entry of `data` that is still valid, wherever it begins."""
+def find_entries(fd: int) -> list[tuple[int, int]]:
+    """(start, stop) of each run of valid entries in a damaged segment file, wherever they begin."""
 
 # -- compaction --------------------------------------------------------------------------------------------------------
 
@@ -728,6 +810,8 @@ class Item:
     def bsdflags(self) -> int | None: ...
     @property
     def part(self) -> int | None: ...
+    def with_content(self, chunks: ChunkList, healthy: ChunkList | None) -> Item:
+        """The same with these chunks, and with these as the ones that it should have, if they are others."""
     def with_chunks(self, chunks: ChunkList, is_cut_alike: bool) -> Item:
         """The same with other chunks; `chunks_healthy` goes unless the content is cut as before."""
     def linked_to(self, source: bytes) -> Item:

@@ -19,6 +19,7 @@ use crate::hashing::IdHasher;
 use crate::ids::{Ids, OneId, joined};
 use crate::memory::{Blob, Bytes, detach_if_large};
 use crate::references::ReferencesToCome;
+use crate::survey::{Damage, DamageToCome, ItemRules};
 
 #[pyfunction]
 fn aes256_ctr<'py>(py: Python<'py>, key: &[u8], counter: &[u8], data: Blob) -> PyResult<Bound<'py, PyBytes>> {
@@ -129,11 +130,15 @@ impl Opener {
         Ok(plains.into_python()?.into_iter().map(Bytes).collect())
     }
 
-    fn find_references(&self, stored: Vec<Blob>, ids: Ids) -> ReferencesToCome {
+    #[pyo3(signature = (stored, ids, rules=None))]
+    fn find_references(&self, stored: Vec<Blob>, ids: Ids, rules: Option<&ItemRules>) -> ReferencesToCome {
         let opener = Arc::clone(&self.0);
         let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
         let ids = ids.as_slice().to_vec();
-        ReferencesToCome(ToCome::begin(move || items::find_references(&opener, &stored, &ids)))
+        let rules = rules.map(|rules| Arc::clone(&rules.0));
+        ReferencesToCome(ToCome::begin(move || {
+            items::find_references(&opener, &stored, &ids, rules.as_deref())
+        }))
     }
 
     fn open_ahead(&self, stored: Vec<Blob>, ids: Ids) -> ChunksToCome {
@@ -144,6 +149,25 @@ impl Opener {
             let slices: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
             opener.open_many(&slices, &ids)
         }))
+    }
+
+    fn find_damage(&self, stored: Vec<Blob>, ids: Ids) -> DamageToCome {
+        let opener = Arc::clone(&self.0);
+        let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
+        let ids = ids.as_slice().to_vec();
+        DamageToCome(ToCome::begin(move || {
+            let objects: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
+            let opened = opener.try_each(&objects, &ids, |_, _| ())?;
+            let opened = opened.into_iter().enumerate();
+            Ok(opened
+                .filter_map(|(place, opened)| Some((place, opened.err()?.to_string())))
+                .collect())
+        }))
+    }
+
+    fn find_archives(&self, py: Python<'_>, stored: Vec<Blob>, ids: Ids) -> PyResult<(Vec<usize>, Damage)> {
+        let found = py.detach(|| items::find_archives(&self.0, &slices(&stored), ids.as_slice()));
+        found.into_python().map(|found| (found.archives, found.damaged))
     }
 
     fn open_batch(&self, py: Python<'_>, stored: Vec<Blob>, ids: Ids) -> PyResult<ChunkBatch> {

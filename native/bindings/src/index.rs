@@ -1,4 +1,6 @@
-//! `RepositoryIndex`, `Replay`, `ChunkIndex`, `Released`. Single lookups stay attached to Python unless the lock is taken; batches detach.
+//! `RepositoryIndex`, `DiskOrder`, `Replay`, `ChunkIndex`, `Released`. Single lookups stay attached to Python unless the lock is taken; batches detach.
+
+use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -15,6 +17,9 @@ use crate::segments::SegmentEntries;
 
 /// Segment, ids, offsets, places in the list that was asked for.
 type Located<'py> = (u32, Bound<'py, PyBytes>, Vec<u32>, Vec<usize>);
+
+/// Id, position here, position there.
+type Difference<'py> = (Bound<'py, PyBytes>, Option<(u32, u32)>, Option<(u32, u32)>);
 
 #[pyclass(frozen, module = "vinculum._native")]
 pub struct RepositoryIndex(pub index::RepositoryIndex);
@@ -102,10 +107,40 @@ impl RepositoryIndex {
         Ok(listed(py, &ids))
     }
 
+    fn in_disk_order(&self, py: Python<'_>) -> DiskOrder {
+        DiskOrder(Mutex::new(py.detach(|| self.0.lock().in_disk_order())))
+    }
+
+    fn differences<'py>(&self, py: Python<'py>, other: &Self) -> Vec<Difference<'py>> {
+        let found = py.detach(|| {
+            let mut other = other.0.lock().clone();
+            self.0.lock().differences(&mut other)
+        });
+        found
+            .into_iter()
+            .map(|(id, here, there)| (PyBytes::new(py, &id), here, there))
+            .collect()
+    }
+
     fn replay(&self, py: Python<'_>, entries: &SegmentEntries, segment: u32) -> PyResult<Replay> {
         py.detach(|| self.0.lock().replay(&entries.0, segment))
             .into_python()
             .map(Replay)
+    }
+}
+
+#[pyclass(frozen, module = "vinculum._native")]
+pub struct DiskOrder(Mutex<index::DiskOrder>);
+
+#[pymethods]
+impl DiskOrder {
+    fn next<'py>(&self, py: Python<'py>, most_bytes: u32) -> Option<(u32, Bound<'py, PyBytes>, Vec<u32>)> {
+        let mut order = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = order.next(most_bytes);
+        let segment = entries.first()?.0;
+        let ids: Vec<Id> = entries.iter().map(|&(_, _, id)| id).collect();
+        let offsets = entries.iter().map(|&(_, offset, _)| offset).collect();
+        Some((segment, joined(py, &ids), offsets))
     }
 }
 
@@ -346,6 +381,7 @@ impl ChunkIndex {
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<RepositoryIndex>()?;
+    module.add_class::<DiskOrder>()?;
     module.add_class::<Replay>()?;
     module.add_class::<Released>()?;
     module.add_class::<ChunkIndex>()

@@ -138,6 +138,12 @@ impl Item {
         self.0.part
     }
 
+    #[pyo3(signature = (chunks, healthy))]
+    fn with_content(&self, chunks: &ChunkList, healthy: Option<PyRef<'_, ChunkList>>) -> Self {
+        let healthy = healthy.map(|list| list.read().clone());
+        Self(self.0.with_content(chunks.read().clone(), healthy))
+    }
+
     fn with_chunks(&self, chunks: &ChunkList, is_cut_alike: bool) -> Self {
         Self(self.0.with_chunks(chunks.read().clone(), is_cut_alike))
     }
@@ -205,6 +211,11 @@ impl ItemStream {
     #[new]
     fn new() -> Self {
         Self(Mutex::default())
+    }
+
+    #[getter]
+    fn is_between_items(&self) -> bool {
+        self.lock().is_between_items()
     }
 }
 

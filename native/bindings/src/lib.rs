@@ -22,6 +22,7 @@ mod references;
 mod restoring;
 mod scanning;
 mod segments;
+mod survey;
 mod sys;
 mod windows;
 
@@ -56,6 +57,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     windows::register(module)?;
     listing::register(module)?;
     references::register(module)?;
+    survey::register(module)?;
     restoring::register(module)?;
     filesystem::register(module)
 }

@@ -1,4 +1,4 @@
-//! `SegmentEntries`, `scan_segment`, `read_objects`, `entry_sizes`, `encode_deletes`, `recover_segment`.
+//! `SegmentEntries`, `scan_segment`, `scan_segments`, `read_objects`, `entry_sizes`, `encode_deletes`, `find_entries`.
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -6,7 +6,7 @@ use vinculum_kernels::segments;
 
 use crate::errors::IntoPython;
 use crate::ids::{Ids, joined};
-use crate::memory::{Blob, Bytes};
+use crate::memory::Bytes;
 use crate::sys::Descriptor;
 
 #[pyclass(frozen, module = "vinculum._native")]
@@ -47,6 +47,26 @@ fn scan_segment(py: Python<'_>, fd: Descriptor) -> PyResult<SegmentEntries> {
         .map(SegmentEntries)
 }
 
+/// The entries of a segment file, or what is wrong with it.
+#[derive(IntoPyObject)]
+enum Scanned {
+    Entries(Py<SegmentEntries>),
+    Damage(String),
+}
+
+#[pyfunction]
+fn scan_segments(py: Python<'_>, fds: Vec<Descriptor>) -> PyResult<Vec<Scanned>> {
+    let found = py.detach(|| {
+        let fds: Vec<_> = fds.iter().map(Descriptor::borrow).collect();
+        segments::scan_segments(&fds)
+    });
+    let found = found.into_iter().map(|scanned| match scanned {
+        Ok(entries) => Py::new(py, SegmentEntries(entries)).map(Scanned::Entries),
+        Err(damage) => Ok(Scanned::Damage(damage.to_string())),
+    });
+    found.collect()
+}
+
 #[pyfunction]
 fn read_objects(py: Python<'_>, fd: Descriptor, ids: Ids, offsets: Vec<u32>) -> PyResult<Vec<Bytes>> {
     let objects = py
@@ -67,15 +87,17 @@ fn encode_deletes(py: Python<'_>, ids: Ids) -> Bytes {
 }
 
 #[pyfunction]
-fn recover_segment(py: Python<'_>, data: Blob) -> Bytes {
-    Bytes(py.detach(|| segments::recover_segment(&data)))
+fn find_entries(py: Python<'_>, fd: Descriptor) -> PyResult<Vec<(u64, u64)>> {
+    let found = py.detach(|| segments::find_entries(fd.borrow())).into_python()?;
+    Ok(found.into_iter().map(|range| (range.start, range.end)).collect())
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<SegmentEntries>()?;
     module.add_function(wrap_pyfunction!(scan_segment, module)?)?;
+    module.add_function(wrap_pyfunction!(scan_segments, module)?)?;
     module.add_function(wrap_pyfunction!(read_objects, module)?)?;
     module.add_function(wrap_pyfunction!(entry_sizes, module)?)?;
     module.add_function(wrap_pyfunction!(encode_deletes, module)?)?;
-    module.add_function(wrap_pyfunction!(recover_segment, module)?)
+    module.add_function(wrap_pyfunction!(find_entries, module)?)
 }

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vinculum._native import Bytes, ItemReferences, ReferencesToCome
+    from vinculum._native import Bytes, ItemReferences, ItemRules, ReferencesToCome
     from vinculum.archive.item_stream import ReadingKey
     from vinculum.repository.store import Store
 
@@ -23,11 +23,13 @@ _KEEP_BYTES = 64 << 20
 class ItemReferenceReader:
     """Reads the references of item streams. Confined to the store's thread."""
 
-    __slots__ = ("_kept", "_kept_bytes", "_key", "_store")
+    __slots__ = ("_kept", "_kept_bytes", "_key", "_rules", "_store")
 
-    def __init__(self, store: Store, key: ReadingKey) -> None:
+    def __init__(self, store: Store, key: ReadingKey, rules: ItemRules | None = None) -> None:
+        """With `rules` the items are judged by them."""
         self._store = store
         self._key = key
+        self._rules = rules
         self._kept: dict[bytes, ItemReferences] = {}  # the least recently used first
         self._kept_bytes = 0
 
@@ -76,8 +78,11 @@ class ItemReferenceReader:
                 wanted[id] = None
             stop += 1
         ids = b"".join(wanted)
-        to_come = self._key.opener.find_references(list(self._store.get_many(ids)), ids) if ids else None
+        to_come = self._find(ids) if ids else None
         return _Window(item_ids[start:stop], found, list(wanted), to_come)
+
+    def _find(self, ids: bytes) -> ReferencesToCome:
+        return self._key.opener.find_references(list(self._store.get_many(ids)), ids, self._rules)
 
     def _complete(self, window: _Window) -> list[ItemReferences]:
         if window.to_come is not None:

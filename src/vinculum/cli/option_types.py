@@ -184,6 +184,13 @@ def positive_int(text: str) -> int:
     return number
 
 
+def natural_int(text: str) -> int:
+    """A number of at least 0."""
+    if not text.isascii() or not text.isdecimal():
+        raise ArgumentTypeError(f"A number is required: {text}")
+    return int(text)
+
+
 def hours(text: str) -> int:
     """An interval such as 2d, in hours: H hours, d days, w weeks, m months of 31 days, y years of 365 days."""
     unit = _HOURS.get(text[-1:])

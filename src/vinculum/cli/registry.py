@@ -9,6 +9,7 @@ from __future__ import annotations
 COMMANDS = {
     "benchmark crud": ("vinculum.cli.commands.benchmark_crud", "measure creating, reading, updating, deleting"),
     "break-lock": ("vinculum.cli.commands.break_lock", "remove locks that nobody holds any more"),
+    "check": ("vinculum.cli.commands.check", "find out whether a repository is whole, and repair it"),
     "compact": ("vinculum.cli.commands.compact", "free the space of what was deleted"),
     "config": ("vinculum.cli.commands.config", "get, set or delete settings of a repository"),
     "create": ("vinculum.cli.commands.create", "back up files into a new archive"),

@@ -318,11 +318,6 @@ class Session:
 
         With None for `operation`, features do not matter. `preloading` is given the repository's id, to do something meanwhile.
         """
-        from vinculum._native import Compressor
-        from vinculum.keys.counters import NONCE_NAME, CounterAllocator
-        from vinculum.objects.codec import ObjectCodec
-        from vinculum.platform import paths
-
         with (
             self.open_repository(exclusive=exclusive, may_bypass=may_bypass) as store,
             preloading(store.id) as preloaded,
@@ -330,11 +325,21 @@ class Session:
             stored, key, manifest = self._read_manifest(store)
             if operation is not None:
                 manifest.check_feature_flags(operation)
-            counters = None
-            nonce_path = os.path.join(paths.security_dir(store.id), NONCE_NAME)
-            if exclusive and key.encrypts:
-                counters = CounterAllocator(store, nonce_path, key.first_counter(stored))
-            yield OpenArchives(store, key, manifest, ObjectCodec(key, counters, Compressor(compression)), preloaded)
+            first_counter = key.first_counter(stored) if exclusive else None
+            codec = self.make_codec(store, key, first_counter, compression)
+            yield OpenArchives(store, key, manifest, codec, preloaded)
+
+    def make_codec(self, store: Store, key: Key, first_counter: int | None, compression: str = DEFAULT_COMPRESSION) -> ObjectCodec:
+        """What seals new objects, with no counter below the first; without one nothing can be encrypted."""
+        from vinculum._native import Compressor
+        from vinculum.keys.counters import NONCE_NAME, CounterAllocator
+        from vinculum.objects.codec import ObjectCodec
+        from vinculum.platform import paths
+
+        counters = None
+        if first_counter is not None and key.encrypts:
+            counters = CounterAllocator(store, os.path.join(paths.security_dir(store.id), NONCE_NAME), first_counter)
+        return ObjectCodec(key, counters, Compressor(compression))
 
     def read_manifest(self, store: Store) -> Manifest:
         """The manifest of an open repository, whatever features it needs. NoManifestError."""

@@ -7,10 +7,11 @@ waiting, and settled before anything that relies on it: a commit is sent only af
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from vinculum._native import Bytes
-from vinculum.errors import Error, ObjectNotFound, UnexpectedDataFromServer
+from vinculum.errors import Error, IntegrityError, ObjectNotFound, UnexpectedDataFromServer
 from vinculum.remote import versions
 from vinculum.remote.command_line import command_line
 from vinculum.remote.connection import Connection
@@ -19,6 +20,7 @@ from vinculum.remote.methods import ID_BYTES
 from vinculum.remote.rate_limit import RateLimit
 from vinculum.remote.relay import Relay
 from vinculum.remote.transport import Transport
+from vinculum.repository.store import ObjectWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 # An id takes 35 bytes of a reply. A server reads whole segments to answer a scan, so many at once cost nothing.
 _SCAN_LIMIT = 10_000
 _LIST_LIMIT = 100_000
+_READ_WINDOW = 32  # objects, which may be some MiB each
 _KNOWN_TO_BE_MISSING = "ObjectNotFound"
 
 
@@ -196,6 +199,40 @@ class RemoteRepository:
         while ids := self._ids("scan", limit=_SCAN_LIMIT, marker=marker):
             yield from ids
             marker = ids[-1]
+
+    def read_all(self) -> Iterator[ObjectWindow]:
+        windows = self._windows()
+        window = next(windows, b"")
+        while window:
+            following = next(windows, b"")
+            if following:
+                self.expect(following)
+            started = self._on_their_way.pop(window, None) or self._start_getting(window)
+            found: dict[bytes, Bytes] = {}
+            damaged = []
+            for id, reply in zip(_each(window), self._connected.finish(started), strict=True):
+                if isinstance(reply, Failure):
+                    error = self._connected.error_of(reply)
+                    if not isinstance(error, (IntegrityError, ObjectNotFound)):
+                        raise error
+                    damaged.append((id, str(error)))
+                else:
+                    found[id] = _checked_object(reply.value)
+            yield ObjectWindow(b"".join(found), list(found.values()), damaged)
+            window = following
+
+    def _windows(self) -> Iterator[bytes]:
+        ids = self.ids_in_disk_order()
+        while window := b"".join(islice(ids, _READ_WINDOW)):
+            yield window
+
+    def check(self, *, repair: bool = False, max_duration_s: int = 0) -> bool:
+        if max_duration_s:
+            self._connected.require("--max-duration", versions.ARGUMENTS_SINCE["check", "max_duration"])
+        value = self._connected.call("check", repair=repair, save_space=False, max_duration=max_duration_s)
+        if not isinstance(value, bool):
+            raise UnexpectedDataFromServer("no verdict")
+        return value
 
     def __len__(self) -> int:
         value = self._connected.call("__len__")

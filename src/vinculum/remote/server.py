@@ -188,10 +188,11 @@ class Server:
                 self._scan.skip_to(marker)
         return self._scan.take(_bounded(limit))
 
-    def _check(self, **_options: object) -> object:
-        raise Error("This server cannot check repositories yet. Run borg check on a machine that has Borg 1.4.")
-
     # -- writing -------------------------------------------------------------------------------------------------------
+
+    def _check(self, repair: bool, save_space: object, max_duration: int) -> bool:  # noqa: ARG002
+        self._scan = None
+        return self._opened.check(repair=repair, max_duration_s=max_duration)
 
     def _put(self, id: bytes, data: bytes) -> None:
         if len(data) > MAX_DATA:

@@ -99,6 +99,13 @@ class IndexFiles:
             except FileNotFoundError:
                 pass
 
+    def remove_all(self) -> None:
+        """Removes hints and indexes of whatever transaction, durably."""
+        for name in self._storage.list(""):
+            if name.partition(".")[0] in ("hints", "index"):
+                self._storage.delete(name)
+        self._storage.sync_directory("")
+
     def log_transaction(self, transaction: int) -> None:
         """Notes a transaction in the log by which a user of an append-only repository finds the way back."""
         now_ns = time.time_ns()

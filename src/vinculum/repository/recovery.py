@@ -9,7 +9,7 @@ from vinculum.repository.segments import DELETE, PUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vinculum._native import RepositoryIndex
+    from vinculum._native import RepositoryIndex, SegmentEntries
     from vinculum.events import Sink
     from vinculum.repository.hints import Hints
     from vinculum.repository.segments import Segments
@@ -22,20 +22,24 @@ def replay(segments: Segments, numbers: list[int], index: RepositoryIndex, hints
     for position, number in enumerate(numbers, 1):
         if sink is not None:
             sink.progress(OPERATION, position, len(numbers), "")
-        entries = segments.scan(number)
-        hints.segments[number] = 0
-        report = index.replay(entries, number)
-        for id, old_segment, new_size in report.superseded:
-            # The size of the new entry stands for that of the old one, as in the real programs' hints.
-            hints.supersede(id, old_segment, new_size)
-        hints.count_puts(number, report.puts, report.put_bytes)
-        for id, old_segment, old_offset in report.deleted:
-            if segments.exists(old_segment):
-                hints.supersede(id, old_segment, segments.entry_size(old_segment, old_offset))
-        if hints.segments[number] == 0:
-            hints.compact[number] = segments.size(number)
+        replay_segment(segments, number, segments.scan(number), index, hints)
     if sink is not None:
         sink.finished(OPERATION)
+
+
+def replay_segment(segments: Segments, number: int, entries: SegmentEntries, index: RepositoryIndex, hints: Hints) -> None:
+    """Applies the entries of one segment to index and hints."""
+    hints.segments[number] = 0
+    report = index.replay(entries, number)
+    for id, old_segment, new_size in report.superseded:
+        # The size of the new entry stands for that of the old one, as in the real programs' hints.
+        hints.supersede(id, old_segment, new_size)
+    hints.count_puts(number, report.puts, report.put_bytes)
+    for id, old_segment, old_offset in report.deleted:
+        if segments.exists(old_segment):
+            hints.supersede(id, old_segment, segments.entry_size(old_segment, old_offset))
+    if hints.segments[number] == 0:
+        hints.compact[number] = segments.size(number)
 
 
 def complete_legacy_hints(segments: Segments, index: RepositoryIndex, hints: Hints) -> None:

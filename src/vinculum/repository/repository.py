@@ -21,6 +21,7 @@ from vinculum.errors import (
     RepositoryDoesNotExist,
 )
 from vinculum.formats.sizes import format_size
+from vinculum.repository.check import SegmentCheck
 from vinculum.repository.compaction import Room
 from vinculum.repository.config import read_config, write_config
 from vinculum.repository.creation import create_directory, fill_directory
@@ -32,11 +33,12 @@ from vinculum.repository.segment_writer import SegmentWriter
 from vinculum.repository.segments import ATTIC_MAGIC, Segments
 from vinculum.repository.state import State, load_missing_hints, load_state
 from vinculum.repository.storage import LocalStorage, delete_tree, replace_file
+from vinculum.repository.store import ObjectWindow
 from vinculum.repository.transaction import Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from vinculum.repository.storage import Storage
 
 _NONCE_NAME = "nonce"
+_CHECKED = "last_segment_checked"
+_READ_BYTES = 16 << 20
 
 
 class Repository:
@@ -221,6 +225,27 @@ class Repository:
             except IntegrityError as error:
                 self._tell_damage(number, error)
 
+    def read_all(self) -> Iterator[ObjectWindow]:
+        order = self._index().in_disk_order()
+        while (found := order.next(_READ_BYTES)) is not None:
+            segment, ids, offsets = found
+            try:
+                yield ObjectWindow(ids, self._read(segment, ids, offsets), [])
+            except IntegrityError:
+                yield self._read_each(segment, ids, offsets)
+
+    def _read_each(self, segment: int, ids: bytes, offsets: Iterable[int]) -> ObjectWindow:
+        """What can be read of some objects, one of which cannot."""
+        found: dict[bytes, Bytes] = {}
+        damaged = []
+        for at, offset in zip(range(0, len(ids), 32), offsets, strict=True):
+            id = ids[at : at + 32]
+            try:
+                found[id] = self._read(segment, id, [offset])[0]
+            except IntegrityError as error:
+                damaged.append((id, str(error)))
+        return ObjectWindow(b"".join(found), list(found.values()), damaged)
+
     def hints(self) -> Hints:
         """The bookkeeping about segments as the next transaction would begin with it; not to be changed."""
         self._require_exclusive()
@@ -370,6 +395,68 @@ class Repository:
     def _require_exclusive(self) -> None:
         if self._lock is None or not self._lock.is_exclusive:
             raise LockFailed(self.path, "writing needs an exclusive lock")
+
+    # -- checking ------------------------------------------------------------------------------------------------------
+
+    def check(self, *, repair: bool = False, max_duration_s: int = 0) -> bool:
+        if repair:
+            self._require_exclusive()
+            if self.append_only:
+                raise Error(f"Repository {self.path} is append-only and cannot be repaired.")
+        self._tell("Starting repository check")
+        self.rollback()
+        transaction, committed = self._find_state()
+        if transaction is None:
+            if self._sink is not None:
+                self._sink.error("This repository contains no valid data.", topic="repository")
+            return False
+        check = SegmentCheck(self._segments, transaction, self.path, self._sink)
+        if max_duration_s:
+            checked = check.go_on(int(self.config.values.get(_CHECKED, -1)), max_duration_s)
+            self._note_checked(checked)
+        else:
+            self._note_checked(None)
+            if repair:
+                self._save(*check.repair(self._storage, self._files, self.config.max_segment_size))
+            else:
+                check.compare(committed)
+        self.rollback()
+        kind = "partial" if max_duration_s else "full"
+        if not check.errors:
+            self._tell(f"Finished {kind} repository check, no problems found.")
+        elif repair:
+            self._tell(f"Finished {kind} repository check, errors found and repaired.")
+        elif self._sink is not None:
+            self._sink.error(f"Finished {kind} repository check, errors found.", topic="repository")
+        return repair or not check.errors
+
+    def _find_state(self) -> tuple[int | None, RepositoryIndex | None]:
+        """The transaction to be checked, and the index that belongs to it, if there is a good one."""
+        try:
+            state = self._state = self._load(for_writing=False)
+            if state.transaction is not None:
+                return state.transaction, state.index
+        except (CheckNeeded, IntegrityError):
+            pass  # what is wrong will show
+        for candidate in (self._segments.find_last_committed, self._files.find_transaction, self._segments.find_last):
+            transaction = candidate()
+            if transaction is not None:
+                break
+        return transaction, None
+
+    def _note_checked(self, segment: int | None) -> None:
+        """Remembers up to where a partial check has come; None if the next one is to begin anew."""
+        values = self.config.values
+        if segment is None:
+            if values.pop(_CHECKED, None) is None:
+                return
+        else:
+            values[_CHECKED] = str(segment)
+        self.save_config()
+
+    def _tell(self, text: str) -> None:
+        if self._sink is not None:
+            self._sink.info(text, "repository")
 
     # -- committed state -----------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 from struct import Struct
 
-from vinculum._native import entry_sizes, read_objects, scan_segment
+from vinculum._native import entry_sizes, find_entries, read_objects, scan_segment, scan_segments
 from vinculum.errors import IntegrityError
 
 TYPE_CHECKING = False
@@ -31,6 +31,7 @@ COMMIT_ENTRY = bytes.fromhex("40f43c250900000002")
 MAX_OBJECT = 20 * 2**20
 MAX_DATA = MAX_OBJECT - KEYED_SIZE
 _MAX_OPEN = 32
+_COPY_SIZE = 4 * 2**20
 
 
 class Segments:
@@ -109,6 +110,10 @@ class Segments:
         except IntegrityError as error:
             raise _in_segment(error, segment) from None
 
+    def scan_many(self, segments: list[int]) -> list[SegmentEntries | str]:
+        """The entries of each segment, or what is wrong with it. No more than 32 at a time."""
+        return scan_segments([self._descriptor(segment) for segment in segments])
+
     def read(self, segment: int, ids: bytes, offsets: list[int]) -> list[Bytes]:
         """The objects at the offsets of a segment. IntegrityError if one is not there or damaged."""
         try:
@@ -138,6 +143,32 @@ class Segments:
             return entry_sizes(self._descriptor(segment), ids, offsets)
         except IntegrityError as error:
             raise _in_segment(error, segment) from None
+
+    def recover(self, segment: int) -> None:
+        """Replaces a damaged segment by one of all its entries that are still valid, once that is on disk."""
+        name = self.name(segment)
+        temporary = f"{name}.tmp"
+        try:
+            self._storage.delete(temporary)  # of a repair that was killed
+        except FileNotFoundError:
+            pass
+        whole = find_entries(self._descriptor(segment))
+        file = self._storage.create(temporary)
+        try:
+            try:
+                file.write(MAGIC)
+                for start, stop in whole:
+                    for offset in range(start, stop, _COPY_SIZE):
+                        file.write(self.read_at(segment, offset, min(_COPY_SIZE, stop - offset)))
+                file.sync()
+            finally:
+                file.close()
+        except OSError:
+            self._storage.delete(temporary)
+            raise
+        self._forget(segment)
+        self._storage.rename(temporary, name)
+        self._storage.sync_directory(self.directory(segment))
 
     def remove(self, segment: int) -> None:
         """Deletes a segment file, emptying it first where even that needs space."""

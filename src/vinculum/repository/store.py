@@ -17,6 +17,20 @@ else:
 MANIFEST_KEY = bytes(32)
 
 
+class ObjectWindow:
+    """Some objects as they were read: `ids` of `objects`, and the ids of others with what is wrong with them. Immutable."""
+
+    __slots__ = ("damaged", "ids", "objects")
+
+    def __init__(self, ids: bytes, objects: list[Bytes], damaged: list[tuple[bytes, str]]) -> None:
+        self.ids = ids
+        self.objects = objects
+        self.damaged = damaged
+
+    def __len__(self) -> int:
+        return len(self.objects) + len(self.damaged)
+
+
 class Store(Protocol):
     """A transactional map from ids (32 bytes) to stored objects."""
 
@@ -63,6 +77,15 @@ class Store(Protocol):
 
     def ids_in_disk_order(self) -> Iterator[bytes]:
         """All ids in the order in which reading their objects is quickest. Nothing may be written meanwhile."""
+
+    def read_all(self) -> Iterator[ObjectWindow]:
+        """All objects, some at a time, in the order in which that is quickest. Nothing may be written meanwhile."""
+
+    def check(self, *, repair: bool = False, max_duration_s: int = 0) -> bool:
+        """Checks how everything is stored, and repairs it if asked to; False if it is damaged, still.
+
+        With `max_duration_s` only checksums, and only as many of them as that time suffices for: the next one goes on there.
+        """
 
     def __len__(self) -> int: ...
     def __contains__(self, id: bytes, /) -> bool: ...

@@ -32,6 +32,10 @@ _PERCENT_FORMS = {
     "prune": "Pruning archives {percent:3.0f}%",
     "cache.sync": "{percent:3.0f}% Syncing chunks cache. Processing archive {text}",
     "cache.download_chunks": "Downloading chunk list... {percent:3.0f}%",
+    "repository.check": "Checking segments {percent:3.1f}%",
+    "check.rebuild_manifest": "Rebuilding manifest {percent:6.2f}%",
+    "check.rebuild_refcounts": "Checking archives {percent:3.1f}%",
+    "check.verify_data": "Verifying data {percent:6.2f}%",
     "repository.compact_segments": "Compacting segments {percent:3.0f}%",
     "repository.replay_segments": "Replaying segments {percent:3.0f}%",
 }

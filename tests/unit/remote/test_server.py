@@ -177,8 +177,13 @@ def test_locks_of_others_count_until_they_are_broken(client: Client, place: Path
     assert locks(place / "repo") == []
 
 
-def test_checking_is_refused_clearly(client: Client) -> None:
-    assert "cannot check" in client.failure("check", repair=False, save_space=False, max_duration=0).short[0]
+def test_check_tells_whether_the_repository_is_whole(client: Client, place: Path) -> None:
+    fill(client, IDS)
+    assert client.call("check", repair=False, save_space=False, max_duration=0) is True
+    segment = max((place / "repo").glob("data/*/*"), key=lambda path: path.stat().st_size)
+    segment.write_bytes(segment.read_bytes()[:-1])
+    assert client.call("check", repair=False, save_space=False, max_duration=1) is False
+    assert client.call("check", repair=True, save_space=False, max_duration=0) is True
 
 
 def test_who_opened_for_reading_cannot_write(client: Client) -> None:

@@ -42,6 +42,16 @@ impl Opener {
 
     /// What `read` makes of each plaintext and its place. It is called on the core that opened the object, while it has it at hand.
     pub fn open_each<T: Send>(&self, stored: &[&[u8]], ids: &[Id], read: impl Fn(usize, Shared) -> T + Sync) -> Result<Vec<T>> {
+        self.try_each(stored, ids, read)?.into_iter().collect()
+    }
+
+    /// The same, with a result for each object: what cannot be opened costs the others nothing.
+    pub fn try_each<T: Send>(
+        &self,
+        stored: &[&[u8]],
+        ids: &[Id],
+        read: impl Fn(usize, Shared) -> T + Sync,
+    ) -> Result<Vec<Result<T>>> {
         if stored.len() != ids.len() {
             return Err(Error::value(format!("{} objects with {} ids", stored.len(), ids.len())));
         }
@@ -54,13 +64,12 @@ impl Opener {
         let names = ids.iter().map(|id| Name(Some(id)));
         let objects = stored.iter().zip(names).enumerate();
         let objects: Vec<_> = objects.map(|(place, (&object, name))| (place, object, name)).collect();
-        let results = if parallel::is_worthwhile(stored.len(), bytes) {
+        Ok(if parallel::is_worthwhile(stored.len(), bytes) {
             let shares = parallel::shares(objects, self.lanes(), |(_, object, _)| object.len());
             parallel::in_order(shares, open)
         } else {
             open(&objects)
-        };
-        results.into_iter().collect()
+        })
     }
 
     /// The first bytes of a compressed chunk, which tell its method, from an object that was found authentic.

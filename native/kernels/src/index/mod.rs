@@ -3,10 +3,12 @@
 //! Both wrap one generic `Table` behind a mutex; nothing here knows files, segments' content or items.
 //! The invariant: after the same operations the bytes equal those that Borg would write.
 
+mod census;
 mod chunks;
 mod repository;
 mod table;
 
+pub use census::Census;
 pub use chunks::{AHEAD, ChunkIndex, ChunkTable, Released, Usage};
-pub use repository::{Located, Position, Replay, RepositoryIndex, RepositoryTable};
+pub use repository::{Difference, DiskOrder, Located, Position, Replay, RepositoryIndex, RepositoryTable};
 pub use table::MAX_VALUE;

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
+use rayon::prelude::*;
+
 use super::chunks::hex;
 use super::table::{MAX_VALUE, Slot, Table};
 use crate::Id;
@@ -13,10 +15,14 @@ use crate::segments::{self, SegmentEntries};
 pub type Position = (u32, u32);
 
 /// The index as one thread uses it.
+#[derive(Clone)]
 pub struct RepositoryTable(Table<8>);
 
 /// The index as threads share it.
 pub struct RepositoryIndex(Mutex<RepositoryTable>);
+
+/// An id whose position differs between two indexes, and the two positions, None where it is not known.
+pub type Difference = (Id, Option<Position>, Option<Position>);
 
 /// What applying a segment to the index superseded.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,6 +44,28 @@ pub struct Located {
     pub offsets: Vec<u32>,
     /// Where in the list each of them was.
     pub places: Vec<usize>,
+}
+
+/// The entries of an index in the order of the segment files.
+pub struct DiskOrder {
+    entries: Vec<(u32, u32, Id)>,
+    next: usize,
+}
+
+impl DiskOrder {
+    /// The next ones that lie in one segment within about so many bytes; none at the end. At least one, otherwise.
+    pub fn next(&mut self, most_bytes: u32) -> &[(u32, u32, Id)] {
+        let rest = &self.entries[self.next..];
+        let Some(&(segment, start, _)) = rest.first() else {
+            return rest;
+        };
+        let limit = start.saturating_add(most_bytes);
+        let count = rest
+            .partition_point(|&(other, offset, _)| other == segment && offset < limit)
+            .max(1);
+        self.next += count;
+        &rest[..count]
+    }
 }
 
 impl RepositoryIndex {
@@ -157,6 +185,39 @@ impl RepositoryTable {
             .take(limit)
             .map(|bucket| *self.0.key(bucket))
             .collect())
+    }
+
+    /// All entries, by segment and offset.
+    pub fn in_disk_order(&self) -> DiskOrder {
+        let entries = self.0.used_from(0).map(|bucket| {
+            let (segment, offset) = unpack(self.0.value(bucket));
+            (segment, offset, *self.0.key(bucket))
+        });
+        let mut entries: Vec<_> = entries.collect();
+        entries.par_sort_unstable();
+        DiskOrder { entries, next: 0 }
+    }
+
+    /// Where two indexes do not agree: first by the ids of this one, then by those that only the other has.
+    pub fn differences(&mut self, other: &mut Self) -> Vec<Difference> {
+        let mut found = Vec::new();
+        for bucket in self.0.used_from(0) {
+            let (id, here) = (self.0.key(bucket), unpack(self.0.value(bucket)));
+            let there = other.get(id);
+            if there != Some(here) {
+                found.push((*id, Some(here), there));
+            }
+        }
+        let only_there = other
+            .0
+            .used_from(0)
+            .map(|bucket| (*other.0.key(bucket), unpack(other.0.value(bucket))));
+        for (id, there) in only_there.collect::<Vec<_>>() {
+            if self.get(&id).is_none() {
+                found.push((id, None, Some(there)));
+            }
+        }
+        found
     }
 
     /// Applies the PUTs and DELETEs of one segment in order.

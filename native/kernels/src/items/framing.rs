@@ -76,9 +76,14 @@ impl ItemFrames {
     }
 }
 
+/// The length of the item that `data` begins with; None if it goes on behind the end.
+pub fn scan_item(data: &[u8]) -> Result<Option<usize>> {
+    Progress::default().scan(data)
+}
+
 /// Whether `data` begins with an item that goes on behind its end.
 pub fn is_cut_short(data: &[u8]) -> bool {
-    matches!(Progress::default().scan(data), Ok(None))
+    matches!(scan_item(data), Ok(None))
 }
 
 impl Progress {

@@ -56,6 +56,15 @@ impl Item {
         }
     }
 
+    /// The same with these chunks, and with these as the ones that it should have, if they are others.
+    pub fn with_content(&self, chunks: ChunkList, healthy: Option<ChunkList>) -> Self {
+        Self {
+            chunks: Some(chunks),
+            chunks_healthy: healthy,
+            ..self.clone()
+        }
+    }
+
     /// The same as a link to another path.
     pub fn linked_to(&self, source: Vec<u8>) -> Self {
         Self {

@@ -4,6 +4,7 @@
 //! damaged stream merely claims.
 
 pub mod acl;
+mod archive_objects;
 mod choosing;
 mod counting;
 mod decoder;
@@ -12,10 +13,14 @@ mod framing;
 mod item;
 pub mod msgpack;
 mod references;
+mod rules;
+mod salvage;
+mod survey;
 mod tally;
 mod view;
 mod window;
 
+pub use archive_objects::{Candidates, find_archives};
 pub use choosing::PathSelector;
 pub use counting::{count_items, release_items, release_references};
 pub use decoder::ItemDecoder;
@@ -23,6 +28,9 @@ pub use fields::{Field, Value, write_map};
 pub use framing::{ItemFrames, MAX_ITEM_BYTES};
 pub use item::{Item, Reference, Xattrs, chunk_entry};
 pub use references::{ItemReferences, find_references};
+pub use rules::{Examined, ItemRules};
+pub use salvage::{Salvage, Salvaged};
+pub use survey::Survey;
 pub use tally::ReferenceTally;
 pub use view::{ItemName, ItemView, PackedChunks, PackedXattrs};
 pub use window::{ItemWindow, ItemWindowDecoder};

@@ -303,6 +303,17 @@ impl<'a> Reader<'a> {
         self.container(false, 1)
     }
 
+    /// The first key of a map that may go on behind the end of the data.
+    pub fn first_key(&mut self) -> Option<&'a [u8]> {
+        match self.header().ok()? {
+            Header::Container {
+                length, is_map: true, ..
+            } => self.take(length).ok()?,
+            _ => return None,
+        };
+        self.raw().ok()
+    }
+
     /// The number of entries of a map.
     pub fn map(&mut self) -> Result<usize> {
         self.container(true, 2)

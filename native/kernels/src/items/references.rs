@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::framing::{ItemFrames, is_cut_short};
 use super::item::{Reference, chunk_entry};
 use super::msgpack::Reader;
+use super::rules::{Examined, ItemRules};
 use crate::Id;
 use crate::crypto::Opener;
 use crate::errors::Result;
@@ -48,13 +49,16 @@ struct Found {
     references: Vec<Reference>,
     /// Where in `references` those of part files are.
     parts: Vec<Range<usize>>,
+    /// Whether there is nothing about these items that rules object to.
+    is_sound: bool,
 }
 
 impl ItemReferences {
-    /// From the content of a chunk and what size it has in the repository.
-    pub fn parse(id: Id, data: &[u8], stored_size: u32) -> Self {
-        let found = Found::guess(data).unwrap_or_else(|| Found {
+    /// From the content of a chunk and what size it has in the repository; with rules its items are judged by them.
+    pub fn parse(id: Id, data: &[u8], stored_size: u32, rules: Option<&ItemRules>) -> Self {
+        let found = Found::guess(data, rules).unwrap_or_else(|| Found {
             head: data.to_vec(),
+            is_sound: true,
             ..Found::default()
         });
         // Chunks are far smaller than 4 GiB.
@@ -99,17 +103,27 @@ impl ItemReferences {
     /// The same without the references of `inner`.
     pub fn feed_ends(&self, stream: &mut ItemFrames, mut take: impl FnMut(&[Reference], bool) -> Result<()>) -> Result<bool> {
         let mut found = Vec::new();
-        stream.feed(&self.found.head, |packed| {
+        self.feed_frames(stream, |packed| {
             found.clear();
             let is_part = item_references(&mut Reader::new(packed), &mut found)?;
             take(&found, is_part)
-        })?;
+        })
+    }
+
+    /// The same with the items as they are packed.
+    pub fn feed_frames(&self, stream: &mut ItemFrames, take: impl FnMut(&[u8]) -> Result<()>) -> Result<bool> {
+        stream.feed(&self.found.head, take)?;
         let Some(tail) = &self.found.tail else { return Ok(true) };
         if !stream.is_between_items() {
             return Ok(false);
         }
         stream.feed(tail, |_| Ok(()))?;
         Ok(true)
+    }
+
+    /// Whether the rules by which the chunk was parsed object to nothing in it, but for its ends.
+    pub fn is_sound(&self) -> bool {
+        self.found.is_sound
     }
 
     /// The references that do not depend on what came before the chunk.
@@ -120,20 +134,24 @@ impl ItemReferences {
 
 impl Found {
     /// None if no item seems to begin in `data`, or what seems to begin there turns out not to be one.
-    fn guess(data: &[u8]) -> Option<Self> {
+    fn guess(data: &[u8], rules: Option<&ItemRules>) -> Option<Self> {
         let seems = (0..data.len()).find(|&at| seems_to_be_an_item(&data[at..]))?;
         // A number before a field's name may look like the beginning of an item. The end is the same as if it were one.
         let mut reader = Reader::new(&data[seems..]);
         item_references(&mut reader, &mut Vec::new()).ok()?;
         let start = seems + reader.position();
-        let (mut references, mut parts) = (Vec::new(), Vec::new());
+        let (mut references, mut parts, mut is_sound) = (Vec::new(), Vec::new(), true);
         let mut rest = &data[start..];
         while !rest.is_empty() {
             let mut reader = Reader::new(rest);
             let known = references.len();
-            match item_references(&mut reader, &mut references) {
-                Ok(false) => {}
-                Ok(true) => parts.push(known..references.len()),
+            match judged_references(&mut reader, &mut references, rules) {
+                Ok(item) => {
+                    is_sound &= item.is_sound;
+                    if item.is_part {
+                        parts.push(known..references.len());
+                    }
+                }
                 Err(_) if is_cut_short(rest) => {
                     references.truncate(known);
                     break;
@@ -148,15 +166,34 @@ impl Found {
             tail: Some(rest.to_vec()),
             references,
             parts,
+            is_sound,
         })
     }
 }
 
+fn judged_references(reader: &mut Reader, found: &mut Vec<Reference>, rules: Option<&ItemRules>) -> Result<Examined> {
+    if let Some(rules) = rules {
+        return rules.examine(reader, found);
+    }
+    let is_part = item_references(reader, found)?;
+    Ok(Examined { is_part, is_sound: true })
+}
+
 /// Opens stored chunks of item streams and finds their references, on several cores if there is enough to do.
-pub fn find_references(opener: &Opener, stored: &[Shared], ids: &[Id]) -> Result<Vec<ItemReferences>> {
+pub fn find_references(
+    opener: &Opener,
+    stored: &[Shared],
+    ids: &[Id],
+    rules: Option<&ItemRules>,
+) -> Result<Vec<ItemReferences>> {
     let objects: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
     opener.open_each(&objects, ids, |place, plain| {
-        ItemReferences::parse(ids[place], &plain, u32::try_from(objects[place].len()).unwrap_or(u32::MAX))
+        ItemReferences::parse(
+            ids[place],
+            &plain,
+            u32::try_from(objects[place].len()).unwrap_or(u32::MAX),
+            rules,
+        )
     })
 }
 
@@ -197,7 +234,7 @@ mod tests {
     use super::*;
 
     fn parse(data: &[u8]) -> ItemReferences {
-        ItemReferences::parse([7; 32], data, 70)
+        ItemReferences::parse([7; 32], data, 70, None)
     }
 
     /// One item with so many chunks; with `decoy` it has an attribute whose value looks like items.

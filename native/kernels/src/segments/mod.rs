@@ -18,8 +18,8 @@ mod window;
 pub use copy::copy_entries;
 pub use deletes::encode_deletes;
 pub use read::{entry_sizes, read_objects};
-pub use recover::recover_segment;
-pub use scan::{SegmentEntries, scan_segment};
+pub use recover::find_entries;
+pub use scan::{SegmentEntries, scan_segment, scan_segments};
 
 use std::os::fd::BorrowedFd;
 

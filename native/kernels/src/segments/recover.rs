@@ -1,67 +1,85 @@
-//! Rebuilding a damaged segment from the entries in it that are still whole.
+//! What of a damaged segment is still whole.
+
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
 
 use crc32fast::Hasher;
 
-use super::{HEADER, Head, MAGIC};
-use crate::memory::Shared;
+use super::window::Window;
+use super::{HEADER, Head, MAGIC, read_at};
+use crate::errors::Result;
 
 /// Distance of the remembered checksums; a trade of memory (one in 1024) against work per suspected entry.
 const STEP: usize = 4096;
 
-/// A segment of every entry of `data` that is valid, wherever it begins. `scan_segment` accepts the result.
-pub fn recover_segment(data: &[u8]) -> Shared {
-    let mut rebuilt = Vec::with_capacity(data.len().max(MAGIC.len()));
-    rebuilt.extend_from_slice(MAGIC);
-    if data.len() < MAGIC.len() + HEADER {
-        return Shared::from(rebuilt);
+/// Where every entry of a segment file is that is valid, wherever it begins; neighbours in one range. Behind a magic, the bytes of
+/// these ranges make a segment that `scan_segment` accepts. Memory stays small, whatever the size of the file.
+pub fn find_entries(fd: BorrowedFd<'_>) -> Result<Vec<Range<u64>>> {
+    let checksums = Checksums::of(fd)?;
+    let mut found: Vec<Range<u64>> = Vec::new();
+    if checksums.length < (MAGIC.len() + HEADER) as u64 {
+        return Ok(found);
     }
-    let checksums = Checksums::of(data);
-    let mut offset = 0;
-    while let Some(bytes) = data[offset..].first_chunk::<HEADER>() {
+    let mut window = Window::new(fd, 0);
+    while let Some(bytes) = window.peek(HEADER)?.first_chunk::<HEADER>() {
         let head = Head::read(bytes);
-        let is_inside = head.is_plausible() && head.size <= data.len() - offset;
-        if is_inside && checksums.agree(offset + 4, offset + head.size, head.crc) {
-            rebuilt.extend_from_slice(&data[offset..offset + head.size]);
-            offset += head.size;
+        let start = window.offset();
+        let stop = start + head.size as u64;
+        if head.is_plausible() && stop <= checksums.length && checksums.agree(start + 4..stop, head.crc)? {
+            match found.last_mut() {
+                Some(last) if last.end == start => last.end = stop,
+                _ => found.push(start..stop),
+            }
+            window.seek(stop);
         } else {
-            offset += 1;
+            window.advance(1);
         }
     }
-    Shared::from(rebuilt)
+    Ok(found)
 }
 
 /// Verifies the CRC of any range in nearly constant time, so that random bytes that look like heads of big entries (in
 /// every 3000th place) do not cost megabytes of hashing each: CRCs of adjacent ranges can be combined.
-struct Checksums<'data> {
-    data: &'data [u8],
+struct Checksums<'fd> {
+    fd: BorrowedFd<'fd>,
+    /// Of the file.
+    length: u64,
     /// CRC of the bytes before each multiple of STEP.
     before: Vec<u32>,
 }
 
-impl<'data> Checksums<'data> {
-    fn of(data: &'data [u8]) -> Self {
+impl<'fd> Checksums<'fd> {
+    fn of(fd: BorrowedFd<'fd>) -> Result<Self> {
+        let mut window = Window::new(fd, 0);
         let mut hasher = Hasher::new();
-        let mut before = Vec::with_capacity(data.len() / STEP + 1);
-        before.push(0);
-        for block in data.chunks_exact(STEP) {
+        let mut before = vec![0];
+        while let Some(block) = window.peek(STEP)?.get(..STEP) {
             hasher.update(block);
             before.push(hasher.clone().finalize());
+            window.advance(STEP);
         }
-        Self { data, before }
+        let length = window.offset() + window.peek(0)?.len() as u64;
+        Ok(Self { fd, length, before })
     }
 
     /// The hash of everything before `offset`.
-    fn up_to(&self, offset: usize) -> Hasher {
-        let block = offset / STEP;
-        let mut hasher = Hasher::new_with_initial_len(self.before[block], (block * STEP) as u64);
-        hasher.update(&self.data[block * STEP..offset]);
-        hasher
+    fn up_to(&self, offset: u64) -> Result<Hasher> {
+        let mut rest = [0; STEP];
+        let block = offset / STEP as u64;
+        let start = block * STEP as u64;
+        // Below STEP, and the number of a block of this file.
+        #[allow(clippy::cast_possible_truncation)]
+        let (size, block) = ((offset - start) as usize, block as usize);
+        let count = read_at(self.fd, &mut rest[..size], start)?;
+        let mut hasher = Hasher::new_with_initial_len(self.before[block], start);
+        hasher.update(&rest[..count]);
+        Ok(hasher)
     }
 
-    /// Whether the bytes from `start` to `stop` have this CRC.
-    fn agree(&self, start: usize, stop: usize, crc: u32) -> bool {
-        let mut supposed = self.up_to(start);
-        supposed.combine(&Hasher::new_with_initial_len(crc, (stop - start) as u64));
-        supposed.finalize() == self.up_to(stop).finalize()
+    /// Whether the bytes in this range have this CRC.
+    fn agree(&self, range: Range<u64>, crc: u32) -> Result<bool> {
+        let mut supposed = self.up_to(range.start)?;
+        supposed.combine(&Hasher::new_with_initial_len(crc, range.end - range.start));
+        Ok(supposed.finalize() == self.up_to(range.end)?.finalize())
     }
 }
