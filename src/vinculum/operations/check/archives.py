@@ -134,7 +134,7 @@ class ArchiveCheck:
         salvage = _Salvage(workshop, entry.name, Findings(NullSink()))
         for items in salvage.items(item_ids):
             writer.feed(encode_items(items))
-        new_ids = writer.finish()
+        new_ids = writer.checkpoint()
         packed = pack_with_tam(workshop.key, {**fields, b"items": new_ids}, b"archive")
         archive_id = workshop.put_object(packed, f"Archive {entry.name}")
         workshop.survey.refer(b"".join((archive_id, *new_ids)))

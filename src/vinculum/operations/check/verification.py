@@ -34,13 +34,13 @@ class Verification:
         findings.info("Starting cryptographic data integrity verification...")
         ahead: tuple[bytes, DamageToCome] | None = None
         for window in self._store.read_all():
+            self._verified += len(window)
             for id, reason in window.damaged:
                 self._note(id, reason)
             to_come = self._begin(window.ids, window.objects)
             # While these are being opened, those before them are done.
             self._complete(ahead)
             ahead = to_come
-            self._verified += len(window)
             findings.sink.progress(OPERATION, min(self._verified, count), count, "")
         self._complete(ahead)
         findings.sink.finished(OPERATION)
@@ -59,7 +59,8 @@ class Verification:
         at = _find_manifest(ids)
         if at is not None:
             # Its key is not its id.
-            self._verify_manifest(objects.pop(at))
+            self._verify_manifest(objects[at])
+            objects = objects[:at] + objects[at + 1 :]
             ids = ids[: at * ID_BYTES] + ids[(at + 1) * ID_BYTES :]
         return ids, self._key.opener.find_damage(objects, ids)
 
