@@ -329,7 +329,9 @@ class Session:
             codec = self.make_codec(store, key, first_counter, compression)
             yield OpenArchives(store, key, manifest, codec, preloaded)
 
-    def make_codec(self, store: Store, key: Key, first_counter: int | None, compression: str = DEFAULT_COMPRESSION) -> ObjectCodec:
+    def make_codec(
+        self, store: Store, key: Key, first_counter: int | None, compression: str = DEFAULT_COMPRESSION
+    ) -> ObjectCodec:
         """What seals new objects, with no counter below the first; without one nothing can be encrypted."""
         from vinculum._native import Compressor
         from vinculum.keys.counters import NONCE_NAME, CounterAllocator
