@@ -206,13 +206,14 @@ def hours(text: str) -> int:
 
 
 def storage_quota(text: str) -> int:
+    """Bytes; 0 means no quota."""
     from vinculum.formats.sizes import parse_size
 
     try:
         quota = parse_size(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
-    if quota < MIN_QUOTA:
+    if quota < MIN_QUOTA and quota != 0:
         raise ArgumentTypeError(f"quota is too small ({text}). At least 10M are required.")
     return quota
 
