@@ -124,3 +124,12 @@ def test_replay(twins: Twins) -> None:
             file.unlink()
     first, *_ = same_steps(twins, "list", "REPO")["repository.replay_segments"]
     assert (first["message"], first["current"]) == ("Replaying segments   0%", 1)
+
+
+def test_checking(twins: Twins) -> None:
+    first, *_ = same_steps(twins, "check", "REPO")["repository.check"]
+    assert (first["message"], first["current"], first["info"]) == ("Checking segments 0.0%", 1, None)
+    steps_taken = same_steps(twins, "check", "--archives-only", "--verify-data", "REPO")
+    assert steps_taken.keys() == {"check.verify_data", "check.rebuild_refcounts"}
+    first, *_ = steps_taken["check.rebuild_refcounts"]
+    assert (first["message"], first["current"], first["total"], first["info"]) == ("Checking archives 0.0%", 1, 4, None)

@@ -13,6 +13,8 @@ use super::rules::ItemRules;
 use crate::errors::Result;
 
 const LONGEST_SHOWN: usize = 40;
+/// With so many bytes it shows whether an item begins: header and first key fit into them.
+const LONGEST_BEGINNING: usize = 40;
 
 /// The parts of one item stream, put together as far as possible.
 pub struct Salvage {
@@ -80,6 +82,13 @@ impl Salvage {
         while done < self.pending.len() {
             let rest = &self.pending[done..];
             if self.is_lost {
+                if !matches!(rest.first(), Some(0x81..=0x8f | 0xde)) {
+                    done += 1;
+                    continue;
+                }
+                if rest.len() < LONGEST_BEGINNING && !is_end {
+                    return done;
+                }
                 if !self.seems_to_begin(rest) {
                     done += 1;
                     continue;
@@ -122,13 +131,9 @@ impl Salvage {
         done
     }
 
-    /// A map whose first key is the name of a field.
+    /// Whether the first key of the map is the name of a field.
     fn seems_to_begin(&self, data: &[u8]) -> bool {
-        if !matches!(data.first(), Some(0x81..=0x8f | 0xde)) {
-            return false;
-        }
-        let mut reader = Reader::new(data);
-        let key = reader.first_key();
+        let key = Reader::new(data).first_key();
         key.is_some_and(|key| self.rules.permit(key))
     }
 
