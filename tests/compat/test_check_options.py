@@ -13,6 +13,8 @@ from support.direct_server import DirectServer, url
 from support.programs import Completed, Program, client_environment
 from support.twins import Twins, write_files
 from vinculum.archive.item_stream import read_items
+from vinculum.repository.repository import Repository
+from vinculum.repository.store import MANIFEST_KEY
 
 CONFIRMED = {"BORG_CHECK_I_KNOW_WHAT_I_AM_DOING": "YES"}
 FILES = {f"tree/{name}": random.Random(name).randbytes(20_000) for name in "abc"}
@@ -188,3 +190,30 @@ def test_damage_on_a_server_is_told_and_repaired(remote: Callable[..., Completed
     remote("check", "--verify-data", place, code=0)
     twins.environment["BORG_RELOCATED_REPO_ACCESS_IS_OK"] = "yes"
     twins.ask_borg("theirs", "check", "--verify-data", "REPO")
+
+
+def test_counters_are_never_used_again_where_all_records_of_them_are_lost(
+    vinculum: Program, borg145: Program, workplace: Path, client_home: Path
+) -> None:
+    repository = workplace / "repository"
+    vinculum.run("init", "-e", "repokey", repository)
+    vinculum.run("create", f"{repository}::one", "tree")
+    with Repository(str(repository), exclusive=True) as store:
+        before = counters(store)
+        store.delete(MANIFEST_KEY)
+        store.commit()
+    for record in (repository / "nonce", *client_home.rglob("nonce")):
+        record.unlink()
+    vinculum.with_environment(**CONFIRMED).run("check", "--repair", repository)
+    with Repository(str(repository)) as store:
+        after = counters(store)
+    added = {first: used for first, used in after.items() if first not in before}
+    assert added
+    assert min(added) >= max(first + used for first, used in before.items())
+    borg145.run("check", "--verify-data", repository)
+
+
+def counters(store: Repository) -> dict[int, int]:
+    """The first counter of each object, and how many it uses."""
+    objects = [bytes(store.get(id)) for id in store.list()]
+    return {int.from_bytes(stored[33:41], "big"): (len(stored) - 41 + 15) // 16 for stored in objects}

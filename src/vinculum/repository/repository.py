@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 _NONCE_NAME = "nonce"
 _CHECKED = "last_segment_checked"
-_READ_BYTES = 16 << 20
+_READ_BYTES = 32 << 20
 
 
 class Repository:

@@ -120,7 +120,7 @@ def _load_manifest(store: Store, key: Key, findings: Findings, count: int, *, re
         findings.error(f"Repository manifest is corrupted: {error}")
     search = ManifestSearch(store, key, findings)
     manifest = search.run(count, repair=repair)
-    return manifest, search.first_counter
+    return manifest, search.first_counter()
 
 
 def _choose(manifest: Manifest, findings: Findings, options: CheckOptions) -> list[ArchiveEntry]:

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 OPERATION = "check.rebuild_manifest"
 ID_BYTES = 32
+_UNSEEN_COUNTERS = 2**40  # enough for 16 TiB
 TAM_ERRORS = (ArchiveTamInvalid, ArchiveTamRequired, TamUnsupportedSuite)
 
 
 class ManifestSearch:
-    """One search. Confined to one thread. `first_counter` is one that no object it has seen can have used."""
+    """One search. Confined to one thread."""
 
     def __init__(self, store: Store, key: Key, findings: Findings) -> None:
-        self.first_counter = 0
+        self._first_counter = 0
         self._store = store
         self._key = key
         self._findings = findings
@@ -52,6 +53,13 @@ class ManifestSearch:
             findings.warning("The rebuilt manifest will only be committed when using --repair!")
         return self._manifest
 
+    def first_counter(self) -> int:
+        """A counter that was never used, as were all after it, by what is there and what the repository has noted."""
+        if self._key.encrypts and self._store.get_free_nonce() is None:
+            # The manifest is not all that is lost: who knows what was deleted, and can still be found in segment files?
+            return self._first_counter + _UNSEEN_COUNTERS
+        return self._first_counter
+
     def _search(self, ids: bytes, objects: list[Bytes]) -> None:
         each = [ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)]
         archives, damaged = self._key.opener.find_archives(objects, ids)
@@ -60,7 +68,7 @@ class ManifestSearch:
                 self._skip(str(IntegrityError(reason)))
         if self._key.encrypts:
             sound = set(range(len(each))).difference(place for place, _ in damaged)
-            self.first_counter = max([self.first_counter, *(counter_after(objects[place]) for place in sound)])
+            self._first_counter = max([self._first_counter, *(counter_after(objects[place]) for place in sound)])
         for place in archives:
             id = each[place]
             self._add(id, bytes(self._key.opener.open(objects[place], id)))
