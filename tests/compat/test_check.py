@@ -124,14 +124,14 @@ KEEPS = "Borg loses files that are whole"
 TELLS = "Borg does not notice"
 
 CASES = [
-    Case("nothing", lambda _: None),
+    Case("nothing", lambda _: None, is_rare=True),
     Case("content", lambda repo: flip(largest_segment(repo), 5000)),
     Case("last byte", lambda repo: flip(largest_segment(repo), largest_segment(repo).stat().st_size - 1), is_rare=True),
     Case("entry size", lambda repo: flip(largest_segment(repo), 13), is_rare=True),
     Case("magic", lambda repo: flip(largest_segment(repo), 2), is_rare=True),
     Case("truncated", lambda repo: truncate(largest_segment(repo), 5000), is_rare=True),
     Case("truncated to a stub", lambda repo: truncate(largest_segment(repo), 12), is_rare=True),
-    Case("emptied", lambda repo: truncate(largest_segment(repo), 0)),
+    Case("emptied", lambda repo: truncate(largest_segment(repo), 0), is_rare=True),
     Case("segment missing", lambda repo: largest_segment(repo).unlink()),
     Case("last commit missing", lambda repo: commits(repo)[-1].unlink()),
     Case("last commit damaged", lambda repo: flip(commits(repo)[-1], 16), is_rare=True),
@@ -141,7 +141,7 @@ CASES = [
     Case("garbage behind the last commit", lambda repo: damage.append(segments(repo)[-1], b"garbage"), is_rare=True),
     Case("garbage at the end", lambda repo: damage.append(largest_segment(repo), b"garbage"), is_rare=True),
     Case("zeros at the end", lambda repo: damage.append(largest_segment(repo), bytes(100)), is_rare=True),
-    Case("segments swapped", lambda repo: swap(segments(repo)[2], segments(repo)[6])),
+    Case("segments swapped", lambda repo: swap(segments(repo)[2], segments(repo)[6]), is_rare=True),
     Case("copy behind the last", lambda repo: damage.copy(largest_segment(repo), 30), is_rare=True),
     Case("copy in place of another", lambda repo: damage.copy(largest_segment(repo), 3), is_rare=True),
     Case("segment of the manifest", lambda repo: flip(segments(repo)[-2], 60)),
@@ -160,7 +160,11 @@ CASES = [
     ),
     Case("integrity cut", lambda repo: truncate(derived(repo, "integrity"), 20), (), CRASHES, True),
     Case("integrity emptied", lambda repo: truncate(derived(repo, "integrity"), 0), (), CRASHES, True),
-    Case("index flipped, content", lambda repo: (flip(derived(repo, "index"), 500), flip(largest_segment(repo), 5000))),
+    Case(
+        "index flipped, content",
+        lambda repo: (flip(derived(repo, "index"), 500), flip(largest_segment(repo), 5000)),
+        is_rare=True,
+    ),
     Case(
         "index missing, content",
         lambda repo: (derived(repo, "index").unlink(), flip(largest_segment(repo), 5000)),
@@ -175,7 +179,11 @@ CASES = [
         "",
         True,
     ),
-    Case("index wrong and unguarded", lambda repo: (derived(repo, "integrity").unlink(), flip(derived(repo, "index"), 5000))),
+    Case(
+        "index wrong and unguarded",
+        lambda repo: (derived(repo, "integrity").unlink(), flip(derived(repo, "index"), 5000)),
+        is_rare=True,
+    ),
     forgery("manifest missing", lambda forger: forger.store.delete(MANIFEST_KEY), rare=False),
     forgery("manifest mangled", lambda forger: forger.mangle(MANIFEST_KEY)),
     forgery("manifest mangled, verified", lambda forger: forger.mangle(MANIFEST_KEY), "--archives-only", "--verify-data"),
@@ -212,13 +220,13 @@ CASES = [
                 {**forger.fields("two"), b"tam": {b"hmac": b"1" * 64, b"salt": b"2" * 64, b"type": b"HKDF_HMAC_SHA512"}}
             ),
         ),
-        rare=False,
+        rare=True,
     ),
     archive_forgery(
         "further field of an archive", lambda forger: forger.replace("two", {**forger.fields("two"), b"foo": b"bar"})
     ),
     archive_forgery("wrong size", changed_items(lambda items: items[2].update({b"size": 5}))),
-    archive_forgery("further field", changed_items(lambda items: items[2].update({b"foo": 5})), better=KEEPS, rare=False),
+    archive_forgery("further field", changed_items(lambda items: items[2].update({b"foo": 5})), better=KEEPS, rare=True),
     archive_forgery("no mtime", changed_items(lambda items: items[2].pop(b"mtime"))),
     archive_forgery("no path", changed_items(lambda items: items[2].pop(b"path"))),
     archive_forgery("a list among items", changed_items(lambda items: items.insert(2, [1, 2])), better="another reason"),

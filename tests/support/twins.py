@@ -28,10 +28,24 @@ OUR_MODULES = [
     "vinculum.cli.pruning",
     "vinculum.cli.importing",
     "vinculum.cli.recreating",
+    "vinculum.cli.checking",
     *(
         f"vinculum.cli.commands.{name}"
-        for name in ("compact", "create", "delete", "export_tar", "import_tar", "extract", "list", "info", "init", "config")
+        for name in (
+            "check",
+            "compact",
+            "create",
+            "delete",
+            "export_tar",
+            "import_tar",
+            "extract",
+            "list",
+            "info",
+            "init",
+            "config",
+        )
     ),
+    "vinculum.operations.check.check",
     "vinculum.archive.chunk_reader",
     "vinculum.archive.cache_sync",
     "vinculum.repository.repository",
