@@ -7,6 +7,8 @@ STAMPS := build/stamps
 CARGO_PROFILE ?= quick
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
+# Which of benchmarks/ `bench` runs: compare, life_cycle or link.
+BENCH ?= compare
 BENCH_ARGS ?=
 SECONDS ?= 60
 TARGET ?=
@@ -91,7 +93,7 @@ format: $(STAMPS)/tools
 	cargo fmt
 
 bench: build oracles
-	$(BIN)/python benchmarks/compare.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/$(BENCH).py $(BENCH_ARGS)
 
 clean:
 	rm -rf .venv build target dist src/vinculum/_native*.so

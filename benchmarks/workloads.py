@@ -108,11 +108,11 @@ def _extents(path: Path) -> Iterator[tuple[int, int]]:
             yield start, stop
 
 
-def _phrases(source: random.Random) -> list[bytes]:
+def phrases(source: random.Random) -> list[bytes]:
     return [source.randbytes(source.randrange(8, 41)) for _ in range(256)]
 
 
-def _text(source: random.Random, vocabulary: list[bytes], length: int) -> bytes:
+def text(source: random.Random, vocabulary: list[bytes], length: int) -> bytes:
     """Phrases that occur again and again, then noise: lz4 and zstd gain about as much as on English prose."""
     repeated = length * 7 // 10
     phrases = b"".join(source.choices(vocabulary, k=repeated // 22))[:repeated]
@@ -125,30 +125,30 @@ def _copy(workload: Workload, tree: Path) -> None:
 
 def _small(workload: Workload, tree: Path) -> None:
     source = random.Random(3)
-    vocabulary = _phrases(source)
+    vocabulary = phrases(source)
     for number in range(round(300_000 * workload.scale)):
         directory = tree / f"{number // FILES_PER_DIRECTORY:04}"
         if number % FILES_PER_DIRECTORY == 0:
             directory.mkdir(parents=True)
-        (directory / f"{number:06}").write_bytes(_text(source, vocabulary, source.randrange(100, 8193)))
+        (directory / f"{number:06}").write_bytes(text(source, vocabulary, source.randrange(100, 8193)))
 
 
 def _large(workload: Workload, tree: Path) -> None:
     """Four files, one of a gigabyte each at full size: by turns noise and text."""
     source = random.Random(4)
-    vocabulary = _phrases(source)
+    vocabulary = phrases(source)
     tree.mkdir()
     for number in range(4):
         is_text = number % 2
         pieces = range(round(1024 * workload.scale))
         with open(tree / f"{number}-{'text' if is_text else 'noise'}", "wb") as file:
-            file.writelines(_text(source, vocabulary, MIB) if is_text else source.randbytes(MIB) for _ in pieces)
+            file.writelines(text(source, vocabulary, MIB) if is_text else source.randbytes(MIB) for _ in pieces)
 
 
 def _image(workload: Workload, tree: Path) -> None:
     """One image of eight gigabytes at full size: runs of text and noise, a quarter of the whole, among holes."""
     source = random.Random(5)
-    vocabulary = _phrases(source)
+    vocabulary = phrases(source)
     tree.mkdir()
     size = round(8192 * workload.scale) * MIB
     with open(tree / "disk.img", "wb") as file:
@@ -157,7 +157,7 @@ def _image(workload: Workload, tree: Path) -> None:
         while position < size:
             length = min(source.randrange(16, 1024) * 4096, size - position)
             file.seek(position)
-            file.write(_text(source, vocabulary, length) if source.random() < 0.7 else source.randbytes(length))
+            file.write(text(source, vocabulary, length) if source.random() < 0.7 else source.randbytes(length))
             position += length + source.randrange(48, 3 * 1024) * 4096
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import compare
 import kernels
 import limits
+import link
 import plot
 import pytest
 import report
@@ -175,3 +180,36 @@ def test_everybody_is_compared_with_a_borg() -> None:
     labels = {one.label for one in CONTENDERS}
     assert {one.baseline for one in CONTENDERS} <= labels
     assert {one.program for one in CONTENDERS} == set(rivals.SOURCES) | {"vinculum", "borg"}
+
+
+def test_a_delayed_link_delays_and_loses_nothing() -> None:
+    delay_s = 0.05
+    data = bytes(range(256)) * 4096
+    with socket.create_server(("127.0.0.1", 0)) as echoing:
+        arguments = [str(delay_s), str(echoing.getsockname()[1])]
+        command = [sys.executable, link.__file__.replace("link.py", "delay.py"), *arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as proxy:
+            assert proxy.stdout is not None
+            with socket.create_connection(("127.0.0.1", int(proxy.stdout.readline()))) as near:
+                far, _ = echoing.accept()
+                with far:
+                    started = time.monotonic()
+                    near.sendall(data)
+                    near.shutdown(socket.SHUT_WR)
+                    with far.makefile("rb") as arriving:
+                        assert arriving.read() == data
+                    assert time.monotonic() - started >= delay_s
+                    far.sendall(b"back")
+                    assert near.recv(4) == b"back"
+                    assert time.monotonic() - started >= 2 * delay_s
+            proxy.terminate()
+
+
+def test_the_page_of_the_link_compares_with_borg() -> None:
+    turns = {
+        label: [dict.fromkeys(link.STEPS, Measured(wall_s, 1, 100))]
+        for label, wall_s in zip(link.PAIRS, (2, 4, 6), strict=True)
+    }
+    result = {"machine": ["2 cores"], "round_trip_ms": 50, "files": 1, "size_mib": 1, "rounds": 1, "date": "2026-01-02"}
+    rows = [line for line in link.page(result, turns).splitlines() if line.startswith(("| vinculum", "| Borg"))]
+    assert [row.split(" | ")[1] for row in rows] == ["2.0 s (3.0)", "4.0 s (1.5)", "6.0 s"]

@@ -1,0 +1,188 @@
+"""How long backups and restores take over a link with a long round trip: vinculum and Borg 1.4.5 in turns, through a real sshd.
+
+    python benchmarks/link.py [--quick | --publish] [--round-trip MILLISECONDS] [--rounds N] [--place DIRECTORY]
+
+Ten thousand small files and one of a gigabyte, about as compressible as prose, are backed up, backed up unchanged, and
+restored; archives are listed. vinculum does so with either program as its server, Borg with its own. Both sides are this
+machine, and between ssh and its server bytes are held back for half of the round trip (`delay.py`): the bandwidth is not
+limited, but ssh lets no more than 2 MiB be under way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paired import OURS, PROGRAMS, PROJECT, THEIRS, Measured, alternate, machine, run, summary
+from workloads import MIB, Workload, census, phrases, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGES = PROJECT / "docs/benchmarks"
+BENCH = PROJECT / "build/bench"
+SMALL_FILES, LARGE_MIB = 10_000, 1000
+QUICK_SCALE = 1 / 16
+START_S = 10
+# Whose client works with whose server; the last is what the others are compared with.
+PAIRS = {
+    "vinculum, vinculum's server": (OURS, OURS),
+    "vinculum, Borg's server": (OURS, THEIRS),
+    "Borg 1.4.5, Borg's server": (THEIRS, THEIRS),
+}
+BASELINE = "Borg 1.4.5, Borg's server"
+STEPS = {"create": "first backup", "unchanged": "unchanged", "extract": "restore", "list": "list archives"}
+
+
+def build(tree: Path, scale: float) -> None:
+    Workload("small", SMALL_FILES * scale / 300_000).build(tree)
+    source = random.Random(6)
+    vocabulary = phrases(source)
+    with open(tree / "large", "wb") as file:
+        file.writelines(text(source, vocabulary, MIB) for _ in range(round(LARGE_MIB * scale)))
+
+
+@contextlib.contextmanager
+def delayed_ssh(place: Path, round_trip_s: float) -> Iterator[str]:
+    """What to set BORG_RSH to: an ssh to an sshd on this machine, far away."""
+    for name in ("host_key", "user_key"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place / name], check=True)
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    (place / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {place}/host_key\nAuthorizedKeysFile {place}/user_key.pub\n"
+        "StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\nPidFile none\n"
+    )
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # sshd wants an empty directory there
+    sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ["PATH"]) or "sshd"
+    daemon = subprocess.Popen([sshd, "-D", "-E", place / "sshd.log", "-f", place / "sshd_config"])
+    delay = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("delay.py"), str(round_trip_s / 2), str(port)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        _await_port(port)
+        assert delay.stdout is not None
+        options = {
+            "Port": delay.stdout.readline().strip(),
+            "IdentityFile": place / "user_key",
+            "IdentitiesOnly": "yes",
+            "BatchMode": "yes",
+            "StrictHostKeyChecking": "no",
+            "UserKnownHostsFile": "/dev/null",
+            "LogLevel": "ERROR",
+        }
+        yield "ssh -F none " + " ".join(f"-o {name}={value}" for name, value in options.items())
+    finally:
+        for process in (daemon, delay):
+            process.terminate()
+            process.wait()
+
+
+def _await_port(port: int) -> None:
+    deadline = time.monotonic() + START_S
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if time.monotonic() > deadline:
+            raise SystemExit("sshd does not start")
+        time.sleep(0.02)
+
+
+def take_turn(label: str, tree: Path, rsh: str) -> dict[str, Measured]:
+    """One pair's backups and restore, with an empty repository and no client state to begin with."""
+    client, server = (PROGRAMS[name] for name in PAIRS[label])
+    print(label, file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(dir=tree.parent) as temporary:
+        here = Path(temporary)
+        settings = {"BORG_RSH": rsh, "BORG_REMOTE_PATH": str(server)}
+        url = f"ssh://127.0.0.1{here}/repository"
+        restored = here / "restored"
+        restored.mkdir()
+        run(client, ["init", "--encryption", "repokey-blake2", url], here, here, settings)
+        create = ["create", "--compression", "lz4"]
+        measured = {
+            "create": run(client, [*create, f"{url}::first", tree.name], tree.parent, here, settings),
+            "unchanged": run(client, [*create, f"{url}::second", tree.name], tree.parent, here, settings),
+            "extract": run(client, ["extract", f"{url}::first"], restored, here, settings),
+            "list": run(client, ["list", url], here, here, settings),
+        }
+        if census(restored / tree.name) != census(tree):
+            raise SystemExit(f"{label}: what was restored is not what was backed up")
+        return measured
+
+
+def page(result: dict[str, object], turns: dict[str, list[dict[str, Measured]]]) -> str:
+    """The result as Markdown."""
+    lines = [
+        "# Over a link: vinculum beside Borg 1.4.5",
+        "",
+        "Written by `benchmarks/link.py`, whose head says what is done. Times on the clock are medians; in brackets, how many",
+        "times less than Borg takes with its own server. CPU is the client's alone, without ssh.",
+        "",
+        *(f"- {line}" for line in result["machine"]),  # type: ignore[attr-defined]
+        f"- round trip {result['round_trip_ms']} ms by a delaying proxy; {result['files']} files, {result['size_mib']} MiB;",
+        f"  repokey-blake2, lz4; {result['rounds']} round(s); {result['date']}",
+        "",
+        f"| client and server | {' | '.join(STEPS.values())} | CPU of the first backup | of the restore |",
+        f"| --- |{' ---: |' * (len(STEPS) + 2)}",
+    ]
+    medians = {label: {step: summary([turn[step] for turn in turns[label]]) for step in STEPS} for label in turns}
+    for label, steps in medians.items():
+        cells = []
+        for step, measured in steps.items():
+            ratio = medians[BASELINE][step].wall_s / measured.wall_s
+            cells.append(f"{measured.wall_s:.1f} s" + ("" if label == BASELINE else f" ({ratio:.1f})"))
+        cells += [f"{steps[step].cpu_s:.1f} s" for step in ("create", "extract")]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a sixteenth of the data")
+    parser.add_argument("--round-trip", type=float, default=50, metavar="MILLISECONDS")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--place", type=Path, default=Path("/dev/shm"), help="where to work")
+    parser.add_argument("--publish", action="store_true", help="into docs/benchmarks instead of build/bench")
+    options = parser.parse_args()
+    pages = PAGES if options.publish else BENCH
+    pages.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=options.place, prefix="vinculum-link-") as temporary:
+        place = Path(temporary)
+        tree = place / "tree"
+        build(tree, QUICK_SCALE if options.quick else 1)
+        files, size = census(tree)
+        with delayed_ssh(place, options.round_trip / 1000) as rsh:
+            turns = alternate(options.rounds, PAIRS, lambda label: take_turn(label, tree, rsh))
+    result: dict[str, object] = {
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "machine": list(machine()),
+        "round_trip_ms": options.round_trip,
+        "files": files,
+        "size_mib": round(size / MIB),
+        "rounds": options.rounds,
+    }
+    (pages / "remote.json").write_text(json.dumps({**result, "turns": turns}, indent=1) + "\n")
+    (pages / "remote.md").write_text(page(result, turns))
+    print(page(result, turns))
+
+
+if __name__ == "__main__":
+    main()
