@@ -93,6 +93,23 @@ def test_an_append_only_repository_is_checked_but_not_repaired(twins: Twins) -> 
     assert largest_segment(twins.repository("ours")).read_bytes() == before
 
 
+def test_unreadable_objects_are_told_of_and_deleted(twins: Twins) -> None:
+    for name in ("theirs", "ours"):
+        flip(largest_segment(twins.repository(name)), 5000)
+    reason = r"Data integrity error.*"
+    options = "--archives-only", "--verify-data", "REPO"
+    twins.same("check", *options, code=1, masking=reason)
+    twins.same("check", "--repair", *options, code=0, masking=reason)
+    # Where not even its id can be read, an object cannot be deleted either.
+    segment = largest_segment(twins.repository("ours"))
+    second = 8 + int.from_bytes(segment.read_bytes()[12:16], "little")
+    flip(segment, second + 12)
+    ours = twins.run("ours", "check", "--repair", *options)
+    assert (ours.code, "without --archives-only" in ours.err) == (2, True)
+    assert twins.run("ours", "check", "--repair", "REPO").code == 0
+    twins.ask_borg("ours", "check", "--verify-data", "REPO")
+
+
 def test_without_a_lock_nothing_is_repaired(twins: Twins) -> None:
     twins.same("check", "--bypass-lock", "REPO", code=0)
     ours = twins.run("ours", "check", "--bypass-lock", "--repair", "REPO")

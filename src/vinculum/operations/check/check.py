@@ -69,7 +69,7 @@ def check_archives(store: Store, doors: Doors, sink: Sink, options: CheckOptions
         verification = Verification(store, key, findings)
         verification.run(len(ids), repair=repair)
         if repair and verification.defective:
-            store.delete_many(b"".join(verification.defective))
+            verification.delete_defective()
             gone = frozenset(verification.defective)
             ids = [id for id in ids if id not in gone]
     manifest, first_counter = _load_manifest(store, key, findings, len(ids), repair=repair)

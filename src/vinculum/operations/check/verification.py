@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vinculum.errors import IntegrityError, ObjectNotFound
+from vinculum.errors import Error, IntegrityError, ObjectNotFound
 from vinculum.repository.store import MANIFEST_KEY
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Verification:
         for window in self._store.read_all():
             self._verified += len(window)
             for id, reason in window.damaged:
-                self._note(id, reason)
+                self._note(id, f": {reason}")
             to_come = self._begin(window.ids, window.objects)
             # While these are being opened, those before them are done.
             self._complete(ahead)
@@ -55,6 +55,13 @@ class Verification:
         else:
             findings.info(text)
 
+    def delete_defective(self) -> None:
+        """Deletes them. Error if even that takes a repair of the segment files first."""
+        try:
+            self._store.delete_many(b"".join(self.defective))
+        except IntegrityError as error:
+            raise Error(f"{error}. First repair the repository itself, by check --repair without --archives-only.") from None
+
     def _begin(self, ids: bytes, objects: list[Bytes]) -> tuple[bytes, DamageToCome]:
         at = _find_manifest(ids)
         if at is not None:
@@ -68,18 +75,18 @@ class Verification:
         try:
             self._key.opener.open(stored, None)
         except IntegrityError as error:
-            self._note(MANIFEST_KEY, str(error))
+            self._note(MANIFEST_KEY, f", integrity error: {error}")
 
     def _complete(self, ahead: tuple[bytes, DamageToCome] | None) -> None:
         if ahead is not None:
             ids, to_come = ahead
             for place, reason in to_come.wait():
-                self._note(ids[place * ID_BYTES : (place + 1) * ID_BYTES], str(IntegrityError(reason)))
+                self._note(ids[place * ID_BYTES : (place + 1) * ID_BYTES], f", integrity error: {IntegrityError(reason)}")
 
     def _note(self, id: bytes, reason: str) -> None:
         self._errors += 1
         self.defective.append(id)
-        self._findings.error(f"chunk {id.hex()}, integrity error: {reason}")
+        self._findings.error(f"chunk {id.hex()}{reason}")
 
     def _announce(self, *, repair: bool) -> None:
         if not repair:
