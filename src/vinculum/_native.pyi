@@ -89,7 +89,10 @@ class Chunker:
 
 @final
 class ChunkBatch:
-    """Plaintext chunks with their ids, in order. Immutable, thread-safe."""
+    """Plaintext chunks with their ids, in order. Immutable, thread-safe.
+
+    Whoever needs the ids first may have to compute them, together with those of other batches that are on their way.
+    """
 
     @staticmethod
     def of(buffers: list[Blob], hasher: IdHasher) -> ChunkBatch:
@@ -730,8 +733,10 @@ class FileBatch:
         """Whether opening or reading the entry may have to wait for another program, as for the writer of a fifo."""
     def open_large(self, index: int) -> int:
         """A descriptor of that entry, checked to be the file that was listed; the caller closes it. OSError if it is not."""
-    def finish_large(self, index: int, fd: int, chunks: ChunkList) -> None:
-        """Sets the content of a large entry, and notes whether the file changed while it was read."""
+    def end_large(self, index: int, fd: int) -> None:
+        """Notes that a large entry was read to its end, and whether the file changed meanwhile: it is large no more."""
+    def finish_large(self, index: int, chunks: ChunkList) -> None:
+        """Sets the content of an entry that was read to its end."""
     def fail_large(self, index: int, errno: int, was_opened: bool) -> None:
         """Leaves a large entry out because opening or reading it failed. A hard link of it later in this batch becomes so."""
     def failures(self) -> list[tuple[int, bytes, int, str]]:

@@ -88,7 +88,9 @@ class Backup:
     def finish_large(self, batch: _native.FileBatch, index: int, chunker: _native.Chunker = CHUNKER) -> None:
         fd = batch.open_large(index)
         try:
-            batch.finish_large(index, fd, self.read(fd, chunker))
+            content = self.read(fd, chunker)
+            batch.end_large(index, fd)
+            batch.finish_large(index, content)
         finally:
             os.close(fd)
 
@@ -642,7 +644,9 @@ def test_changes_during_reading_are_noticed(files_changed: str, touch: Any, expe
         before = os.fstat(fd)
         while os.fstat(fd).st_ctime_ns == before.st_ctime_ns:
             touch(workplace / "large", 0o600 if touch is os.chmod else 3000)
-    batch.finish_large(index, fd, backup.read(fd))
+    content = backup.read(fd)
+    batch.end_large(index, fd)
+    batch.finish_large(index, content)
     os.close(fd)
     outcome = backup.end(batch)
     assert outcome.status[b"large"] == expected
@@ -688,7 +692,8 @@ def test_part_items_are_as_borg_writes_them(workplace: Path) -> None:
     chunks = backup.read(fd)
     backup.learn_owners(batch)
     (part,) = reference_items.decode(bytes(memoryview(batch.part(0, 3, chunks.part(1, 3), backup.owners, backup.chunks))))
-    batch.finish_large(0, fd, chunks)
+    batch.end_large(0, fd)
+    batch.finish_large(0, chunks)
     os.close(fd)
     (item,) = backup.end(batch).items
     assert (item.pop(b"xattrs"), item.pop(b"bsdflags")) == ({b"user.x": b"1"}, 1)

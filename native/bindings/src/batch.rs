@@ -144,7 +144,7 @@ impl FileBatch {
 
     #[pyo3(name = "match")]
     fn match_cache(&self, py: Python<'_>, cache: &FilesCache, chunks: &ChunkIndex, hasher: &IdHasher, cwd: &[u8]) {
-        py.detach(|| self.lock().match_cache(&cache.0, &chunks.0, &hasher.0, cwd));
+        py.detach(|| self.lock().match_cache(&cache.0, &chunks.0, hasher.hasher(), cwd));
     }
 
     fn read(&self, py: Python<'_>, chunker: &Chunker, hasher: &IdHasher, max_file_bytes: u64) {
@@ -172,10 +172,13 @@ impl FileBatch {
         .map(IntoRawFd::into_raw_fd)
     }
 
-    fn finish_large(&self, py: Python<'_>, index: usize, fd: Descriptor, chunks: &ChunkList) -> PyResult<()> {
+    fn end_large(&self, py: Python<'_>, index: usize, fd: Descriptor) -> PyResult<()> {
+        py.detach(|| self.lock().end_large(index, fd.borrow())).into_python()
+    }
+
+    fn finish_large(&self, index: usize, chunks: &ChunkList) -> PyResult<()> {
         let chunks = chunks.read().clone();
-        py.detach(|| self.lock().finish_large(index, fd.borrow(), chunks))
-            .into_python()
+        self.lock().finish_large(index, chunks).into_python()
     }
 
     fn fail_large(&self, index: usize, errno: i32, was_opened: bool) -> PyResult<()> {
@@ -193,7 +196,7 @@ impl FileBatch {
     #[pyo3(signature = (chunks, start = 0, stop = usize::MAX))]
     fn claim(&self, py: Python<'_>, chunks: &ChunkIndex, start: usize, stop: usize) -> PyResult<ChunkBatch> {
         let claimed = py.detach(|| self.lock().claim(&chunks.0, start, stop));
-        claimed.into_python().map(ChunkBatch)
+        claimed.into_python().map(ChunkBatch::from)
     }
 
     fn encode(&self, py: Python<'_>, start: usize, stop: usize, owners: &OwnerNames, chunks: &ChunkIndex) -> PyResult<Bytes> {

@@ -1,6 +1,6 @@
 //! `Chunker`, `ChunkBatch`, `ChunkList`, `FileReader`, `StreamChunker`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -66,58 +66,96 @@ impl Chunker {
         hasher: &IdHasher,
     ) -> PyResult<(ChunkBatch, Vec<usize>)> {
         let (chunks, counts) = py
-            .detach(|| chunking::recut(&self.0, &hasher.0, &chunks.0, &counts))
+            .detach(|| chunking::recut(&self.0, hasher.hasher(), chunks.get(), &counts))
             .into_python()?;
-        Ok((ChunkBatch(chunks), counts))
+        Ok((ChunkBatch::from(chunks), counts))
     }
 }
 
 #[pyclass(frozen, module = "vinculum._native")]
-pub struct ChunkBatch(pub chunking::ChunkBatch);
+pub struct ChunkBatch {
+    len: usize,
+    size_bytes: usize,
+    cuts: Mutex<Option<chunking::Cuts>>,
+    chunks: OnceLock<chunking::ChunkBatch>,
+}
+
+impl ChunkBatch {
+    /// The chunks with their ids, which may have to be computed first.
+    pub fn get(&self) -> &chunking::ChunkBatch {
+        let identify = || lock(&self.cuts).take().map(chunking::Cuts::identified).unwrap_or_default();
+        self.chunks.get_or_init(identify)
+    }
+}
+
+impl From<chunking::Cuts> for ChunkBatch {
+    fn from(cuts: chunking::Cuts) -> Self {
+        Self {
+            len: cuts.len(),
+            size_bytes: cuts.size_bytes(),
+            cuts: Mutex::new(Some(cuts)),
+            chunks: OnceLock::new(),
+        }
+    }
+}
+
+impl From<chunking::ChunkBatch> for ChunkBatch {
+    fn from(chunks: chunking::ChunkBatch) -> Self {
+        Self {
+            len: chunks.len(),
+            size_bytes: chunks.size_bytes(),
+            cuts: Mutex::new(None),
+            chunks: OnceLock::from(chunks),
+        }
+    }
+}
 
 #[pymethods]
 impl ChunkBatch {
     #[staticmethod]
     fn of(py: Python<'_>, buffers: Vec<Blob>, hasher: &IdHasher) -> Self {
-        let hasher = &hasher.0;
-        Self(py.detach(|| {
+        let hasher = hasher.hasher();
+        let chunks = py.detach(|| {
             let buffers: Vec<Shared> = buffers.into_iter().map(Blob::into_shared).collect();
             chunking::ChunkBatch::of(buffers, hasher)
-        }))
+        });
+        Self::from(chunks)
     }
 
     fn __len__(&self) -> usize {
-        self.0.len()
+        self.len
     }
 
     #[getter]
     fn size_bytes(&self) -> usize {
-        self.0.size_bytes()
+        self.size_bytes
     }
 
     fn ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        PyBytes::new_with(py, self.0.len() * 32, |out| {
-            for (chunk, id) in self.0.chunks.iter().zip(out.chunks_exact_mut(32)) {
+        let chunks = &py.detach(|| self.get()).chunks;
+        PyBytes::new_with(py, chunks.len() * 32, |out| {
+            for (chunk, id) in chunks.iter().zip(out.chunks_exact_mut(32)) {
                 id.copy_from_slice(&chunk.id);
             }
             Ok(())
         })
     }
 
-    fn sizes(&self) -> Vec<usize> {
-        self.0.chunks.iter().map(|chunk| chunk.data.len()).collect()
+    fn sizes(&self, py: Python<'_>) -> Vec<usize> {
+        let chunks = &py.detach(|| self.get()).chunks;
+        chunks.iter().map(|chunk| chunk.data.len()).collect()
     }
 
     fn without(&self, py: Python<'_>, other: &Self) -> Self {
-        Self(py.detach(|| self.0.without(&other.0)))
+        Self::from(py.detach(|| self.get().without(other.get())))
     }
 
-    fn data(&self, index: usize) -> PyResult<Bytes> {
-        self.0
-            .chunks
+    fn data(&self, py: Python<'_>, index: usize) -> PyResult<Bytes> {
+        let chunks = &py.detach(|| self.get()).chunks;
+        chunks
             .get(index)
             .map(|chunk| Bytes(chunk.data.clone()))
-            .ok_or_else(|| PyValueError::new_err(format!("no chunk {index} in a batch of {}", self.0.len())))
+            .ok_or_else(|| PyValueError::new_err(format!("no chunk {index} in a batch of {}", self.len)))
     }
 }
 
@@ -148,9 +186,10 @@ impl ChunkList {
             .into_python()
     }
 
-    fn extend(&self, chunks: &ChunkBatch) -> PyResult<()> {
+    fn extend(&self, py: Python<'_>, chunks: &ChunkBatch) -> PyResult<()> {
+        let chunks = py.detach(|| chunks.get());
         let mut list = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        list.extend(&chunks.0).into_python()
+        list.extend(chunks).into_python()
     }
 
     fn __len__(&self) -> usize {
@@ -195,7 +234,7 @@ impl FileReader {
     #[new]
     #[pyo3(signature = (fd, chunker, hasher, sparse = false))]
     fn new(fd: Descriptor, chunker: &Chunker, hasher: &IdHasher, sparse: bool) -> Self {
-        let reader = chunking::FileReader::new(chunker.0.clone(), hasher.0.clone(), sparse);
+        let reader = chunking::FileReader::new(chunker.0.clone(), Arc::clone(&hasher.0), sparse);
         Self {
             fd,
             reader: Mutex::new(reader),
@@ -213,7 +252,7 @@ impl FileReader {
 
     fn read_some(&self, py: Python<'_>, batch_bytes: usize) -> PyResult<Option<ChunkBatch>> {
         let chunks = py.detach(|| lock(&self.reader).read(self.fd.borrow(), batch_bytes));
-        Ok(chunks.into_python()?.map(ChunkBatch))
+        Ok(chunks.into_python()?.map(ChunkBatch::from))
     }
 }
 
@@ -224,19 +263,22 @@ struct StreamChunker(Mutex<chunking::StreamChunker>);
 impl StreamChunker {
     #[new]
     fn new(chunker: &Chunker, hasher: &IdHasher) -> Self {
-        Self(Mutex::new(chunking::StreamChunker::new(chunker.0.clone(), hasher.0.clone())))
+        Self(Mutex::new(chunking::StreamChunker::new(
+            chunker.0.clone(),
+            hasher.hasher().clone(),
+        )))
     }
 
     fn feed(&self, py: Python<'_>, data: Blob) -> ChunkBatch {
-        ChunkBatch(py.detach(|| lock(&self.0).feed(&data)))
+        py.detach(|| lock(&self.0).feed(&data)).into()
     }
 
     fn feed_batch(&self, py: Python<'_>, batch: &ChunkBatch) -> ChunkBatch {
-        ChunkBatch(py.detach(|| lock(&self.0).feed_batch(&batch.0)))
+        py.detach(|| lock(&self.0).feed_batch(batch.get())).into()
     }
 
     fn finish(&self, py: Python<'_>) -> ChunkBatch {
-        ChunkBatch(py.detach(|| lock(&self.0).finish()))
+        py.detach(|| lock(&self.0).finish()).into()
     }
 }
 

@@ -41,17 +41,17 @@ impl Sealer {
     }
 
     fn counters(&self, chunks: &ChunkBatch) -> u64 {
-        self.0.counters(&chunks.0)
+        self.0.counters(chunks.get())
     }
 
     fn seal(&self, py: Python<'_>, chunks: &ChunkBatch, first_counter: u64) -> PyResult<SealedBatch> {
-        py.detach(|| self.0.seal(&chunks.0, first_counter))
+        py.detach(|| self.0.seal(chunks.get(), first_counter))
             .map(SealedBatch)
             .into_python()
     }
 
     fn begin(&self, py: Python<'_>, chunks: &ChunkBatch, first_counter: u64) -> Sealing {
-        let (sealer, chunks) = (Arc::clone(&self.0), chunks.0.clone());
+        let (sealer, chunks) = (Arc::clone(&self.0), chunks.get().clone());
         let bytes = chunks.size_bytes();
         let begun = py.detach(|| Begun::new(bytes, move || sealer.seal(&chunks, first_counter)));
         Sealing(Mutex::new(Some(begun)))
@@ -115,7 +115,7 @@ impl Opener {
     #[new]
     fn new(type_bytes: &[u8], cipher: &str, enc_key: &[u8], mac_key: &[u8], hasher: Option<&IdHasher>) -> PyResult<Self> {
         let cipher = Cipher::new(cipher, enc_key, mac_key).into_python()?;
-        let hasher = hasher.map(|hasher| hasher.0.clone());
+        let hasher = hasher.map(|hasher| hasher.hasher().clone());
         Ok(Self(Arc::new(crypto::Opener::new(type_bytes, cipher, hasher))))
     }
 
@@ -172,7 +172,7 @@ impl Opener {
 
     fn open_batch(&self, py: Python<'_>, stored: Vec<Blob>, ids: Ids) -> PyResult<ChunkBatch> {
         let opened = py.detach(|| self.0.open_batch(&slices(&stored), ids.as_slice()));
-        opened.map(ChunkBatch).into_python()
+        opened.map(ChunkBatch::from).into_python()
     }
 
     fn packed_otherwise(
@@ -182,8 +182,8 @@ impl Opener {
         chunks: &ChunkBatch,
         compressor: &Compressor,
     ) -> PyResult<ChunkBatch> {
-        let others = py.detach(|| self.0.packed_otherwise(&slices(&stored), &chunks.0, &compressor.0));
-        others.map(ChunkBatch).into_python()
+        let others = py.detach(|| self.0.packed_otherwise(&slices(&stored), chunks.get(), &compressor.0));
+        others.map(ChunkBatch::from).into_python()
     }
 }
 

@@ -306,7 +306,7 @@ impl ChunkIndex {
     }
 
     fn claim(&self, py: Python<'_>, chunks: &ChunkBatch) -> PyResult<ChunkBatch> {
-        py.detach(|| self.0.claim(&chunks.0)).into_python().map(ChunkBatch)
+        py.detach(|| self.0.claim(chunks.get())).into_python().map(ChunkBatch::from)
     }
 
     fn settle(&self, py: Python<'_>, sealed: &SealedBatch) -> PyResult<()> {

@@ -14,6 +14,7 @@ impl FileBatch {
     /// An unchanged file of which a chunk is gone by now has to be read after all: claiming ends there, for reading it may take
     /// so long that what has been claimed is committed meanwhile, and that must be in the archive.
     pub fn claim(&mut self, chunks: &ChunkIndex, start: usize, stop: usize) -> Result<ChunkBatch> {
+        self.complete_ids();
         let stop = stop.min(self.entries.len());
         let mut read: Vec<Chunk> = Vec::new();
         let mut index = chunks.lock();

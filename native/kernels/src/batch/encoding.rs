@@ -196,9 +196,9 @@ fn complete(entry: &BatchEntry, chunks: &mut ChunkList, index: &mut ChunkTable) 
             Ok(())
         }
         State::Nothing | State::Failed(_) => Ok(()),
-        State::Listed | State::Unchanged(_) | State::Chunks(_) | State::Large | State::Bereft => Err(Error::value(
-            "an entry has not been read, or its chunks have not been claimed",
-        )),
+        State::Listed | State::Unchanged(_) | State::Chunks(_) | State::Large | State::Arriving | State::Bereft => Err(
+            Error::value("an entry has not been read, or its chunks have not been claimed"),
+        ),
     }
 }
 

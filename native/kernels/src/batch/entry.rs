@@ -50,10 +50,12 @@ pub enum Content {
     Nothing,
     /// The files cache vouches for these of the batch's chunks, none of them referenced yet.
     Unchanged(Range<usize>),
-    /// Read, not referenced yet.
+    /// Read, not referenced yet. Those that are long get their ids when they are claimed.
     Chunks(Vec<Chunk>),
     /// To be read by the caller.
     Large,
+    /// Read by the caller, who has yet to say what chunks it has.
+    Arriving,
     /// Unchanged, but a chunk has left the index since it was looked up there: to be read by the caller after all.
     Bereft,
     /// These of the batch's chunks, in the index and referenced. `was_read` is false for what the files cache vouched for.

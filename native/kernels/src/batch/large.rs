@@ -56,20 +56,29 @@ impl FileBatch {
         })
     }
 
-    /// Sets the content of such an entry, read from `fd`, and notes whether the file changed meanwhile.
-    pub fn finish_large(&mut self, index: usize, fd: BorrowedFd<'_>, chunks: ChunkList) -> Result<()> {
+    /// Notes that such an entry was read to its end from `fd`, and whether the file changed meanwhile.
+    pub fn end_large(&mut self, index: usize, fd: BorrowedFd<'_>) -> Result<()> {
         self.large_entry(index)?;
         let after = Stat::of_open(fd).map_err(|error| Error::os(error, None))?;
         let options = self.options;
+        let entry = self.entry_mut(index)?;
+        entry.changed = !entry.special && options.has_changed(&entry.stat, &after);
+        entry.content = Content::Arriving;
+        Ok(())
+    }
+
+    /// Sets the content of an entry that was read to its end.
+    pub fn finish_large(&mut self, index: usize, chunks: ChunkList) -> Result<()> {
+        if !matches!(self.entry(index)?.content, Content::Arriving) {
+            return Err(Error::value(format!("entry {index} was not read to its end")));
+        }
         let start = self.chunks.len();
         self.chunks.append(chunks);
         let stored = Content::Stored {
             chunks: start..self.chunks.len(),
             was_read: true,
         };
-        let entry = self.entry_mut(index)?;
-        entry.changed = !entry.special && options.has_changed(&entry.stat, &after);
-        entry.content = stored;
+        self.entry_mut(index)?.content = stored;
         Ok(())
     }
 

@@ -28,6 +28,7 @@ use crate::chunking::ChunkList;
 use crate::errors::{Error, Result};
 use crate::scanning::Listing;
 use entry::{BatchEntry, Content};
+use reading::LateIds;
 
 /// When a batch is full.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,8 @@ pub struct FileBatch {
     links: Option<Arc<HardLinks>>,
     /// Addresses of the listings that entries hold on to.
     listings: HashSet<usize>,
+    /// Of what was read and is long.
+    late_ids: Option<LateIds>,
     /// Sum over the regular files.
     size_bytes: u64,
 }
@@ -61,6 +64,7 @@ impl FileBatch {
             chunks: ChunkList::default(),
             links: None,
             listings: HashSet::new(),
+            late_ids: None,
             size_bytes: 0,
         }
     }

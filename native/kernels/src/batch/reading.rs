@@ -1,6 +1,7 @@
 //! Reading a batch: attributes of every entry, content of the changed regular files that fit into memory.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use rustix::buffer::spare_capacity;
@@ -13,7 +14,7 @@ use super::attributes::{Access, Attributes, LISTING};
 use super::entry::{BatchEntry, Content, Failure};
 use super::options::{FilesChanged, ItemOptions};
 use crate::chunking::{Chunk, Chunker};
-use crate::hashing::IdHasher;
+use crate::hashing::{ExpectedIds, IdQueue};
 use crate::memory::{self, Shared};
 use crate::parallel::{self, Turn};
 use crate::scanning::Stat;
@@ -23,22 +24,24 @@ use crate::scanning::open::{flags_of_open, open_directory, open_file};
 /// and little enough to stay in the processor's cache and to leave work for the other threads.
 const GROUP_BYTES: u64 = 2 << 20;
 const GROUP_ENTRIES: usize = 128;
+/// Longer chunks keep one lane busy when all others are done; those of many groups go together.
+const LONG_CHUNK: usize = GROUP_BYTES as usize / 16;
 
 /// What reading needs to know besides the entry.
 struct Reading<'a> {
     options: ItemOptions,
     chunker: &'a Chunker,
-    hasher: &'a IdHasher,
+    ids: &'a IdQueue,
     max_file_bytes: u64,
 }
 
 impl FileBatch {
     /// Reads all entries, in parallel. Slaves of masters that fail are read as masters.
-    pub fn read(&mut self, chunker: &Chunker, hasher: &IdHasher, max_file_bytes: u64) {
+    pub fn read(&mut self, chunker: &Chunker, ids: &Arc<IdQueue>, max_file_bytes: u64) {
         let reading = Reading {
             options: self.options,
             chunker,
-            hasher,
+            ids,
             max_file_bytes,
         };
         let groups = reading.grouped(&mut self.entries);
@@ -57,7 +60,45 @@ impl FileBatch {
                 reading.read_group(&mut self.entries[heir..=heir]);
             }
         }
+        self.late_ids = Some(LateIds::of(&self.entries, ids));
     }
+
+    /// Gives the long chunks their ids.
+    pub(super) fn complete_ids(&mut self) {
+        let Some(LateIds { places, ids }) = self.late_ids.take() else {
+            return;
+        };
+        for ((entry, number), id) in places.into_iter().zip(ids.wait()) {
+            if let Content::Chunks(chunks) = &mut self.entries[entry].content {
+                chunks[number].id = id;
+            }
+        }
+    }
+}
+
+/// The long chunks that were read: entry and number of each, and their ids to come.
+pub(super) struct LateIds {
+    places: Vec<(usize, usize)>,
+    ids: ExpectedIds,
+}
+
+impl LateIds {
+    fn of(entries: &[BatchEntry], queue: &Arc<IdQueue>) -> Self {
+        let (mut places, mut buffers) = (Vec::new(), Vec::new());
+        for (index, entry) in entries.iter().enumerate() {
+            let Content::Chunks(chunks) = &entry.content else { continue };
+            for (number, chunk) in chunks.iter().enumerate().filter(|(_, chunk)| is_long(&chunk.data)) {
+                places.push((index, number));
+                buffers.push(chunk.data.clone());
+            }
+        }
+        let ids = queue.add(buffers);
+        Self { places, ids }
+    }
+}
+
+fn is_long(chunk: &[u8]) -> bool {
+    chunk.len() > LONG_CHUNK
 }
 
 impl ItemOptions {
@@ -123,9 +164,12 @@ impl Reading<'_> {
                 start += length;
             }
         }
-        let slices: Vec<&[u8]> = pieces.iter().map(|(_, data)| &**data).collect();
-        let ids = self.hasher.digest_on_this_thread(&slices);
-        for ((index, data), id) in pieces.into_iter().zip(ids) {
+        let short = || pieces.iter().filter(|(_, data)| !is_long(data));
+        let slices: Vec<&[u8]> = short().map(|(_, data)| &**data).collect();
+        let mut ids = self.ids.hasher().digest_on_this_thread(&slices).into_iter();
+        for (index, data) in pieces {
+            let id = if is_long(&data) { None } else { ids.next() };
+            let id = id.unwrap_or_default();
             if let Content::Chunks(chunks) = &mut group[index].content {
                 chunks.push(Chunk { id, data });
             }

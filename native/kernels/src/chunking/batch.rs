@@ -1,10 +1,11 @@
 //! `ChunkBatch`, chunks with their plaintext, and `ChunkList`, what remains of a file's chunks once they are stored.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::Id;
 use crate::errors::{Error, Result};
-use crate::hashing::IdHasher;
+use crate::hashing::{ExpectedIds, IdHasher, IdQueue};
 use crate::memory::Shared;
 
 /// One plaintext chunk.
@@ -49,6 +50,59 @@ impl ChunkBatch {
         Self {
             chunks: rest.cloned().collect(),
         }
+    }
+}
+
+/// Chunks in order some of which have no id yet.
+#[derive(Default)]
+pub struct Cuts {
+    /// Those without id have one of zeros.
+    chunks: ChunkBatch,
+    nameless: Vec<usize>,
+    ids: Option<ExpectedIds>,
+}
+
+impl Cuts {
+    /// Chunks with the ids that are known; the others get theirs from the queue.
+    pub fn new(pieces: Vec<(Option<Id>, Shared)>, queue: &Arc<IdQueue>) -> Self {
+        let numbered = pieces.iter().enumerate();
+        let nameless: Vec<usize> = numbered
+            .filter(|(_, (id, _))| id.is_none())
+            .map(|(number, _)| number)
+            .collect();
+        let buffers: Vec<Shared> = nameless.iter().map(|&number| pieces[number].1.clone()).collect();
+        let chunks = pieces.into_iter().map(|(id, data)| Chunk {
+            id: id.unwrap_or_default(),
+            data,
+        });
+        Self {
+            chunks: ChunkBatch {
+                chunks: chunks.collect(),
+            },
+            ids: (!nameless.is_empty()).then(|| queue.add(buffers)),
+            nameless,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.chunks.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    pub fn size_bytes(&self) -> usize {
+        self.chunks.size_bytes()
+    }
+
+    /// The chunks with all their ids.
+    pub fn identified(mut self) -> ChunkBatch {
+        let ids = self.ids.take().map(ExpectedIds::wait).unwrap_or_default();
+        for (number, id) in self.nameless.into_iter().zip(ids) {
+            self.chunks.chunks[number].id = id;
+        }
+        self.chunks
     }
 }
 

@@ -15,7 +15,7 @@ mod sparse;
 mod stream;
 mod table;
 
-pub use batch::{Chunk, ChunkBatch, ChunkList};
+pub use batch::{Chunk, ChunkBatch, ChunkList, Cuts};
 pub use params::{Chunker, ChunkerParams};
 pub use reader::FileReader;
 pub use recut::recut;

@@ -3,23 +3,24 @@
 //! Nothing is mapped: files change while they are read, and a truncated map is a crash. A file that shrinks just ends earlier.
 
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
-use super::batch::ChunkBatch;
+use super::batch::Cuts;
 use super::cutter::Cutter;
 use super::params::Chunker;
 use super::sparse::SparseReader;
 use crate::errors::Result;
-use crate::hashing::IdHasher;
+use crate::hashing::IdQueue;
 
 /// State of reading one file. The descriptor stays the caller's, who passes the same one each time.
 pub struct FileReader {
     chunker: Chunker,
-    hasher: IdHasher,
+    ids: Arc<IdQueue>,
     stage: Stage,
 }
 
@@ -38,10 +39,10 @@ enum Stage {
 
 impl FileReader {
     /// `sparse` takes effect with the fixed chunker on files that can seek.
-    pub fn new(chunker: Chunker, hasher: IdHasher, sparse: bool) -> Self {
+    pub fn new(chunker: Chunker, ids: Arc<IdQueue>, sparse: bool) -> Self {
         Self {
             chunker,
-            hasher,
+            ids,
             stage: Stage::New { sparse },
         }
     }
@@ -50,13 +51,16 @@ impl FileReader {
     ///
     /// Returns in about a second even if the source is slow, with None if no chunk is complete by then or a signal came: so
     /// that the caller can deal with signals and checkpoints before it calls again.
-    pub fn read(&mut self, fd: BorrowedFd<'_>, batch_bytes: usize) -> Result<Option<ChunkBatch>> {
+    pub fn read(&mut self, fd: BorrowedFd<'_>, batch_bytes: usize) -> Result<Option<Cuts>> {
         if let Stage::New { sparse } = self.stage {
             self.stage = self.begin(fd, sparse);
         }
         match &mut self.stage {
-            Stage::New { .. } | Stage::Ended => Ok(Some(ChunkBatch::default())),
-            Stage::Sparse(reader) => reader.read(fd, batch_bytes, &self.hasher).map(Some),
+            Stage::New { .. } | Stage::Ended => Ok(Some(Cuts::default())),
+            Stage::Sparse(reader) => {
+                let pieces = reader.read(fd, batch_bytes, self.ids.hasher())?;
+                Ok(Some(Cuts::new(pieces, &self.ids)))
+            }
             Stage::Sequential { cutter, promised } => {
                 let batch = batch_size(&self.chunker, batch_bytes);
                 // Later reads of a regular file are taken for such, which costs next to nothing.
@@ -67,12 +71,12 @@ impl FileReader {
                     let filled = fill(fd, cutter, want, waits)?;
                     let ended = filled == Filled::Ended;
                     let chunks = cutter.take(ended, if ended { 0 } else { batch });
-                    if ended {
-                        self.stage = Stage::Ended;
-                        return Ok(Some(ChunkBatch::of(chunks, &self.hasher)));
-                    }
-                    if !chunks.is_empty() {
-                        return Ok(Some(ChunkBatch::of(chunks, &self.hasher)));
+                    if ended || !chunks.is_empty() {
+                        if ended {
+                            self.stage = Stage::Ended;
+                        }
+                        let pieces = chunks.into_iter().map(|data| (None, data)).collect();
+                        return Ok(Some(Cuts::new(pieces, &self.ids)));
                     }
                     if filled == Filled::Paused {
                         return Ok(None);

@@ -7,7 +7,6 @@ use std::os::fd::BorrowedFd;
 use rustix::fs::{SeekFrom, fstat, seek};
 use rustix::io::Errno;
 
-use super::batch::{Chunk, ChunkBatch};
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::hashing::IdHasher;
@@ -21,6 +20,9 @@ pub(super) struct SparseReader {
     /// One block of zeros and its id, once they were needed.
     zeros: Option<(Shared, Id)>,
 }
+
+/// Content of one chunk, and its id if that is known.
+type Piece = (Option<Id>, Shared);
 
 /// Where the position is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,9 +46,9 @@ impl SparseReader {
         }
     }
 
-    /// See `FileReader::read`.
-    pub(super) fn read(&mut self, fd: BorrowedFd<'_>, batch_bytes: usize, hasher: &IdHasher) -> Result<ChunkBatch> {
-        let mut batch = ChunkBatch::default();
+    /// The next pieces, those of holes with their ids. See `FileReader::read`.
+    pub(super) fn read(&mut self, fd: BorrowedFd<'_>, batch_bytes: usize, hasher: &IdHasher) -> Result<Vec<Piece>> {
+        let mut pieces = Vec::new();
         let mut size = 0;
         while size == 0 || size < batch_bytes {
             let before = self.position;
@@ -56,21 +58,21 @@ impl SparseReader {
                 Range::Unknown => self.range = find_range(fd, self.position)?,
                 Range::Header => {
                     let stop = self.header as u64;
-                    batch.chunks.extend(self.read_data(fd, stop, self.header, hasher)?.chunks);
+                    pieces.extend(self.read_data(fd, stop, self.header)?);
                 }
                 Range::Data { stop } => {
                     let length = (rest / self.block).max(1) * self.block;
-                    batch.chunks.extend(self.read_data(fd, stop, length, hasher)?.chunks);
+                    pieces.extend(self.read_data(fd, stop, length)?);
                 }
-                Range::Hole { stop } => batch.chunks.push(self.skip_hole(stop, hasher)),
+                Range::Hole { stop } => pieces.push(self.skip_hole(stop, hasher)),
             }
             size += usize::try_from(self.position - before).map_err(|_| Error::value("batch too large"))?;
         }
-        Ok(batch)
+        Ok(pieces)
     }
 
     /// Up to `length` bytes of the range that ends at `stop`.
-    fn read_data(&mut self, fd: BorrowedFd<'_>, stop: u64, length: usize, hasher: &IdHasher) -> Result<ChunkBatch> {
+    fn read_data(&mut self, fd: BorrowedFd<'_>, stop: u64, length: usize) -> Result<Vec<Piece>> {
         let length = usize::try_from(stop - self.position).map_or(length, |rest| rest.min(length));
         let mut bytes = memory::scratch_buffer(length);
         let mut filled = 0;
@@ -90,14 +92,11 @@ impl SparseReader {
             self.range = Range::Unknown;
         }
         let whole = Shared::from(bytes);
-        let pieces = (0..filled)
-            .step_by(self.block)
-            .map(|start| whole.slice(start..start + self.block))
-            .collect();
-        Ok(ChunkBatch::of(pieces, hasher))
+        let starts = (0..filled).step_by(self.block);
+        Ok(starts.map(|start| (None, whole.slice(start..start + self.block))).collect())
     }
 
-    fn skip_hole(&mut self, stop: u64, hasher: &IdHasher) -> Chunk {
+    fn skip_hole(&mut self, stop: u64, hasher: &IdHasher) -> Piece {
         let (zeros, id) = self.zeros.get_or_insert_with(|| {
             let zeros = vec![0; self.block];
             let id = hasher.digest(&zeros);
@@ -110,7 +109,7 @@ impl SparseReader {
         if self.position == stop {
             self.range = Range::Unknown;
         }
-        Chunk { id, data }
+        (Some(id), data)
     }
 }
 

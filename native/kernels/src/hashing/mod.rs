@@ -5,6 +5,7 @@
 
 mod blake2b;
 mod lanes;
+mod queue;
 mod sha256;
 mod simd;
 
@@ -17,6 +18,7 @@ use crate::errors::{Error, Result};
 use crate::parallel;
 pub(crate) use blake2b::{PrimedBlake2b, lanes as lanes_of_blake2b};
 pub(crate) use lanes::Message;
+pub use queue::{ExpectedIds, IdQueue};
 pub(crate) use sha256::{PrimedHmac, lanes as lanes_of_sha256};
 
 /// The key length of BLAKE2b ids and MACs: exactly one block, so that priming leaves one compression done.

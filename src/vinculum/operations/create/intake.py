@@ -126,13 +126,13 @@ class Intake:
             self._owners.set_group(gid, owners.group_name(gid))
 
     def _take_large(self, batch: _native.FileBatch, large: int, messages: Iterator[Message]) -> None:
-        """Stores the content that arrives. The sender keeps the entry's books."""
+        """Stores the content that arrives. Whether it could be read, and has changed, is the sender's business."""
+        path, save_part = batch.path(large), self._save_part(batch, large)
         try:
-            self._content.take(
-                _Arriving(messages), batch.path(large), self._writer.checkpoint_is_due, self._save_part(batch, large)
-            )
+            content = self._content.take(_Arriving(messages), path, self._writer.checkpoint_is_due, save_part)
         except ContentUnreadable:
-            pass  # the batch knows
+            return  # the batch knows
+        batch.finish_large(large, content)
 
     def _read_large(self, batch: _native.FileBatch, large: int) -> None:
         """Reads and stores what nobody else may or can read."""
@@ -153,10 +153,11 @@ class Intake:
 
     def _finish_large(self, batch: _native.FileBatch, large: int, fd: int, content: _native.ChunkList) -> None:
         try:
-            batch.finish_large(large, fd, content)
+            batch.end_large(large, fd)
         except OSError as error:
             self._chunks.release(content.ids())
             raise ContentUnreadable(error) from error
+        batch.finish_large(large, content)
 
     def _save_part(self, batch: _native.FileBatch, large: int) -> Callable[[int, _native.ChunkList], None]:
         def save_part(number: int, chunks: _native.ChunkList) -> None:

@@ -100,15 +100,10 @@ class Reader:
         fd = -1
         try:
             fd = batch.open_large(large)
-            content = _native.ChunkList()
             reader = _native.FileReader(fd, self._chunker, self._hasher, self._sparse)
             while (chunks := reader.read_some(BATCH_BYTES)) is None or len(chunks):
-                if chunks is None:
-                    yield Lull()
-                else:
-                    content.extend(chunks)
-                    yield chunks
-            batch.finish_large(large, fd, content)
+                yield Lull() if chunks is None else chunks
+            batch.end_large(large, fd)
             yield chunks
         except OSError as error:
             batch.fail_large(large, error.errno or 0, was_opened=fd >= 0)

@@ -1,0 +1,111 @@
+//! `IdQueue`: buffers that get their ids when somebody needs some of them, all that are waiting by then together.
+//!
+//! Chunks of large files are few at a time and of very different lengths, so most lanes of a hash function would run dry long before
+//! the last: the more there are to choose from, the less so.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use super::IdHasher;
+use crate::Id;
+use crate::memory::Shared;
+
+pub struct IdQueue {
+    hasher: IdHasher,
+    /// What nobody asks for any more is not there any more.
+    waiting: Mutex<Vec<Weak<Entry>>>,
+    /// Held by who computes ids, until whoever waits for them can have them.
+    turn: Mutex<()>,
+}
+
+struct Entry {
+    buffers: Vec<Shared>,
+    ids: OnceLock<Vec<Id>>,
+}
+
+/// Ids to come.
+pub struct ExpectedIds {
+    queue: Arc<IdQueue>,
+    entry: Arc<Entry>,
+}
+
+impl IdQueue {
+    pub fn new(hasher: IdHasher) -> Self {
+        Self {
+            hasher,
+            waiting: Mutex::default(),
+            turn: Mutex::default(),
+        }
+    }
+
+    pub fn hasher(&self) -> &IdHasher {
+        &self.hasher
+    }
+
+    pub fn add(self: &Arc<Self>, buffers: Vec<Shared>) -> ExpectedIds {
+        let ids = OnceLock::new();
+        let entry = Arc::new(Entry { buffers, ids });
+        lock(&self.waiting).push(Arc::downgrade(&entry));
+        ExpectedIds {
+            queue: Arc::clone(self),
+            entry,
+        }
+    }
+
+    /// Computes the ids of everything that is waiting.
+    fn work(&self) {
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        let entries: Vec<Arc<Entry>> = waiting.iter().filter_map(Weak::upgrade).collect();
+        let buffers = entries.iter().flat_map(|entry| &entry.buffers);
+        let slices: Vec<&[u8]> = buffers.map(|buffer| &**buffer).collect();
+        // Lanes cost less than cores, and those have work of their own.
+        let mut ids = self.hasher.digest_on_this_thread(&slices).into_iter();
+        for entry in &entries {
+            entry.ids.get_or_init(|| ids.by_ref().take(entry.buffers.len()).collect());
+        }
+    }
+}
+
+impl ExpectedIds {
+    /// The ids of the buffers, which are computed now unless somebody has done so.
+    pub fn wait(self) -> Vec<Id> {
+        {
+            let _turn = lock(&self.queue.turn);
+            if self.entry.ids.get().is_none() {
+                self.queue.work();
+            }
+        }
+        self.entry.ids.get().cloned().unwrap_or_default()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn everybody_gets_the_ids_of_their_own_buffers() {
+        let hasher = IdHasher::new("blake2b", &[1; 128]).unwrap();
+        let queue = Arc::new(IdQueue::new(hasher.clone()));
+        let buffers = |seed: usize| -> Vec<Shared> {
+            let sizes = (0..seed % 5).map(|number| (seed * 7919 + number * 104_729) % 50_000);
+            sizes.map(|size| Shared::from(vec![seed as u8; size])).collect()
+        };
+        let waiters = (0..60).map(|seed| {
+            let expected = queue.add(buffers(seed));
+            // Some never ask.
+            (seed % 7 > 0).then(|| thread::spawn(move || (seed, expected.wait())))
+        });
+        let waiters: Vec<_> = waiters.collect();
+        for waiter in waiters.into_iter().flatten() {
+            let (seed, ids) = waiter.join().unwrap();
+            let alone: Vec<Id> = buffers(seed).iter().map(|buffer| hasher.digest(buffer)).collect();
+            assert_eq!(ids, alone);
+        }
+    }
+}
