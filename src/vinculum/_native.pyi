@@ -208,8 +208,8 @@ class SealedBatch:
         """One stored object, without the segment entry's header; no copy."""
     def fit(self, start: int, offset: int, limit: int) -> int:
         """Where to stop so that every entry from `start` begins at or below `limit`, if the first begins at `offset`."""
-    def entries(self, start: int, stop: int) -> Bytes:
-        """The segment entries from `start` to `stop`, ready to be appended to a segment file; no copy."""
+    def entries(self, start: int, stop: int) -> list[Bytes]:
+        """The segment entries from `start` to `stop`, ready to be appended to a segment file, end to end in pieces; no copy."""
     def offsets(self, start: int, stop: int, offset: int) -> list[int]:
         """Where those entries begin in the segment if the first begins at `offset`."""
 

@@ -6,10 +6,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use vinculum_kernels::crypto::{self, Cipher};
-use vinculum_kernels::errors::Result;
 use vinculum_kernels::items;
 use vinculum_kernels::memory::Shared;
-use vinculum_kernels::parallel::Begun;
 
 use crate::background::ToCome;
 use crate::chunking::ChunkBatch;
@@ -50,23 +48,21 @@ impl Sealer {
             .into_python()
     }
 
-    fn begin(&self, py: Python<'_>, chunks: &ChunkBatch, first_counter: u64) -> Sealing {
-        let (sealer, chunks) = (Arc::clone(&self.0), chunks.get().clone());
-        let bytes = chunks.size_bytes();
-        let begun = py.detach(|| Begun::new(bytes, move || sealer.seal(&chunks, first_counter)));
-        Sealing(Mutex::new(Some(begun)))
+    fn begin(&self, py: Python<'_>, chunks: &ChunkBatch, first_counter: u64) -> PyResult<Sealing> {
+        let sealing = py.detach(|| self.0.begin(chunks.get(), first_counter));
+        sealing.map(|sealing| Sealing(Mutex::new(Some(sealing)))).into_python()
     }
 }
 
 #[pyclass(frozen, module = "vinculum._native")]
-struct Sealing(Mutex<Option<Begun<Result<crypto::SealedBatch>>>>);
+struct Sealing(Mutex<Option<crypto::Sealing>>);
 
 #[pymethods]
 impl Sealing {
     fn wait(&self, py: Python<'_>) -> PyResult<SealedBatch> {
-        let begun = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let begun = begun.ok_or_else(|| PyValueError::new_err("this sealing has been waited for"))?;
-        py.detach(|| begun.wait()).map(SealedBatch).into_python()
+        let sealing = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let sealing = sealing.ok_or_else(|| PyValueError::new_err("this sealing has been waited for"))?;
+        py.detach(|| sealing.wait()).map(SealedBatch).into_python()
     }
 }
 
@@ -98,8 +94,8 @@ impl SealedBatch {
         self.0.fit(start, offset, limit)
     }
 
-    fn entries(&self, start: usize, stop: usize) -> Bytes {
-        Bytes(self.0.entries(start, stop))
+    fn entries(&self, start: usize, stop: usize) -> Vec<Bytes> {
+        self.0.entries(start, stop).into_iter().map(Bytes).collect()
     }
 
     fn offsets(&self, start: usize, stop: usize, offset: u64) -> Vec<u64> {

@@ -50,7 +50,7 @@ class SegmentWriter:
         file = self._file_for()
         stop = max(sealed.fit(start, self._offset, self._limit), start + 1)
         entries = sealed.entries(start, stop)
-        segment, offset = self._append(file, len(entries), entries)
+        segment, offset = self._append(file, sum(map(len, entries)), *entries)
         return segment, offset, stop
 
     def delete(self, id: bytes) -> int:

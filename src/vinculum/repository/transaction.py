@@ -69,7 +69,7 @@ class Transaction:
             segment, offset, stop = self._writer.put_many(sealed, start)
             offsets = sealed.offsets(start, stop, offset)
             self.index.set_many(ids[start * 32 : stop * 32], segment, offsets)
-            size = len(sealed.entries(start, stop))
+            size = sum(map(len, sealed.entries(start, stop)))
             self.hints.count_puts(segment, stop - start, size)
             self._growth += size
             start = stop

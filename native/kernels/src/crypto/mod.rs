@@ -19,7 +19,7 @@ mod strips;
 pub use cipher::{Cipher, aes256_ctr};
 pub use opener::Opener;
 pub use sealed::SealedBatch;
-pub use sealer::Sealer;
+pub use sealer::{Sealer, Sealing};
 
 /// The largest stored object.
 pub const MAX_DATA: usize = 20_971_479;

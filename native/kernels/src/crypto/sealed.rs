@@ -1,4 +1,4 @@
-//! `SealedBatch`: stored objects in one piece of memory, laid out as they go into a segment file.
+//! `SealedBatch`: stored objects in few pieces of memory, laid out as they go into a segment file.
 //!
 //! ```text
 //! entry = crc u32le | size u32le | tag 0 | key 32 | object       size counts all of it, crc covers all but itself
@@ -13,22 +13,52 @@ use crate::memory::Shared;
 pub(super) const ENTRY_HEAD: usize = 41;
 pub(super) const PUT: u8 = 0;
 
+/// Objects in one piece of memory.
+pub(super) struct SealedUnit {
+    pub ids: Vec<Id>,
+    /// Where each entry begins, and where the last one ends.
+    pub starts: Vec<usize>,
+    pub memory: Vec<u8>,
+}
+
 /// Objects ready to be appended to a segment. Immutable.
 pub struct SealedBatch {
     ids: Vec<Id>,
-    /// Where each entry begins, and where the last one ends.
+    /// Where each entry would begin if all lay end to end, and where the last one would end.
     starts: Vec<usize>,
+    pieces: Vec<Piece>,
+}
+
+/// Memory of some successive entries.
+struct Piece {
+    /// Its place if all lay end to end.
+    range: Range<usize>,
     memory: Shared,
 }
 
 impl SealedBatch {
-    pub(super) fn new(ids: Vec<Id>, starts: Vec<usize>, memory: Vec<u8>) -> Self {
-        debug_assert_eq!((starts.len(), starts.last()), (ids.len() + 1, Some(&memory.len())));
-        Self {
-            ids,
-            starts,
-            memory: Shared::from(memory),
+    pub(super) fn new(units: Vec<SealedUnit>) -> Self {
+        let mut batch = Self {
+            ids: Vec::new(),
+            starts: vec![0],
+            pieces: Vec::with_capacity(units.len()),
+        };
+        let mut end = 0;
+        for unit in units {
+            debug_assert_eq!(
+                (unit.starts.len(), unit.starts.last()),
+                (unit.ids.len() + 1, Some(&unit.memory.len()))
+            );
+            let start = end;
+            end += unit.memory.len();
+            batch.ids.extend(unit.ids);
+            batch.starts.extend(unit.starts.iter().skip(1).map(|stop| start + stop));
+            batch.pieces.push(Piece {
+                range: start..end,
+                memory: Shared::from(unit.memory),
+            });
         }
+        batch
     }
 
     pub fn len(&self) -> usize {
@@ -52,7 +82,7 @@ impl SealedBatch {
     /// One object without the head of its entry.
     pub fn object(&self, index: usize) -> Option<Shared> {
         let range = *self.starts.get(index)? + ENTRY_HEAD..*self.starts.get(index + 1)?;
-        Some(self.memory.slice(range))
+        self.memory(&range).next()
     }
 
     /// Where to stop so that every entry from `start` begins at or below `limit`, if the first begins at `offset`.
@@ -62,10 +92,10 @@ impl SealedBatch {
         start + entries.partition_point(|&begin| offset + (begin - first) as u64 <= limit)
     }
 
-    /// The entries from `start` to `stop`.
-    pub fn entries(&self, start: usize, stop: usize) -> Shared {
+    /// The entries from `start` to `stop`, end to end in as many pieces as it takes.
+    pub fn entries(&self, start: usize, stop: usize) -> Vec<Shared> {
         let range = self.clamp(start, stop);
-        self.memory.slice(self.starts[range.start]..self.starts[range.end])
+        self.memory(&(self.starts[range.start]..self.starts[range.end])).collect()
     }
 
     /// Where those entries begin if the first begins at `offset`.
@@ -73,6 +103,16 @@ impl SealedBatch {
         let entries = &self.starts[self.clamp(start, stop)];
         let first = entries.first().copied().unwrap_or_default();
         entries.iter().map(|&begin| offset + (begin - first) as u64).collect()
+    }
+
+    /// What is at `range`.
+    fn memory(&self, range: &Range<usize>) -> impl Iterator<Item = Shared> {
+        let first = self.pieces.partition_point(|piece| piece.range.end <= range.start);
+        let pieces = self.pieces[first..].iter();
+        pieces.take_while(|piece| piece.range.start < range.end).map(|piece| {
+            let start = range.start.max(piece.range.start) - piece.range.start;
+            piece.memory.slice(start..range.end.min(piece.range.end) - piece.range.start)
+        })
     }
 
     fn clamp(&self, start: usize, stop: usize) -> Range<usize> {

@@ -1,14 +1,15 @@
 //! `Sealer`: compresses, encrypts and authenticates a batch of chunks into segment entries.
 //!
-//! Chunks are compressed first, on all cores; then every entry has its place in one buffer and is written there, again on all
-//! cores. The result does not depend on the number of cores.
+//! A batch is divided into units, each for one core: its chunks are compressed, then every entry has its place in one buffer and is
+//! written there. What comes out does not depend on the units, nor on the number of cores.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::cipher::{Cipher, Keys};
-use super::sealed::{ENTRY_HEAD, PUT, SealedBatch};
+use super::sealed::{ENTRY_HEAD, PUT, SealedBatch, SealedUnit};
 use super::strips::Strips;
 use super::{BLOCK, ENCRYPTED_HEAD, MAC, MAX_DATA};
 use crate::chunking::{Chunk, ChunkBatch};
@@ -16,13 +17,35 @@ use crate::compression::{Compressed, Compressor};
 use crate::errors::{Error, Result};
 use crate::hashing::Message;
 use crate::memory;
-use crate::parallel;
+use crate::parallel::{self, Begun};
+
+/// Handing over less to another core costs too much of it.
+const LEAST_UNIT: usize = 512 * 1024;
 
 /// Makes stored objects. Immutable.
 pub struct Sealer {
     type_byte: u8,
     cipher: Cipher,
     compressor: Compressor,
+}
+
+/// What one core seals without a break.
+#[derive(Default)]
+struct Unit {
+    chunks: Vec<Chunk>,
+    /// The first counter of each.
+    ivs: Vec<u64>,
+}
+
+/// Chunks that are being sealed. What is not waited for is sealed in vain.
+pub struct Sealing(Vec<Begun<Result<SealedUnit>>>);
+
+impl Sealing {
+    /// The stored objects, once they are complete.
+    pub fn wait(self) -> Result<SealedBatch> {
+        let units: Result<_> = self.0.into_iter().map(Begun::wait).collect();
+        units.map(SealedBatch::new)
+    }
 }
 
 /// One entry on its way.
@@ -50,26 +73,56 @@ impl Sealer {
     /// Seals all chunks. Each uses counters from its own part of the range that begins with `first_counter`; the parts depend on
     /// plaintext sizes only.
     pub fn seal(&self, chunks: &ChunkBatch, first_counter: u64) -> Result<SealedBatch> {
-        let chunks = &chunks.chunks;
-        let mut ivs = Vec::with_capacity(chunks.len());
+        let units = self.units(chunks, first_counter)?;
+        let sealed: Vec<Result<SealedUnit>> = if parallel::is_worthwhile(units.len(), chunks.size_bytes()) {
+            units.into_par_iter().map(|unit| self.seal_unit(&unit)).collect()
+        } else {
+            units.iter().map(|unit| self.seal_unit(unit)).collect()
+        };
+        Ok(SealedBatch::new(sealed.into_iter().collect::<Result<_>>()?))
+    }
+
+    /// The same for who goes on meanwhile.
+    pub fn begin(self: &Arc<Self>, chunks: &ChunkBatch, first_counter: u64) -> Result<Sealing> {
+        let bytes = chunks.size_bytes();
+        let units = self.units(chunks, first_counter)?.into_iter();
+        let begin = |unit| {
+            let sealer = Arc::clone(self);
+            Begun::new(bytes, move || sealer.seal_unit(&unit))
+        };
+        Ok(Sealing(units.map(begin).collect()))
+    }
+
+    /// Divides a batch into what one core does alone, without a break: as few chunks as fill the lanes of the MAC evenly, if there
+    /// are so many. Units wait for nothing, so those of the next batch follow at once.
+    fn units(&self, chunks: &ChunkBatch, first_counter: u64) -> Result<Vec<Unit>> {
+        // With few cores those are busy with other batches, and full lanes count for more.
+        let most_bytes = chunks.size_bytes() * 2 / rayon::current_num_threads();
+        let mut units: Vec<Unit> = Vec::new();
+        let (mut bytes, mut longest) = (0, 0);
         let mut counter = first_counter;
-        for chunk in chunks {
-            ivs.push(counter);
+        for chunk in &chunks.chunks {
+            let balanced = (longest * self.lanes()).clamp(LEAST_UNIT, most_bytes.max(LEAST_UNIT));
+            if units.is_empty() || bytes >= balanced {
+                units.push(Unit::default());
+                (bytes, longest) = (0, 0);
+            }
+            if let Some(unit) = units.last_mut() {
+                unit.chunks.push(chunk.clone());
+                unit.ivs.push(counter);
+            }
+            bytes += chunk.data.len();
+            longest = longest.max(chunk.data.len());
             counter = counter
                 .checked_add(self.counters_of(chunk))
                 .ok_or_else(|| Error::value("the counters of this key are used up"))?;
         }
-        let plain_bytes: usize = chunks.iter().map(|chunk| chunk.data.len()).sum();
-        let is_parallel = parallel::is_worthwhile(chunks.len(), plain_bytes);
+        Ok(units)
+    }
 
-        let compress = |chunk| self.compress(chunk);
-        let compressed: Vec<Compressed> = if is_parallel {
-            chunks.par_iter().map(compress).collect::<Result<_>>()?
-        } else {
-            chunks.iter().map(compress).collect::<Result<_>>()?
-        };
-
-        let mut starts = Vec::with_capacity(chunks.len() + 1);
+    fn seal_unit(&self, unit: &Unit) -> Result<SealedUnit> {
+        let compressed: Vec<Compressed> = unit.chunks.iter().map(|chunk| self.compress(chunk)).collect::<Result<_>>()?;
+        let mut starts = Vec::with_capacity(unit.chunks.len() + 1);
         let mut end = 0;
         starts.push(end);
         for one in &compressed {
@@ -78,8 +131,8 @@ impl Sealer {
         }
         let mut memory = memory::scratch_buffer(end);
         let mut rest = memory.as_mut_slice();
-        let mut entries = Vec::with_capacity(chunks.len());
-        for ((chunk, compressed), iv) in chunks.iter().zip(compressed).zip(ivs) {
+        let mut entries = Vec::with_capacity(unit.chunks.len());
+        for ((chunk, compressed), &iv) in unit.chunks.iter().zip(compressed).zip(&unit.ivs) {
             let (place, behind) = rest.split_at_mut(ENTRY_HEAD + self.overhead() + compressed.len());
             rest = behind;
             entries.push(Entry {
@@ -89,19 +142,17 @@ impl Sealer {
                 place,
             });
         }
-        if is_parallel {
-            let shares = parallel::shares(&mut entries, self.lanes(), |entry| entry.place.len());
-            shares.into_par_iter().for_each(|share| self.write(share.items));
-        } else {
-            self.write(entries.iter_mut().collect());
+        match &self.cipher {
+            Cipher::None => entries.iter_mut().for_each(|entry| self.write_plain(entry)),
+            Cipher::AesCtr(keys) => self.write_encrypted(keys, &mut entries),
         }
         for entry in entries {
             if let Cow::Owned(body) = entry.compressed.body {
                 memory::recycle(body);
             }
         }
-        let ids = chunks.iter().map(|chunk| chunk.id).collect();
-        Ok(SealedBatch::new(ids, starts, memory))
+        let ids = unit.chunks.iter().map(|chunk| chunk.id).collect();
+        Ok(SealedUnit { ids, starts, memory })
     }
 
     fn counters_of(&self, chunk: &Chunk) -> u64 {
@@ -124,13 +175,6 @@ impl Sealer {
         Ok(compressed)
     }
 
-    fn write(&self, entries: Vec<&mut Entry>) {
-        match &self.cipher {
-            Cipher::None => entries.into_iter().for_each(|entry| self.write_plain(entry)),
-            Cipher::AesCtr(keys) => self.write_encrypted(keys, entries),
-        }
-    }
-
     fn write_plain(&self, entry: &mut Entry) {
         let Entry { compressed, place, .. } = entry;
         let (head, object) = place.split_at_mut(ENTRY_HEAD);
@@ -145,7 +189,7 @@ impl Sealer {
     }
 
     /// Cipher, MAC and CRC go over all entries together, strip by strip.
-    fn write_encrypted(&self, keys: &Keys, mut entries: Vec<&mut Entry>) {
+    fn write_encrypted(&self, keys: &Keys, entries: &mut [Entry]) {
         let mut crcs = vec![crc32fast::Hasher::new(); entries.len()];
         let messages = entries.iter_mut().zip(&mut crcs).map(|(entry, crc)| {
             let message = &mut entry.place[ENTRY_HEAD + 1 + MAC..];
@@ -217,6 +261,11 @@ mod tests {
         ChunkBatch::of(buffers.map(Shared::from).collect(), hasher)
     }
 
+    fn entry(batch: &SealedBatch, index: usize) -> Vec<u8> {
+        let pieces = batch.entries(index, index + 1);
+        pieces.iter().flat_map(|piece| piece.iter().copied()).collect()
+    }
+
     #[test]
     fn a_batch_is_sealed_as_its_chunks_one_by_one() {
         let hasher = IdHasher::new("sha256", &[]).unwrap();
@@ -237,11 +286,7 @@ mod tests {
                         chunks: vec![chunk.clone()],
                     };
                     let alone = sealer.seal(&one, counter).unwrap();
-                    assert_eq!(
-                        *whole.entries(index, index + 1),
-                        *alone.entries(0, 1),
-                        "{kind} {spec} {index}"
-                    );
+                    assert_eq!(entry(&whole, index), entry(&alone, 0), "{kind} {spec} {index}");
                     counter += sealer.counters(&one);
                 }
                 assert_eq!(counter, 1000 + sealer.counters(&chunks));
