@@ -5,6 +5,7 @@ Nothing is skipped: what is missing on a machine fails with the command that pro
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +14,14 @@ import pytest
 from hypothesis import settings
 
 from support import golden as golden_repositories
+from support.far import FarProgram
 from support.programs import Program, client_environment, oracle_path, oracle_program, vinculum_program
 from support.ssh_server import SshServer
 from support.trees import release
 from support.twins import Servers
+from support.waiting_server import WaitingServer
+
+EVERYTHING_FAR = bool(os.environ.get("VINCULUM_FAR"))
 
 # How long an example takes says more about what else the machine does.
 settings.register_profile("no deadline", deadline=None)
@@ -63,16 +68,52 @@ def client_env(client_home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     return environment
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests that are `also_far` meet their repositories here and on another machine, those that `can_be_far` if asked for."""
+    marked = {mark.name for mark in metafunc.definition.iter_markers()}
+    fixture = next((name for name in ("twins", "vinculum") if name in metafunc.fixturenames), None)
+    if fixture is None or "near_only" in marked:
+        return
+    if "also_far" in marked or (EVERYTHING_FAR and "can_be_far" in marked):
+        metafunc.parametrize(fixture, ["near", "far"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def far_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WaitingServer]:
+    """Our server, for the repositories of tests that do not know of it."""
+    server = WaitingServer("vinculum", tmp_path_factory.mktemp("far"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def far_borg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WaitingServer]:
+    """The same of Borg 1.4.5."""
+    server = WaitingServer("1.4.5", tmp_path_factory.mktemp("far"))
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def vinculum(client_home: Path, workplace: Path) -> Program:
+def vinculum(request: pytest.FixtureRequest, client_home: Path, workplace: Path) -> Program:
     """Our program as users run it."""
-    return vinculum_program(client_home, workplace)
+    program = vinculum_program(client_home, workplace)
+    if getattr(request, "param", "near") == "near":
+        return program
+    return FarProgram.of(program, request.getfixturevalue("far_server"))
 
 
 @pytest.fixture
-def oracle(client_home: Path, workplace: Path) -> Callable[[str], Program]:
-    """The real Borg of a version, with the same home as `vinculum`."""
-    return lambda version: oracle_program(version, client_home, workplace)
+def oracle(request: pytest.FixtureRequest, client_home: Path, workplace: Path) -> Callable[[str], Program]:
+    """The real Borg of a version, with the same home as `vinculum`, and with the repository at hand."""
+
+    def make(version: str) -> Program:
+        program = oracle_program(version, client_home, workplace)
+        if "vinculum" in request.fixturenames and isinstance(request.getfixturevalue("vinculum"), FarProgram):
+            return program.with_environment(BORG_RELOCATED_REPO_ACCESS_IS_OK="yes")
+        return program
+
+    return make
 
 
 @pytest.fixture

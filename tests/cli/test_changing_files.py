@@ -12,6 +12,8 @@ from support.archives import extract
 from support.programs import Program
 from support.trees import build_plain, random_content
 
+pytestmark = pytest.mark.can_be_far
+
 BIG_BYTES = 24 << 20
 
 

@@ -16,6 +16,8 @@ import pytest
 from support.programs import PROJECT, Program
 from vinculum import BORG_VERSION, __version__
 
+pytestmark = pytest.mark.can_be_far
+
 
 def json_records(err: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in err.splitlines()]
@@ -160,9 +162,8 @@ def test_a_reader_that_has_seen_enough_is_no_error(vinculum: Program, arguments:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.near_only
 # -- questions ---------------------------------------------------------------------------------------------------------
-
-
 def test_a_moved_repository_is_asked_about(vinculum: Program, workplace: Path) -> None:
     vinculum.run("init", "-e", "repokey", "old")
     (workplace / "old").rename(workplace / "new")

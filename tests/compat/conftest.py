@@ -18,8 +18,12 @@ def real(request: pytest.FixtureRequest, oracle: Callable[[str], Program]) -> Pr
 
 
 @pytest.fixture
-def twins(servers: Servers, tmp_path: Path, workplace: Path) -> Twins:
+def twins(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path, workplace: Path) -> Twins:
     """Two copies of an empty repository, one for Borg and one for us; both programs start in `workplace`."""
-    twins = Twins(servers, tmp_path / "twins", workplace)
+    shells = None
+    if getattr(request, "param", "near") == "far":
+        servers_there = request.getfixturevalue("far_borg"), request.getfixturevalue("far_server")
+        shells = {name: server.rsh() for name, server in zip(("theirs", "ours"), servers_there, strict=True)}
+    twins = Twins(servers, tmp_path / "twins", workplace, shells)
     twins.init()
     return twins

@@ -12,6 +12,8 @@ from support.programs import Completed, Program
 from support.store_oracle import files_of
 from support.twins import Twins, write_files
 
+pytestmark = pytest.mark.can_be_far
+
 
 @pytest.fixture
 def sparse(twins: Twins, workplace: Path) -> Twins:

@@ -18,6 +18,8 @@ from support.twins import Servers, Twins, write_files
 from vinculum.repository.repository import Repository
 from vinculum.repository.store import MANIFEST_KEY
 
+pytestmark = pytest.mark.can_be_far
+
 MODES = ["none", "repokey", "keyfile-blake2"]
 UNKNOWN = "ab" * 32
 TERMS = [
@@ -121,6 +123,7 @@ def test_documents_and_objects_are_the_same(filled: Twins, workplace: Path) -> N
     assert len(made) == 1
 
 
+@pytest.mark.near_only
 @pytest.mark.parametrize("filled", ["repokey"], indirect=True)
 def test_ghosts_are_dumped_the_same(filled: Twins, workplace: Path) -> None:
     for name in ("theirs", "ours"):  # something that was never committed
@@ -259,6 +262,7 @@ def test_wrong_use_is_refused_the_same(filled: Twins) -> None:
     assert file_digests(filled.repository("ours")) == before
 
 
+@pytest.mark.near_only
 def test_where_borg_breaks_we_say_why(filled: Twins) -> None:
     for call in BROKEN:
         theirs, ours = filled.both(*call.format(unknown=UNKNOWN, manifest=MANIFEST_KEY.hex()).split())
@@ -288,6 +292,7 @@ def damage(twins: Twins, segment: int, offset: int, content: bytes) -> None:
             file.write(content)
 
 
+@pytest.mark.near_only
 def entries(twins: Twins, workplace: Path) -> list[tuple[int, int, str]]:
     """Segment, offset and id of each PUT."""
     _, made = same_files(twins, workplace, "debug", "dump-repo-objs", "--ghost", "REPO")

@@ -12,6 +12,8 @@ from support.trees import random_content
 from support.twins import Twins, write_files
 from vinculum.repository.repository import Repository
 
+pytestmark = pytest.mark.can_be_far
+
 NAMES = ("monday", "tuesday", "tuesday.checkpoint", "wednesday", "thursday", "nightly-1", "nightly-2")
 LINES = [
     "REPO::monday",

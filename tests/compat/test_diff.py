@@ -15,6 +15,8 @@ from support.programs import Completed, Program
 from support.trees import random_content, set_mtime
 from support.twins import Twins, write_files
 
+pytestmark = pytest.mark.can_be_far
+
 KINDS = ("file", "file", "file", "empty", "big", "directory", "symlink", "fifo", "device", "hard link", "hard link")
 NAMES = ("a", "b", "ä", "c c", "\udcff", "%s", "d.o", "e", "f", "zz")
 OWNERS = (0, 1, 2, 54321)

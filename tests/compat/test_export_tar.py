@@ -18,6 +18,8 @@ from support.programs import Program
 from support.trees import build_every_kind, build_plain, random_content
 from support.twins import Twins, write_files
 
+pytestmark = pytest.mark.can_be_far
+
 SELECTIONS = [
     "",
     "a",

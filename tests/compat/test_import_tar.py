@@ -21,6 +21,8 @@ from support.programs import Program
 from support.trees import build_every_kind, build_plain, random_content, text_content
 from support.twins import Twins, write_files
 
+pytestmark = pytest.mark.can_be_far
+
 FORMATS = {
     "v7": "buzhash,19,23,21,4095",
     "oldgnu": "14,20,17,4095",

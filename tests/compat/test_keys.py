@@ -15,6 +15,8 @@ from support.key_places import key_files, lose_key
 from support.programs import Completed, Program
 from support.twins import Twins
 
+pytestmark = pytest.mark.can_be_far
+
 MODES = ["repokey", "keyfile-blake2", "authenticated"]
 KEYED = [(writer, reader, mode) for mode in MODES for writer, reader in (("ours", "theirs"), ("theirs", "ours"))]
 

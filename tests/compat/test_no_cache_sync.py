@@ -10,6 +10,8 @@ import pytest
 
 from support.twins import Twins, write_files
 
+pytestmark = pytest.mark.can_be_far
+
 
 @pytest.fixture(autouse=True)
 def tree(workplace: Path, twins: Twins) -> Path:

@@ -17,6 +17,8 @@ from vinculum.keys.passphrase import PassphraseSource
 from vinculum.objects.codec import ObjectCodec
 from vinculum.repository.repository import Repository
 
+pytestmark = pytest.mark.can_be_far
+
 
 @pytest.fixture(autouse=True)
 def old_archive(twins: Twins, workplace: Path) -> None:

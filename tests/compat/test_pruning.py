@@ -12,6 +12,8 @@ from support.programs import oracle_program
 from support.twins import Twins, write_files
 from vinculum.repository.repository import Repository
 
+pytestmark = pytest.mark.can_be_far
+
 STAMPS = {
     "host-1": "2024-01-01T10:00:00",
     "host-2": "2024-01-01T23:30:00",

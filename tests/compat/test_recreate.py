@@ -15,6 +15,8 @@ from support.twins import Twins, write_files
 from vinculum._native import ChunkBatch, ChunkIndex, Compressor, IdHasher, Opener, Sealer
 from vinculum.operations.create.walk import CACHE_TAG_CONTENT
 
+pytestmark = pytest.mark.can_be_far
+
 NAMES = ("cut", "one", "two", "two.checkpoint", "left.recreate")
 FINE = "buzhash,10,16,12,255"
 SELECTING = [

@@ -12,7 +12,7 @@ import pytest
 from support.archives import extract, list_archives
 from support.compare import assert_restored
 from support.programs import Completed, Program
-from support.repositories import locks
+from support.repositories import file_digests, locks
 from support.ssh_server import ALIAS, SshServer
 from support.trees import build_every_kind, build_plain, random_content
 
@@ -170,6 +170,33 @@ def test_trouble_is_told_as_borg_tells_it(
     assert ours.code >= 3
     assert "Traceback" not in ours.err
     assert locks(workplace / "repository") == []
+
+
+@pytest.mark.parametrize("server", ["1.4.5"], indirect=True)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["config", "URL", "additional_free_space"],
+        ["config", "--list", "URL"],
+        ["config", "URL", "append_only", "1"],
+        ["debug", "dump-hints", "URL", "hints"],
+        ["debug", "dump-repo-objs", "--ghost", "URL"],
+        ["upgrade", "URL"],
+    ],
+    ids=" ".join,
+)
+def test_what_works_only_where_the_files_are_is_refused(
+    command: list[str], client: Program, borg145: Program, over_ssh: Callable[[Program], Program], workplace: Path, url: str
+) -> None:
+    """Borg refuses the same, with a traceback or a page of usage at times; ours is a line."""
+    client.run("init", "-e", "none", url)
+    before = file_digests(workplace / "repository")
+    words = [word.replace("URL", url) for word in command]
+    ours, theirs = (program.run(*words, code=None) for program in (client, over_ssh(borg145)))
+    assert ours.code == theirs.code, f"{ours}\n{theirs}"
+    assert file_digests(workplace / "repository") == before
+    if ours.code:
+        assert len(ours.err.splitlines()) == 1, ours
 
 
 def test_a_lock_is_waited_for_and_broken(client: Program, server: Program, workplace: Path, url: str) -> None:

@@ -11,6 +11,8 @@ import pytest
 from support.programs import Program
 from support.twins import Twins
 
+pytestmark = pytest.mark.can_be_far
+
 # -- config --------------------------------------------------------------------------------------------------------------
 
 CONFIG_CALLS = [
@@ -36,11 +38,13 @@ CONFIG_CALLS = [
 ]
 
 
+@pytest.mark.near_only
 @pytest.mark.parametrize("call", CONFIG_CALLS)
 def test_config_shows_the_same(call: str, twins: Twins) -> None:
     twins.same(*call.split())
 
 
+@pytest.mark.near_only
 @pytest.mark.parametrize(
     "changes",
     [
@@ -62,6 +66,7 @@ def test_config_changes_the_same(changes: list[str], twins: Twins) -> None:
     assert ours == theirs
 
 
+@pytest.mark.near_only
 @pytest.mark.parametrize(
     "change",
     [
@@ -85,6 +90,8 @@ def test_config_refuses_the_same(change: str, twins: Twins) -> None:
     assert (twins.repository("ours") / "config").read_text() == before
 
 
+@pytest.mark.near_only
+@pytest.mark.near_only
 @pytest.mark.parametrize(
     "change", [["-d", "REPO", "id"], ["-d", "REPO", "segments_per_dir"], ["REPO", "segments_per_dir", "0"]]
 )

@@ -11,6 +11,8 @@ import pytest
 from support.trees import set_mtime
 from support.twins import Twins
 
+pytestmark = pytest.mark.can_be_far
+
 NAMES = ["a", "b", "c.o", "d.c", "e f", ".g", "ü", "CACHEDIR.TAG", "skip", "*", "[x]", "h\udcff"]
 CONTENTS = [b"", b"1", b"22" * 50, bytes(3000), b"Signature: 8a477f597d28d172789f06886806bc55", b"x" * 70_000]
 BASE_NS = 1_600_000_000_000_000_000

@@ -12,6 +12,8 @@ from support.programs import Program
 from support.trees import build_every_kind
 from support.twins import Twins, write_files
 
+pytestmark = pytest.mark.can_be_far
+
 
 @pytest.fixture(autouse=True)
 def tree(workplace: Path, twins: Twins) -> Path:

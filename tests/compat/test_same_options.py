@@ -15,6 +15,8 @@ import pytest
 from support.trees import build_every_kind
 from support.twins import Twins, write_files
 
+pytestmark = pytest.mark.can_be_far
+
 
 @pytest.fixture(autouse=True)
 def tree(workplace: Path, twins: Twins) -> Path:

@@ -10,6 +10,8 @@ import pytest
 from support.trees import set_mtime
 from support.twins import Twins, write_files
 
+pytestmark = pytest.mark.can_be_far
+
 MTIME_NS = 1_600_000_000_123_456_789
 CACHE_TAG = b"Signature: 8a477f597d28d172789f06886806bc55\nmore"
 

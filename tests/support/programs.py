@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 PROJECT = Path(__file__).resolve().parents[2]
 ORACLES = PROJECT / "build" / "oracles"
@@ -56,18 +56,18 @@ class Program:
     def __repr__(self) -> str:
         return self.name
 
-    def with_environment(self, **changes: str | None) -> Program:
+    def with_environment(self, **changes: str | None) -> Self:
         """The same program with variables set, or removed where the value is None."""
         merged: dict[str, str | None] = {**self.environment, **changes}
-        return Program(self.name, self.call, {key: value for key, value in merged.items() if value is not None}, self.cwd)
+        return type(self)(self.name, self.call, {key: value for key, value in merged.items() if value is not None}, self.cwd)
 
-    def inside(self, cwd: Path) -> Program:
+    def inside(self, cwd: Path) -> Self:
         """The same program, started in another directory."""
-        return Program(self.name, self.call, self.environment, cwd)
+        return type(self)(self.name, self.call, self.environment, cwd)
 
-    def behind(self, *prefix: str) -> Program:
+    def behind(self, *prefix: str) -> Self:
         """The same program, started by another one (`setpriv ...`, `strace ...`)."""
-        return Program(self.name, [*prefix, *self.call], self.environment, self.cwd)
+        return type(self)(self.name, [*prefix, *self.call], self.environment, self.cwd)
 
     def run(
         self, *args: str | bytes | Path, code: int | None = 0, stdin: bytes = b"", timeout_s: float = 120, **environment: str

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from support.direct_server import url
 from support.programs import PROJECT, Completed, client_environment, oracle_path
 
 SERVER = Path(__file__).with_name("fork_server.py")
@@ -139,7 +140,9 @@ class Twins:
     Arguments may say REPO for the twin's repository and HOME for its home.
     """
 
-    def __init__(self, servers: Servers, place: Path, tree: Path) -> None:
+    def __init__(self, servers: Servers, place: Path, tree: Path, remote_shells: dict[str, str] | None = None) -> None:
+        """`remote_shells` are the BORG_RSH of each twin if its repository is to be on another machine."""
+        self._remote_shells = remote_shells
         # Names of one length, so that what holds the path of its repository has one size.
         self._servers = {"theirs": servers.theirs, "ours": servers.ours}
         self._homes = {"theirs": place / "twin-a", "ours": place / "twin-b"}
@@ -178,23 +181,31 @@ class Twins:
     def repository(self, name: str) -> Path:
         return self._homes[name] / "repository"
 
+    def _location(self, name: str) -> str:
+        return str(self.repository(name)) if self._remote_shells is None else url(self.repository(name))
+
+    def _environment(self, name: str) -> dict[str, str]:
+        environment = {**client_environment(self.home(name)), "BORG_HOST_ID": "twins"}
+        if self._remote_shells is not None:
+            environment["BORG_RSH"] = self._remote_shells[name]
+        return environment
+
     def ask_borg(self, name: str, *args: str) -> Completed:
         """What Borg says about one of the twins; it must succeed."""
-        filled = [arg.replace("REPO", str(self.repository(name))) for arg in args]
-        environment = {**client_environment(self.home(name)), "BORG_HOST_ID": "twins", **self.environment}
+        filled = [arg.replace("REPO", self._location(name)) for arg in args]
+        environment = {**self._environment(name), **self.environment}
         done = self._servers["theirs"].run(filled, stdin=b"", cwd=self.cwd, environment=environment)
         assert done.code == 0, done
         return done
 
     def run(self, name: str, *args: str, stdin: bytes = b"", **environment: str) -> Completed:
         """Runs one of the two programs on its own twin."""
-        home = self._homes[name] / "home"
-        filled = [arg.replace("REPO", str(self.repository(name))).replace("HOME", str(home)) for arg in args]
+        filled = [arg.replace("REPO", self._location(name)).replace("HOME", str(self.home(name))) for arg in args]
         return self._servers[name].run(
             filled,
             stdin=stdin,
             cwd=self.cwd,
-            environment={**client_environment(home), "BORG_HOST_ID": "twins", **self.environment, **environment},
+            environment={**self._environment(name), **self.environment, **environment},
             obeys_modes=self.obey_modes,
         )
 
@@ -258,10 +269,10 @@ class Twins:
 
     def _run_borg(self, name: str, *args: str) -> Completed:
         return self._servers["theirs"].run(
-            [arg.replace("REPO", str(self.repository(name))) for arg in args],
+            [arg.replace("REPO", self._location(name)) for arg in args],
             stdin=b"",
             cwd=self.cwd,
-            environment={**client_environment(self._homes[name] / "home"), "BORG_HOST_ID": "twins"},
+            environment=self._environment(name),
         )
 
     def same_archive(self, archive: str, *, ignoring: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:

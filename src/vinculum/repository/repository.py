@@ -147,11 +147,11 @@ class Repository:
         break_lock(self._place)
 
     def destroy(self) -> None:
-        """Deletes the whole repository and closes it. Refused if it is append-only."""
+        """Deletes the whole repository and closes it. Refused if it is append-only and anything was ever committed to it."""
         self._require_exclusive()
-        if self.append_only:
-            raise Error(f"Repository {self.path} is append-only and cannot be deleted.")
         self.rollback()
+        if self.append_only and self._segments.find_last_committed() is not None:
+            raise Error(f"Repository {self.path} is append-only and cannot be deleted.")
         self._segments.close()
         # The config first: half a repository must not look like one. It may hold a key, hence erased.
         self._storage.erase("config")

@@ -504,6 +504,15 @@ def test_append_only_can_be_demanded_by_the_server(path: Path) -> None:
     assert (path / "transactions").read_text().count("\n") == 1
 
 
+def test_an_append_only_repository_goes_again_if_nothing_was_ever_committed(path: Path) -> None:
+    """Its making has failed: nothing is lost, and the next try finds nothing in its way."""
+    with Repository(str(path), exclusive=True, append_only=True) as repository:
+        repository.save_key(b"key")
+        repository.put(_id(1), b"")
+        repository.destroy()
+    assert not path.exists()
+
+
 # -- small files -------------------------------------------------------------------------------------------------------
 
 
