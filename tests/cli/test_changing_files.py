@@ -34,6 +34,7 @@ def assert_rest_is_there(borg: Program, repository: Path, workplace: Path) -> No
         assert (restored / path.relative_to(workplace)).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.also_far
 def test_a_file_that_vanishes_before_it_is_opened(
     vinculum: Program, borg145: Program, repository: Path, workplace: Path
 ) -> None:

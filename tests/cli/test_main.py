@@ -162,8 +162,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(vinculum: Program, arguments:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.near_only
 # -- questions ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.near_only
 def test_a_moved_repository_is_asked_about(vinculum: Program, workplace: Path) -> None:
     vinculum.run("init", "-e", "repokey", "old")
     (workplace / "old").rename(workplace / "new")

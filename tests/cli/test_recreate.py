@@ -21,8 +21,6 @@ from support.twins import write_files
 from vinculum._native import scan_segment
 from vinculum.cli.execution import execute
 
-pytestmark = pytest.mark.can_be_far
-
 ENTRY_HEAD, IV_AT, BLOCK = 41, 33, 16
 FINE = "10,16,12,255"
 

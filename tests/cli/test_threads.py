@@ -11,8 +11,6 @@ from support.archives import dump, item_stream_ids
 from support.programs import Program
 from support.trees import build_every_kind, build_plain, random_content
 
-pytestmark = pytest.mark.can_be_far
-
 LARGE_BYTES = 9 << 20
 AT_THE_END_BYTES = 4096
 """Archive object, manifest and commit, which hold times."""

@@ -13,8 +13,6 @@ import pytest
 from support.archives import content_ids, dump
 from support.programs import Program
 
-pytestmark = pytest.mark.can_be_far
-
 BLOCK = 65536
 CHUNKER = ["--chunker-params", f"fixed,{BLOCK}", "--compression", "none"]
 

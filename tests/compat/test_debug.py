@@ -262,7 +262,6 @@ def test_wrong_use_is_refused_the_same(filled: Twins) -> None:
     assert file_digests(filled.repository("ours")) == before
 
 
-@pytest.mark.near_only
 def test_where_borg_breaks_we_say_why(filled: Twins) -> None:
     for call in BROKEN:
         theirs, ours = filled.both(*call.format(unknown=UNKNOWN, manifest=MANIFEST_KEY.hex()).split())
@@ -271,6 +270,7 @@ def test_where_borg_breaks_we_say_why(filled: Twins) -> None:
         assert len(ours.err.splitlines()) == 1, ours
 
 
+@pytest.mark.near_only
 def test_an_empty_repository_has_no_objects(twins: Twins, workplace: Path) -> None:
     for name in ("theirs", "ours"):
         assert twins.run(name, "debug", "delete-obj", "REPO", MANIFEST_KEY.hex()).code == 0
@@ -292,7 +292,6 @@ def damage(twins: Twins, segment: int, offset: int, content: bytes) -> None:
             file.write(content)
 
 
-@pytest.mark.near_only
 def entries(twins: Twins, workplace: Path) -> list[tuple[int, int, str]]:
     """Segment, offset and id of each PUT."""
     _, made = same_files(twins, workplace, "debug", "dump-repo-objs", "--ghost", "REPO")
@@ -300,6 +299,7 @@ def entries(twins: Twins, workplace: Path) -> list[tuple[int, int, str]]:
     return [(int(segment), int(offset), rest[0]) for _, segment, offset, tag, *rest in found if tag == "put"]
 
 
+@pytest.mark.near_only
 def test_ghosts_come_out_up_to_the_damage(filled: Twins, workplace: Path) -> None:
     in_one = [(segment, offset) for segment, offset, _ in entries(filled, workplace) if segment == 2]
     assert len(in_one) >= 4
@@ -374,6 +374,7 @@ def test_profiles_are_read_by_either_program(vinculum: Program, borg145: Program
 # -- benchmark ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.also_far
 def test_benchmark_measures_the_same_and_leaves_nothing(twins: Twins, workplace: Path) -> None:
     twins.same("create", "REPO::borg-benchmark-crud", ".", code=0)
     for name in ("theirs", "ours"):

@@ -70,6 +70,7 @@ def test_archives(twins: Twins, saved: Path) -> None:
         twins.clone(saved)
 
 
+@pytest.mark.also_far
 def test_all_archives_one_after_the_other(twins: Twins) -> None:
     for name in NAMES:
         twins.same("delete", "--stats", f"REPO::{name}", code=0, exact=True)

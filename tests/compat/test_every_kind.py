@@ -11,8 +11,6 @@ from support.compare import Tree, assert_restored, snapshot
 from support.programs import Program
 from support.trees import build_every_kind
 
-pytestmark = pytest.mark.can_be_far
-
 DIRECTIONS = ["vinculum -> vinculum", "vinculum -> borg", "borg -> vinculum"]
 
 

@@ -22,7 +22,7 @@ from support.twins import MASKS, Servers
 from support.waiting_server import WaitingServer
 
 PROGRAMS = ("vinculum", "1.4.5", "1.2.4")
-CHECKERS = ("1.4.5", "1.2.4")
+CHECKERS = ("vinculum", "1.4.5", "1.2.4")
 """Who can check repositories; that takes both sides."""
 TIMES = (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?"), "<TIME>")
 IN_MEMORY = Path("/dev/shm")

@@ -78,6 +78,7 @@ def test_every_kind_in_every_format(form: str, twins: Twins, workplace: Path) ->
     same_import(twins, "x", "--chunker-params", FORMATS[form], "x.tar")
 
 
+@pytest.mark.also_far
 def test_exports_come_back(twins: Twins, workplace: Path) -> None:
     """Also of what is bigger than a batch."""
     build_plain(workplace / "tree", files=100)

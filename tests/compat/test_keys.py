@@ -210,6 +210,7 @@ def test_passphrases_are_changed_in_turns(mode: str, programs: dict[str, Program
         secret = new
 
 
+@pytest.mark.also_far
 def test_changing_passphrases_says_the_same(twins: Twins) -> None:
     twins.same("key", "change-passphrase", "--info", "REPO", code=2, only="code")
     for name in ("ours", "theirs"):

@@ -15,8 +15,6 @@ from support.compare import assert_restored
 from support.programs import Program
 from support.trees import build_every_kind
 
-pytestmark = pytest.mark.can_be_far
-
 MODES = ["none", "authenticated", "authenticated-blake2", "repokey", "repokey-blake2", "keyfile", "keyfile-blake2"]
 COMPRESSIONS = ["none", "lz4", "zstd", "zstd,19", "zlib", "zlib,0", "lzma,1", "auto,zstd", "obfuscate,110,lz4"]
 

@@ -114,7 +114,6 @@ def test_extraction(options: str, twins: Twins, workplace: Path) -> None:
     same_steps(twins, "extract", *options.split(), "REPO::1", "tree/1", "tree/2", also=also)
 
 
-@pytest.mark.near_only
 def test_export(twins: Twins) -> None:
     same_steps(twins, "export-tar", "REPO::1", "HOME/exported")
 

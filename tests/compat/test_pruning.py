@@ -103,6 +103,7 @@ def test_periods_are_those_of_the_local_time(twins: Twins) -> None:
     assert len(said) == 10
 
 
+@pytest.mark.also_far
 def test_rename(twins: Twins) -> None:
     for old, new, code in (
         ("host-1", "first", 0),

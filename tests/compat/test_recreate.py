@@ -146,6 +146,7 @@ def test_same_as_borg(lines: list[str], twins: Twins, saved: Path) -> None:
         twins.clone(saved)
 
 
+@pytest.mark.near_only  # it calls Borg with the path, too
 def test_one_after_the_other(twins: Twins) -> None:
     for line in (
         "--list -e tree/names REPO",

@@ -91,7 +91,6 @@ def test_config_refuses_the_same(change: str, twins: Twins) -> None:
 
 
 @pytest.mark.near_only
-@pytest.mark.near_only
 @pytest.mark.parametrize(
     "change", [["-d", "REPO", "id"], ["-d", "REPO", "segments_per_dir"], ["REPO", "segments_per_dir", "0"]]
 )
@@ -102,6 +101,7 @@ def test_config_does_not_make_a_repository_unusable(change: list[str], twins: Tw
     assert twins.run("ours", "list", "REPO").code == 0
 
 
+@pytest.mark.near_only
 def test_config_of_the_cache_is_changed_alike(twins: Twins) -> None:
     files = [next((twins.repository(name).parent / "home" / ".cache" / "borg").glob("*/config")) for name in ("ours", "theirs")]
     for change in (["REPO", "previous_location", "/elsewhere"], ["-d", "REPO", "cache.previous_location"]):
@@ -137,6 +137,7 @@ def test_with_lock_runs_the_same(command: list[str], twins: Twins) -> None:
     assert not list(twins.repository("ours").glob("lock.*"))
 
 
+@pytest.mark.also_far
 def test_with_lock_reports_the_end_by_a_signal(twins: Twins) -> None:
     for done in twins.both("with-lock", "REPO", "sh", "-c", "kill -9 $$"):
         assert done.code == 2
@@ -163,6 +164,7 @@ def test_with_lock_keeps_real_borg_out(vinculum: Program, borg145: Program, work
 # -- break-lock ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.also_far
 def test_break_lock_removes_what_others_hold(twins: Twins) -> None:
     for name in ("ours", "theirs"):
         repository = twins.repository(name)

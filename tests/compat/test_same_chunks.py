@@ -11,8 +11,6 @@ from support.archives import content_ids, dump, item_stream_ids
 from support.programs import Program, client_environment
 from support.trees import build_every_kind, build_plain
 
-pytestmark = pytest.mark.can_be_far
-
 CHUNKERS = ["default", "buzhash,10,23,16,4095", "buzhash,15,17,16,1023", "fixed,65536", "fixed,4096,100"]
 
 

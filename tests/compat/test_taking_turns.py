@@ -13,8 +13,6 @@ from support.compare import assert_restored
 from support.programs import Completed, Program
 from support.trees import build_plain, random_content
 
-pytestmark = pytest.mark.can_be_far
-
 MODES = ["none", "repokey", "keyfile-blake2", "authenticated"]
 NEWEST = "tree/newest"  # the files cache never keeps the most recently changed file of a run
 

@@ -14,13 +14,13 @@ from support.golden import GoldenRepository
 from support.programs import Program
 from support.twins import Servers, Twins
 
+pytestmark = pytest.mark.can_be_far
+
 WITHOUT_TAM = """
 import sys
 from borg.helpers import Location, Manifest, msgpack
 from borg.logger import setup_logging
 from borg.repository import Repository
-
-pytestmark = pytest.mark.can_be_far
 setup_logging()
 with Repository(sys.argv[1], exclusive=True) as repository:
     repository._location = Location(sys.argv[1])

@@ -284,6 +284,8 @@ def test_a_new_repository_is_append_only_if_its_maker_asks_for_that(place: Path,
         client = Client(new_server(append_only=True))
         client.call("open", path=f"repo-{asked}", create=True, exclusive=True, append_only=asked)
         assert f"append_only = {int(asked)}" in (place / f"repo-{asked}" / "config").read_text()
+        client.call("put", id=IDS[0], data=b"object")
+        client.call("commit")
         assert ("append-only" in client.failure("destroy").short[0]) if asked else client.call("destroy") is None
         client.server.close()
 
