@@ -20,15 +20,16 @@ from support.programs import PROJECT, Program
 from support.repositories import file_digests, locks
 from support.ssh_server import ALIAS, SshServer
 from support.trees import build_plain, random_content
+from support.waiting_server import WaitingServer
 from vinculum.remote.framing import MAX_REPLY_ARRAY, MAX_REQUEST_ARRAY, MessageSplitter
 
 Connect = Callable[..., Program]
 
 
 @pytest.fixture
-def connect(vinculum: Program, tmp_path: Path) -> Connect:
+def connect(far_server: WaitingServer) -> Connect:
     """Makes a client of our server: connect(client, *forced options)."""
-    return lambda client, *forced: DirectServer(vinculum, tmp_path / f"server{len(forced)}", *forced).used_by(client)
+    return far_server.used_by
 
 
 @pytest.fixture
