@@ -28,6 +28,9 @@ def use_readers(count: int) -> None:
     1 limits reading, not what is done with what was read. More than usual has to be asked for before anything is read.
     """
 
+def keep_idle(size: int) -> None:
+    """For programs that stay: no more than so much of the memory that kernels freed is kept for their next buffers."""
+
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 @final
@@ -945,24 +948,24 @@ class Appearance:
 class FileTree:
     """Inodes and names of one archive, or of several merged, growing from item streams. Thread-safe.
 
-    For each archive: parse -> unknown_owners, set_user, set_group, paths -> grow for each window, then finish_archive. A file
-    system takes the tree away: ValueError for whatever is called then.
+    For each archive: grow with each window, setting users and groups where it stops, then finish_archive. A file system takes
+    the tree away: ValueError for whatever is called then.
     """
 
     def __new__(cls, appearance: Appearance, time: int) -> FileTree:
         """An empty tree; `time` is shown for directories that no archive describes."""
-    def parse(self, chunks: list[Blob]) -> None:
-        """Parses the next chunks of an item stream; the items wait for `grow`."""
-    def paths(self) -> list[bytes]:
-        """The archived paths of the items that wait."""
-    def unknown_owners(self) -> tuple[list[bytes], list[bytes]]:
-        """User and group names, those in ACLs included, that were not met before; they count as unknown unless set."""
     def set_user(self, name: bytes, uid: int) -> None: ...
     def set_group(self, name: bytes, gid: int) -> None: ...
-    def grow(self, verdicts: Blob | None = None) -> list[bytes]:
-        """Takes the items that wait, or those with a verdict of 1. Returns the paths of links to what is not there."""
+    def grow(
+        self, window: ItemWindow, start: int, mask: Blob | None = None
+    ) -> tuple[int, list[bytes], list[bytes], list[bytes]]:
+        """Takes items from `start` on, or those of them whose byte in the mask is not zero.
+
+        Returns where it stopped; names of users and groups that it met for the first time, to be set if they are known before
+        it goes on; and the paths of links to what is not there.
+        """
     def finish_archive(self) -> None:
-        """The item stream is complete: IntegrityError if it ends inside an item."""
+        """Links of the next archive are to its own files."""
 
 @final
 class FileSystem:
@@ -991,6 +994,9 @@ class FileSystem:
     def load(self, number: int, tree: FileTree) -> None: ...
     def lose(self, number: int, errno: int) -> None:
         """The tree cannot be had."""
+    @staticmethod
+    def settle() -> None:
+        """Gives back to the system what loading has left behind, when everything about it is gone."""
     def wanted(self) -> bytes:
         """The ids of the chunks to fetch next, a batch at a time: first those that somebody waits for."""
     def deliver(self, ids: bytes, chunks: list[Bytes]) -> None:

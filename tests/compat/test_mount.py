@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import stat
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,22 +197,24 @@ def device_for_everybody() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("device_for_everybody")
-def test_ordinary_users_mount_with_the_helper(vinculum: Program, workplace: Path, client_home: Path) -> None:
-    (workplace / "file").write_bytes(b"content")
-    vinculum.run("init", "-e", "none", "repo")
-    vinculum.run("create", "repo::a", "file")
-    for path in (workplace, client_home):
-        subprocess.run(["chown", "-R", "65534:65534", path], check=True)
-        for parent in path.parents[:-2]:
-            parent.chmod(parent.stat().st_mode | 0o055)
+def test_ordinary_users_mount_with_the_helper(vinculum: Program, client_home: Path) -> None:
     as_somebody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-    subprocess.run([*as_somebody, "mkdir", workplace / "mnt"], check=True)
-    somebody = vinculum.behind(*as_somebody)
-    with mounted(somebody, "repo::a", workplace / "mnt") as place:
-        with pytest.raises(PermissionError):
-            os.listdir(place)  # root, too, has no business there
-        read = subprocess.run([*as_somebody, "cat", place / "file"], capture_output=True, check=True)
-        assert read.stdout == b"content"
+    # Not below pytest's directories, which are root's alone.
+    with tempfile.TemporaryDirectory(prefix="somebody-") as temporary:
+        here = Path(temporary)
+        (here / "file").write_bytes(b"content")
+        vinculum.inside(here).run("init", "-e", "none", "repo")
+        vinculum.inside(here).run("create", "repo::a", "file")
+        shutil.copytree(client_home, here / "home")
+        (here / "mnt").mkdir()
+        subprocess.run(["chown", "-R", "65534:65534", here], check=True)
+        home = {"HOME": str(here / "home"), "BORG_BASE_DIR": str(here / "home")}
+        somebody = vinculum.behind(*as_somebody).inside(here).with_environment(**home)
+        with mounted(somebody, "repo::a", here / "mnt") as place:
+            with pytest.raises(PermissionError):
+                os.listdir(place)  # root, too, has no business there
+            read = subprocess.run([*as_somebody, "cat", place / "file"], capture_output=True, check=True)
+            assert read.stdout == b"content"
 
 
 def test_archives_are_directories_before_anybody_enters_them(vinculum: Program, workplace: Path) -> None:

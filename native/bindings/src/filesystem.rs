@@ -19,6 +19,7 @@ use crate::errors::IntoPython;
 use crate::ids::{self, Ids};
 use crate::memory::{Blob, Bytes};
 use crate::sys::Descriptor;
+use crate::windows::ItemWindow;
 
 #[pyclass(frozen, module = "vinculum._native", name = "Appearance")]
 pub struct PyAppearance(Appearance);
@@ -69,21 +70,6 @@ impl FileTree {
         Self(Mutex::new(Some(Grower::new(appearance.0.clone(), time))))
     }
 
-    fn parse(&self, py: Python<'_>, chunks: Vec<Blob>) -> PyResult<()> {
-        py.detach(|| self.with(|grower| grower.parse(chunks.iter().map(|chunk| &**chunk))))
-            .into_python()
-    }
-
-    fn paths<'py>(&self, py: Python<'py>) -> PyResult<Names<'py>> {
-        self.with(|grower| Ok(grower.paths().map(|path| PyBytes::new(py, path)).collect()))
-            .into_python()
-    }
-
-    fn unknown_owners<'py>(&self, py: Python<'py>) -> PyResult<(Names<'py>, Names<'py>)> {
-        let (users, groups) = py.detach(|| self.with(|grower| Ok(grower.unknown_owners()))).into_python()?;
-        Ok((names(py, &users), names(py, &groups)))
-    }
-
     fn set_user(&self, name: &[u8], uid: u32) -> PyResult<()> {
         self.with(|grower| {
             grower.set_user(name.to_vec(), uid);
@@ -100,16 +86,27 @@ impl FileTree {
         .into_python()
     }
 
-    #[pyo3(signature = (verdicts=None))]
-    fn grow<'py>(&self, py: Python<'py>, verdicts: Option<Blob>) -> PyResult<Names<'py>> {
-        let broken = py
-            .detach(|| self.with(|grower| grower.grow(verdicts.as_deref())))
+    #[pyo3(signature = (window, start, mask=None))]
+    fn grow<'py>(
+        &self,
+        py: Python<'py>,
+        window: &ItemWindow,
+        start: usize,
+        mask: Option<Blob>,
+    ) -> PyResult<(usize, Names<'py>, Names<'py>, Names<'py>)> {
+        let growth = py
+            .detach(|| self.with(|grower| grower.grow(&window.0, start, mask.as_deref())))
             .into_python()?;
-        Ok(names(py, &broken))
+        let (users, groups) = (names(py, &growth.users), names(py, &growth.groups));
+        Ok((growth.stop, users, groups, names(py, &growth.broken)))
     }
 
     fn finish_archive(&self) -> PyResult<()> {
-        self.with(Grower::finish_archive).into_python()
+        self.with(|grower| {
+            grower.finish_archive();
+            Ok(())
+        })
+        .into_python()
     }
 }
 
@@ -194,6 +191,11 @@ impl FileSystem {
     fn lose(&self, py: Python<'_>, number: u32, errno: i32) -> PyResult<()> {
         let errno = Errno::from_raw_os_error(errno);
         py.detach(|| self.0.load(number, Err(errno))).into_python()
+    }
+
+    #[staticmethod]
+    fn settle() {
+        vinculum_kernels::sys::release_memory();
     }
 
     fn wanted<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {

@@ -117,6 +117,12 @@ pub fn detach_if_large<T: Send>(py: Python<'_>, bytes: usize, work: impl FnOnce(
     if bytes < DETACH_BYTES { work() } else { py.detach(work) }
 }
 
+#[pyfunction]
+fn keep_idle(size: usize) {
+    memory::keep_idle(size);
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(keep_idle, module)?)?;
     module.add_class::<Bytes>()
 }

@@ -5,8 +5,8 @@
 use std::ops::Range;
 
 use vinculum_kernels::Id;
-use vinculum_kernels::chunking::ChunkList;
 use vinculum_kernels::errors::{Error, Result};
+use vinculum_kernels::items::Reference;
 
 #[derive(Default)]
 pub struct Contents {
@@ -27,17 +27,16 @@ pub struct Piece {
 
 impl Contents {
     /// The places of the chunks of one more file.
-    pub fn add(&mut self, chunks: &ChunkList) -> Result<Range<u32>> {
+    pub fn add(&mut self, chunks: impl Iterator<Item = Reference>) -> Result<Range<u32>> {
         let place = |length| u32::try_from(length).map_err(|_| Error::value("an archive has too many chunks to be mounted"));
         let start = place(self.ids.len())?;
-        let stop = place(self.ids.len() + chunks.ids.len())?;
         let mut end = self.start_of(start);
-        for (id, &size) in chunks.ids.iter().zip(&chunks.sizes) {
+        for (id, size, _) in chunks {
             end += u64::from(size);
-            self.ids.push(*id);
+            self.ids.push(id);
             self.ends.push(end);
         }
-        Ok(start..stop)
+        Ok(start..place(self.ids.len())?)
     }
 
     pub fn size(&self, chunks: &Range<u32>) -> u64 {
@@ -107,21 +106,17 @@ impl Contents {
 mod tests {
     use super::*;
 
-    fn list(sizes: &[u32], first: u8) -> ChunkList {
-        ChunkList {
-            ids: (0..sizes.len()).map(|index| [first + index as u8; 32]).collect(),
-            sizes: sizes.to_vec(),
-            csizes: vec![0; sizes.len()],
-        }
+    fn list(sizes: &[u32], first: u8) -> impl Iterator<Item = Reference> {
+        (first..).zip(sizes).map(|(number, &size)| ([number; 32], size, 0))
     }
 
     #[test]
     fn any_range_is_the_same_as_of_the_bytes() {
         let mut contents = Contents::default();
-        contents.add(&list(&[7, 9], 100)).unwrap();
+        contents.add(list(&[7, 9], 100)).unwrap();
         let sizes = [3, 0, 5, 1, 0, 4];
-        let chunks = contents.add(&list(&sizes, 0)).unwrap();
-        contents.add(&list(&[11], 200)).unwrap();
+        let chunks = contents.add(list(&sizes, 0)).unwrap();
+        contents.add(list(&[11], 200)).unwrap();
         // Each byte of the file as (chunk, place in it).
         let bytes: Vec<(u8, usize)> = (0..6_u8)
             .flat_map(|chunk| (0..sizes[chunk as usize] as usize).map(move |place| (chunk, place)))

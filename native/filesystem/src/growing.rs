@@ -1,14 +1,13 @@
 //! Item streams become a tree.
 //!
-//! The order of calls, for each archive: `begin`, then for each window `parse`, whatever names and verdicts Python has to add, and
-//! `grow`; at the end `finish`. The merged view takes many archives, the others one.
+//! For each archive: `grow` with each window of its items, which stops where it meets owners whose names it does not know, and is called
+//! again when they have been set; at the end `finish_archive`. The merged view takes many archives, the others one.
 
 use std::collections::HashMap;
 
-use vinculum_kernels::chunking::ChunkList;
 use vinculum_kernels::errors::{Error, Result};
 use vinculum_kernels::items::acl::{Acl, names_in_text};
-use vinculum_kernels::items::{Item, ItemDecoder};
+use vinculum_kernels::items::{ItemView, ItemWindow, PackedChunks, PackedXattrs};
 
 use crate::names::LONGEST_NAME;
 use crate::tree::{DAMAGED, Node, ROOT, Tree};
@@ -57,14 +56,24 @@ impl Appearance {
     }
 }
 
+/// How far `grow` came, and what it has to tell.
+#[derive(Debug, Default)]
+pub struct Growth {
+    /// The first item that was not taken.
+    pub stop: usize,
+    /// Names of users and groups that are to be set, if they are known, before it goes on.
+    pub users: Vec<Vec<u8>>,
+    pub groups: Vec<Vec<u8>>,
+    /// The paths of links to what is not there.
+    pub broken: Vec<Vec<u8>>,
+}
+
 type Ids = HashMap<Vec<u8>, Option<u32>>;
 
 pub struct Grower {
     appearance: Appearance,
     tree: Tree,
     time: i64,
-    decoder: ItemDecoder,
-    pending: Vec<Item>,
     users: Ids,
     groups: Ids,
     sets: KnownSets,
@@ -83,8 +92,6 @@ impl Grower {
             tree: Tree::new(appearance.directory(time)),
             appearance,
             time,
-            decoder: ItemDecoder::default(),
-            pending: Vec::new(),
             users: Ids::new(),
             groups: Ids::new(),
             sets: KnownSets::default(),
@@ -92,48 +99,6 @@ impl Grower {
             here: (Vec::new(), ROOT),
             versions: HashMap::new(),
         }
-    }
-
-    /// Parses the next chunks of an item stream; the items wait for `grow`.
-    pub fn parse<'a>(&mut self, chunks: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-        for chunk in chunks {
-            let items = self.decoder.feed(chunk)?;
-            self.pending.extend(items);
-        }
-        Ok(())
-    }
-
-    /// The paths of the items that wait.
-    pub fn paths(&self) -> impl Iterator<Item = &[u8]> {
-        self.pending.iter().map(|item| item.path.as_slice())
-    }
-
-    /// Names of users and groups among the items that wait for which no ids were set yet.
-    pub fn unknown_owners(&mut self) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-        let (mut users, mut groups) = (Vec::new(), Vec::new());
-        if self.appearance.numeric_ids {
-            return (users, groups);
-        }
-        let note = |known: &mut Ids, unknown: &mut Vec<Vec<u8>>, name: &[u8]| {
-            if !known.contains_key(name) {
-                known.insert(name.to_vec(), None);
-                unknown.push(name.to_vec());
-            }
-        };
-        for item in &self.pending {
-            if let Some(Some(user)) = &item.user {
-                note(&mut self.users, &mut users, user);
-            }
-            if let Some(Some(group)) = &item.group {
-                note(&mut self.groups, &mut groups, group);
-            }
-            for text in [&item.acl_access, &item.acl_default].into_iter().flatten() {
-                let (of_users, of_groups) = names_in_text(text);
-                of_users.iter().for_each(|name| note(&mut self.users, &mut users, name));
-                of_groups.iter().for_each(|name| note(&mut self.groups, &mut groups, name));
-            }
-        }
-        (users, groups)
     }
 
     pub fn set_user(&mut self, name: Vec<u8>, uid: u32) {
@@ -144,28 +109,58 @@ impl Grower {
         self.groups.insert(name, Some(gid));
     }
 
-    /// Takes the items that wait into the tree: all, or those with a verdict of 1. Returns the paths of links to what is not there.
-    pub fn grow(&mut self, verdicts: Option<&[u8]>) -> Result<Vec<Vec<u8>>> {
-        let mut broken = Vec::new();
-        let items = std::mem::take(&mut self.pending);
-        if verdicts.is_some_and(|verdicts| verdicts.len() != items.len()) {
-            return Err(Error::value("there has to be a verdict for each item"));
+    /// Takes items into the tree, from `start` on: all, or those whose byte in the mask is not zero.
+    pub fn grow(&mut self, window: &ItemWindow, start: usize, mask: Option<&[u8]>) -> Result<Growth> {
+        if mask.is_some_and(|mask| mask.len() != window.len()) {
+            return Err(Error::value("a mask has one byte for each item"));
         }
-        for (place, item) in items.into_iter().enumerate() {
-            let is_wanted = verdicts.is_none_or(|verdicts| verdicts[place] == 1);
-            if !self.take(&item, is_wanted)? {
-                broken.push(item.path);
+        let mut growth = Growth {
+            stop: start,
+            ..Growth::default()
+        };
+        while growth.stop < window.len() {
+            let item = ItemView::parse(window.packed(growth.stop))?;
+            self.note_unknown(&item, &mut growth);
+            if !growth.users.is_empty() || !growth.groups.is_empty() {
+                break;
             }
+            if !self.take(&item, mask.is_none_or(|mask| mask[growth.stop] != 0))? {
+                growth.broken.push(item.path.to_vec());
+            }
+            growth.stop += 1;
         }
-        Ok(broken)
+        Ok(growth)
+    }
+
+    /// Names that were not met before count as unknown unless they are set.
+    fn note_unknown(&mut self, item: &ItemView, growth: &mut Growth) {
+        if self.appearance.numeric_ids {
+            return;
+        }
+        let note = |known: &mut Ids, unknown: &mut Vec<Vec<u8>>, name: &[u8]| {
+            if !known.contains_key(name) {
+                known.insert(name.to_vec(), None);
+                unknown.push(name.to_vec());
+            }
+        };
+        if let Some(Some(user)) = item.user {
+            note(&mut self.users, &mut growth.users, user);
+        }
+        if let Some(Some(group)) = item.group {
+            note(&mut self.groups, &mut growth.groups, group);
+        }
+        for text in [item.acl_access, item.acl_default].into_iter().flatten() {
+            let (users, groups) = names_in_text(text);
+            users.iter().for_each(|name| note(&mut self.users, &mut growth.users, name));
+            groups
+                .iter()
+                .for_each(|name| note(&mut self.groups, &mut growth.groups, name));
+        }
     }
 
     /// Nothing more comes of this archive.
-    pub fn finish_archive(&mut self) -> Result<()> {
-        self.decoder.finish()?;
-        self.decoder = ItemDecoder::default();
+    pub fn finish_archive(&mut self) {
         self.first_links.clear();
-        Ok(())
     }
 
     pub fn into_tree(mut self) -> Tree {
@@ -174,17 +169,17 @@ impl Grower {
     }
 
     /// False for a link to what is not there.
-    fn take(&mut self, item: &Item, is_wanted: bool) -> Result<bool> {
+    fn take(&mut self, item: &ItemView, is_wanted: bool) -> Result<bool> {
         if item.part.is_some() && !self.appearance.with_parts {
             return Ok(true);
         }
         let mode = item.mode.unwrap_or_default();
         let is_linkable = matches!(mode & TYPE, FILE | BLOCK_DEVICE | CHARACTER_DEVICE | FIFO);
-        let parts = is_wanted.then(|| shown_path(&item.path, self.appearance.strip)).flatten();
+        let parts = is_wanted.then(|| shown_path(item.path, self.appearance.strip)).flatten();
         let Some(parts) = parts else {
             if is_linkable && item.source.is_none() && item.hardlink_master != Some(false) {
                 let node = self.add_node(item)?;
-                self.first_links.insert(item.path.clone(), node);
+                self.first_links.insert(item.path.to_vec(), node);
             }
             return Ok(true);
         };
@@ -196,7 +191,7 @@ impl Grower {
         let Some((name, parents)) = parts.split_last() else {
             return Ok(true); // something else than a directory as the root
         };
-        let node = match &item.source {
+        let node = match item.source {
             Some(source) if is_linkable => match self.find_source(source) {
                 Some(node) => node,
                 None => return Ok(false),
@@ -204,7 +199,7 @@ impl Grower {
             _ => {
                 let node = self.add_node(item)?;
                 if is_linkable && self.may_be_linked(item) {
-                    self.first_links.insert(item.path.clone(), node);
+                    self.first_links.insert(item.path.to_vec(), node);
                 }
                 node
             }
@@ -219,7 +214,7 @@ impl Grower {
     }
 
     /// Whether later links to it have to be expected that cannot be found by its place in the tree.
-    fn may_be_linked(&self, item: &Item) -> bool {
+    fn may_be_linked(&self, item: &ItemView) -> bool {
         match item.hardlink_master {
             Some(answer) => answer,
             // Old archives do not say. There it is found by its path, unless that is not what the tree shows.
@@ -281,14 +276,14 @@ impl Grower {
         self.tree.link(directory, &versioned(name, version), node)
     }
 
-    fn add_node(&mut self, item: &Item) -> Result<u32> {
+    fn add_node(&mut self, item: &ItemView) -> Result<u32> {
         let node = self.tree.add_node(Node::default())?;
         self.describe(node, item)?;
         Ok(node)
     }
 
     /// Gives a node what an item says about it; links and entries stay.
-    fn describe(&mut self, number: u32, item: &Item) -> Result<()> {
+    fn describe(&mut self, number: u32, item: &ItemView) -> Result<()> {
         let mode = item.mode.unwrap_or_default();
         let xattrs = self.attributes(item)?;
         let xattrs = self.tree.xattrs.add(&mut self.sets, xattrs)?;
@@ -297,14 +292,14 @@ impl Grower {
         let appearance = &self.appearance;
         let uid = owner(
             appearance.forced_uid,
-            item.user.as_ref(),
+            item.user,
             &self.users,
             item.uid,
             appearance.default_uid,
         );
         let gid = owner(
             appearance.forced_gid,
-            item.group.as_ref(),
+            item.group,
             &self.groups,
             item.gid,
             appearance.default_gid,
@@ -325,8 +320,7 @@ impl Grower {
         };
         match mode & TYPE {
             FILE => {
-                let empty = ChunkList::default();
-                let chunks = self.tree.contents.add(item.chunks.as_ref().unwrap_or(&empty))?;
+                let chunks = self.tree.contents.add(item.chunks.into_iter().flat_map(PackedChunks::iter))?;
                 node.size = self.tree.contents.size(&chunks);
                 (node.start, node.stop) = (chunks.start, chunks.end);
                 if item.chunks_healthy.is_some() {
@@ -335,7 +329,7 @@ impl Grower {
                 }
             }
             SYMLINK => {
-                let target = item.source.as_deref().unwrap_or_default();
+                let target = item.source.unwrap_or_default();
                 node.size = target.len() as u64;
                 (node.start, node.stop) = self.tree.names.add_text(target)?;
             }
@@ -347,14 +341,14 @@ impl Grower {
     }
 
     /// Extended attributes, and ACLs as the attributes that the system keeps them in.
-    fn attributes(&self, item: &Item) -> Result<Attributes> {
+    fn attributes(&self, item: &ItemView) -> Result<Attributes> {
         let mut found = Attributes::new();
-        for (name, value) in item.xattrs.iter().flatten() {
-            found.push((name.clone(), value.clone().unwrap_or_default()));
+        for (name, value) in item.xattrs.map(PackedXattrs::to_map).into_iter().flatten() {
+            found.push((name, value.unwrap_or_default()));
         }
         let acls: [(_, &[u8], _); 2] = [
-            (item.acl_access.as_deref(), b"system.posix_acl_access", true),
-            (item.acl_default.as_deref(), b"system.posix_acl_default", false),
+            (item.acl_access, b"system.posix_acl_access", true),
+            (item.acl_default, b"system.posix_acl_default", false),
         ];
         for (text, name, may_be_mode) in acls {
             let Some(text) = text.filter(|text| !text.is_empty()) else {
@@ -398,8 +392,8 @@ fn versioned(name: &[u8], version: u32) -> Vec<u8> {
     [stem, format!(".{version:05}").as_bytes(), ending].concat()
 }
 
-fn owner(forced: Option<u32>, name: Option<&Option<Vec<u8>>>, known: &Ids, id: Option<i64>, default: u32) -> u32 {
-    let by_name = || *known.get(name?.as_ref()?)?;
+fn owner(forced: Option<u32>, name: Option<Option<&[u8]>>, known: &Ids, id: Option<i64>, default: u32) -> u32 {
+    let by_name = || *known.get(name??)?;
     let by_number = || u32::try_from(id?).ok();
     forced.or_else(by_name).or_else(by_number).unwrap_or(default)
 }
@@ -418,6 +412,8 @@ fn device(number: u64) -> u32 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use vinculum_kernels::items::{Item, ItemWindowDecoder};
+    use vinculum_kernels::memory::Shared;
 
     fn appearance() -> Appearance {
         Appearance {
@@ -447,9 +443,9 @@ mod tests {
         for item in items {
             item.encode(&mut stream);
         }
-        grower.parse(stream.chunks(100)).unwrap();
-        grower.grow(verdicts).unwrap();
-        grower.finish_archive().unwrap();
+        let window = ItemWindowDecoder::default().feed(&[Shared::from(stream)]).unwrap();
+        assert_eq!(grower.grow(&window, 0, verdicts).unwrap().stop, items.len());
+        grower.finish_archive();
         grower.into_tree()
     }
 

@@ -18,10 +18,10 @@ use crate::tree::Tree;
 /// Called once, with the parts of what was asked for in order.
 pub type Reply = Box<dyn FnOnce(Result<Vec<Shared>, Errno>) + Send>;
 
-/// Reading ahead never takes more than this, nor more than a quarter of the cache.
-const LARGEST_WINDOW: usize = 8 * 1024 * 1024;
+/// Reading ahead never takes more than this, nor more than half of the cache.
+const LARGEST_WINDOW: usize = 16 * 1024 * 1024;
 /// How much is fetched in one go, if more is wanted: as much as keeps all cores busy and yet nobody waiting for long.
-const BATCH_BYTES: usize = 2 * 1024 * 1024;
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
 const BATCH_CHUNKS: usize = 512;
 
 pub struct Reader(Mutex<State>);
@@ -49,7 +49,7 @@ impl Reader {
     pub fn new(cache_bytes: usize) -> Self {
         Self(Mutex::new(State {
             cache: Cache::new(cache_bytes),
-            streams: Streams::new(LARGEST_WINDOW.min(cache_bytes / 4)),
+            streams: Streams::new(LARGEST_WINDOW.min(cache_bytes / 2)),
             coming: HashMap::new(),
             needed: VecDeque::new(),
             expected: VecDeque::new(),

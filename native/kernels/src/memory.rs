@@ -4,7 +4,8 @@
 //! are used again and again. Nothing relies on it: any `Vec` may become shared, and any buffer may be dropped.
 
 use std::ops::{Deref, Range};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::buffer::spare_capacity;
 use rustix::fd::AsFd;
@@ -15,11 +16,17 @@ use rustix::io::{Errno, pread};
 const SMALLEST_POOLED: usize = 128 * 1024;
 const LARGEST_POOLED: usize = 32 * 1024 * 1024;
 /// How much memory may lie idle.
-const POOL_BYTES: usize = 128 * 1024 * 1024;
+static POOL_BYTES: AtomicUsize = AtomicUsize::new(128 * 1024 * 1024);
 /// A buffer is not wasted on a request that needs less than this part of it.
 const WASTE: usize = 2;
 
 static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// For programs that stay: no more than so many bytes lie idle from now on.
+pub fn keep_idle(bytes: usize) {
+    POOL_BYTES.store(bytes, Ordering::Relaxed);
+    discard_needless(POOL.lock().unwrap_or_else(PoisonError::into_inner));
+}
 
 /// An empty buffer for at least `capacity` bytes.
 pub fn buffer(capacity: usize) -> Vec<u8> {
@@ -99,10 +106,15 @@ pub fn recycle(memory: Vec<u8>) {
         return;
     }
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut idle_bytes = memory.capacity() + pool.iter().map(Vec::capacity).sum::<usize>();
     pool.push(memory);
+    discard_needless(pool);
+}
+
+fn discard_needless(mut pool: MutexGuard<'_, Vec<Vec<u8>>>) {
+    let mut idle_bytes = pool.iter().map(Vec::capacity).sum::<usize>();
+    let limit = POOL_BYTES.load(Ordering::Relaxed);
     let needless = pool.iter().take_while(|idle| {
-        let is_needless = idle_bytes > POOL_BYTES;
+        let is_needless = idle_bytes > limit;
         idle_bytes -= if is_needless { idle.capacity() } else { 0 };
         is_needless
     });

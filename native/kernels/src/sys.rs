@@ -100,6 +100,16 @@ pub fn settle_allocator() {
     }
 }
 
+/// Gives back to the system what was freed, for programs that stay after much work.
+pub fn release_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: may be called at any time.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// The kernel's limit for an extended attribute and for a list of their names.
 const LARGEST_BYTES: usize = 64 << 10;
 const FIRST_BYTES: usize = 512;

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 SUMMARY = "Show a repository, or one archive, as a file system."
 OPERANDS = "REPOSITORY_OR_ARCHIVE MOUNTPOINT [PATH ...]"
 
-_CACHE_BYTES = 32 << 20
+_CACHE_BYTES = 24 << 20
 _LARGEST_CHUNK = 8 << 20  # what BORG_MOUNT_DATA_CACHE_ENTRIES counts
-_THREADS = 4  # they never wait for anything
+_IDLE_BYTES = 16 << 20  # enough for the buffers of one batch; a mount may stay for weeks
+_THREADS = 2  # they never wait for anything
 _NO_NAMES = frozenset(("", ".", ".."))
 
 
@@ -62,6 +63,7 @@ def before_work(args: argparse.Namespace) -> int | None:
 
 
 def run(args: argparse.Namespace, session: Session) -> int | None:
+    from vinculum._native import keep_idle
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.operations.mount.options import MountOptions
     from vinculum.operations.mount.server import Server
@@ -73,6 +75,7 @@ def run(args: argparse.Namespace, session: Session) -> int | None:
     directory = os.path.realpath(args.mountpoint)
     if not os.path.isdir(directory) or not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
         raise RuntimeTrouble(f"{args.mountpoint}: Mount point must be a writable directory")
+    keep_idle(_IDLE_BYTES)
     with session.open_archives("read") as opened:
         files, begin_loading = _file_system(args, session, opened, options)
         device = fuse.mount(directory, options.for_the_system())

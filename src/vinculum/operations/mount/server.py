@@ -37,6 +37,7 @@ class Server:
 
     def run(self) -> None:
         """Returns when the file system was unmounted. Whatever a signal handler raises ends it, too."""
+        self._files.settle()
         while not self._files.has_ended:
             if not self._fetch() and not self._load():
                 os.eventfd_read(self._files.fileno())
@@ -76,5 +77,6 @@ class Server:
             self._files.lose(number, errno.EIO)
         else:
             return True
-        del self._loading[number]
+        del self._loading[number], tree, steps
+        self._files.settle()
         return True

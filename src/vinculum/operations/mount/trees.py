@@ -6,14 +6,14 @@ import os
 from typing import TYPE_CHECKING
 
 from vinculum.archive.archive import load_archive
-from vinculum.archive.item_stream import ItemChunkReader
+from vinculum.archive.item_stream import read_windows
 from vinculum.archive.patterns import INCLUDE
 from vinculum.platform import owners
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vinculum._native import FileTree
+    from vinculum._native import FileTree, ItemWindow
     from vinculum.archive.manifest import ArchiveEntry
     from vinculum.archive.patterns import PatternMatcher
     from vinculum.keys.key import Key
@@ -33,28 +33,31 @@ class TreeSource:
         self._warn = warn
 
     def grow(self, tree: FileTree, entry: ArchiveEntry) -> Iterator[None]:
-        """Adds an archive to a tree, some of it with each step. Raises like `load_archive` and `ItemChunkReader.read`."""
+        """Adds an archive to a tree, some of it with each step. Raises like `load_archive` and `read_windows`."""
         archive = load_archive(self._store, self._key, entry, workarounds=self._workarounds)
-        for window in ItemChunkReader(self._store, self._key).read(archive.items):
-            tree.parse([chunk.data for chunk in window])
-            self._name_owners(tree)
-            for path in tree.grow(self._verdicts(tree)):
+        for window in read_windows(self._store, self._key, archive.items):
+            for path in self._grow(tree, window):
                 self._warn(f"{os.fsdecode(path)}: what it is a hard link of is not in archive {entry.name}")
             yield
         tree.finish_archive()
 
-    def _verdicts(self, tree: FileTree) -> bytes | None:
+    def _grow(self, tree: FileTree, window: ItemWindow) -> list[bytes]:
+        """Adds all items of a window that are wanted; the paths of links to what is not there."""
+        mask = self._mask(window)
+        done, broken = 0, []
+        while done < len(window):
+            done, users, groups, links = tree.grow(window, done, mask)
+            broken += links
+            for name in users:
+                if (uid := owners.user_id(name)) is not None:
+                    tree.set_user(name, uid)
+            for name in groups:
+                if (gid := owners.group_id(name)) is not None:
+                    tree.set_group(name, gid)
+        return broken
+
+    def _mask(self, window: ItemWindow) -> bytes | None:
         if self._matcher.is_trivial:
             return None
         decide = self._matcher.decide
-        return bytes(decide(os.fsdecode(path)) == INCLUDE for path in tree.paths())
-
-    @staticmethod
-    def _name_owners(tree: FileTree) -> None:
-        users, groups = tree.unknown_owners()
-        for name in users:
-            if (uid := owners.user_id(name)) is not None:
-                tree.set_user(name, uid)
-        for name in groups:
-            if (gid := owners.group_id(name)) is not None:
-                tree.set_group(name, gid)
+        return bytes(decide(os.fsdecode(path)) == INCLUDE for path in window.paths())
