@@ -3,8 +3,8 @@
     python benchmarks/mounting.py [--files N] [--large MIB] [--archives N] [--rounds N] [--step NAME ...]
 
 vinculum fills one repository with an archive of small files beside four large ones, and another with many tiny archives. In
-each turn one program mounts the archive, somebody lists, walks and reads, and unmounts; then the same for the many archives. Turns
-alternate. The result is a Markdown table. Needs root, and Debian's python3-llfuse for Borg.
+each turn one program mounts the archive, somebody lists, walks and reads, and unmounts; then the many archives are mounted.
+Turns alternate. The result is a Markdown table. Needs root, and Debian's python3-llfuse for Borg.
 """
 
 from __future__ import annotations
