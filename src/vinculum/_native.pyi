@@ -610,6 +610,9 @@ class DirectoryListing:
     @property
     def path(self) -> bytes:
         """The directory as it was walked to; empty for the listing of a root."""
+    @property
+    def errno(self) -> int:
+        """Why the directory could be opened but not read (then there are no entries); else 0."""
     def names(self) -> list[bytes]:
         """The names in the directory; for the listing of a root its whole path."""
     def paths(self) -> list[bytes]:

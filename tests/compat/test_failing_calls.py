@@ -52,3 +52,18 @@ def test_a_directory_whose_attributes_cannot_be_read_is_left_out_with_its_conten
     assert ours == theirs
     assert (target in ours.archived) == ("--noxattrs" in options)
     assert "E tree/middle" in ours.statuses or target != "tree/middle" or "--noxattrs" in options
+
+
+@pytest.mark.parametrize("when", ["1+", "2"], ids=["at once", "at the end"])
+@pytest.mark.parametrize("options", [[], ["--exclude", "tree/last"], ["--exclude-caches"]], ids=" ".join)
+@pytest.mark.parametrize("target", ["tree", "tree/middle", "tree/middle/inner"])
+def test_a_directory_that_cannot_be_read_is_archived_without_its_content(
+    target: str, options: list[str], when: str, vinculum: Program, borg145: Program, repository: Path, workplace: Path
+) -> None:
+    tampering = Tampering("getdents64", when, "EIO")
+    ours, theirs = (
+        outcome(program, tampering, workplace / target, repository, borg145, *options) for program in (vinculum, borg145)
+    )
+    assert ours == theirs
+    assert target in ours.archived
+    assert f"E {target}" in ours.statuses

@@ -23,6 +23,11 @@ impl DirectoryListing {
         PyBytes::new(py, self.0.path())
     }
 
+    #[getter]
+    fn errno(&self) -> i32 {
+        self.0.errno()
+    }
+
     fn names<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
         let names = self.0.entries.iter();
         names.map(|entry| PyBytes::new(py, self.0.name(entry).to_bytes())).collect()

@@ -160,6 +160,7 @@ class SomeGatherer:
 
     def __init__(self) -> None:
         self.hand_over: Callable[[SomeBundle], None] = lambda _: None
+        self.check: Callable[[], None] = lambda: None
         self.flushed = 0
 
     def flush(self) -> None:
@@ -251,6 +252,17 @@ def test_a_failing_reader_ends_a_walk_that_would_never_end(fails_at: int) -> Non
     with pytest.raises(Trouble):
         flow(endless, reader)
     assert reader.closed == fails_at
+
+
+def test_a_walk_that_has_nothing_to_hand_over_ends_when_it_looks_whether_it_should() -> None:
+    def barren(gatherer: SomeGatherer) -> None:
+        gatherer.hand_over(SomeBundle(0))
+        while True:
+            gatherer.check()
+            time.sleep(0.001)
+
+    with pytest.raises(Trouble):
+        flow(barren, SomeReader(fails_at=0))
 
 
 @pytest.mark.parametrize("fails_at", [0, 1, 20])

@@ -67,6 +67,8 @@ pub struct Listing {
     /// Each ended by a zero byte.
     names: Vec<u8>,
     pub entries: Vec<Entry>,
+    /// Why the directory could not be read, though it could be opened; then it has no entries.
+    error: Option<Errno>,
     pub failures: Vec<(Vec<u8>, Errno)>,
     pub(super) ahead: Ahead,
 }
@@ -75,6 +77,11 @@ impl Listing {
     /// The directory as it was walked to; empty for the listing of a root.
     pub fn path(&self) -> &[u8] {
         &self.path
+    }
+
+    /// Why the directory could not be read, though it could be opened; 0 if it could.
+    pub fn errno(&self) -> i32 {
+        self.error.map_or(0, Errno::raw_os_error)
     }
 
     /// What names are relative to.
@@ -166,6 +173,7 @@ pub fn scan_root(path: &[u8], archived: &[u8], asks_attributes: bool, everything
         everything: everything.map(Arc::new),
         names: name.into_bytes_with_nul(),
         entries: vec![Entry::new(0, stat)],
+        error: None,
         failures: Vec::new(),
         ahead: Ahead::default(),
     })
@@ -195,7 +203,10 @@ pub(super) fn list_directory(parent: &Listing, index: usize) -> Result<Listing> 
             .attribute_names
             .get_or_init(|| sys::attribute_names(|buffer| flistxattr(&directory, buffer)));
     }
-    let Names { names, places } = read_names(&directory).map_err(|error| failed(error, &path))?;
+    let (Names { names, places }, error) = match read_names(&directory) {
+        Ok(names) => (names, None),
+        Err(error) => (Names::default(), Some(error)),
+    };
     let mut entries = Vec::with_capacity(places.len());
     let mut failures = Vec::new();
     for (_, place) in places {
@@ -217,12 +228,14 @@ pub(super) fn list_directory(parent: &Listing, index: usize) -> Result<Listing> 
         everything: parent.everything.clone(),
         names,
         entries,
+        error,
         failures,
         ahead: Ahead::default(),
     })
 }
 
 /// The names in a directory, each ended by a zero byte, and what it calls their inodes together with where they begin.
+#[derive(Default)]
 struct Names {
     names: Vec<u8>,
     places: Vec<(u64, usize)>,

@@ -44,6 +44,11 @@ class Channel(Generic[T]):
         self._take_permits(1)
         self._things.put(thing)
 
+    def check(self) -> None:
+        """Raises Cancelled once nothing will be taken any more."""
+        if self._is_cancelled:
+            raise Cancelled
+
     def wait_until_done(self) -> None:
         """Waits until the receiver is done with all that was put."""
         self._take_permits(self._capacity)
@@ -53,8 +58,7 @@ class Channel(Generic[T]):
         for _ in range(count):
             if not self._is_cancelled:
                 self._permits.get()
-        if self._is_cancelled:
-            raise Cancelled
+        self.check()
 
     def _give_permits(self, count: int) -> None:
         for _ in range(count):
@@ -74,8 +78,7 @@ class Channel(Generic[T]):
         """Everything that is put until the channel is closed; then the error that it was closed with is raised."""
         while True:
             thing = self._things.get()
-            if self._is_cancelled:
-                raise Cancelled
+            self.check()
             if isinstance(thing, _End):
                 if thing.error is not None:
                     raise thing.error

@@ -51,7 +51,7 @@ class Creation:
         files = _native.FilesCache("d", 0) if session.cache.files is None else session.cache.files
         self._reader = Reader(chunker=chunker, hasher=key.hasher, index=self._chunks.index, files=files, sparse=options.sparse)
         self._intake = Intake(chunks=self._chunks, files=files, content=self._content, writer=self._writer, sink=sink)
-        self._gatherer = Gatherer(options.item_options, self._take_in, wants_files=sink.wants_files)
+        self._gatherer = Gatherer(options.item_options, self._take_in, stop_requested, wants_files=sink.wants_files)
 
     def _take_in(self, bundle: Bundle) -> None:
         """Everything that happens to a bundle, here and now."""

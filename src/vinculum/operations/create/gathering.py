@@ -53,9 +53,18 @@ class Bundle:
 class Gatherer:
     """The visitor of a walk; hands bundles over as they fill. Confined to one thread."""
 
-    def __init__(self, options: _native.ItemOptions, hand_over: Callable[[Bundle], None], *, wants_files: bool) -> None:
+    def __init__(
+        self,
+        options: _native.ItemOptions,
+        hand_over: Callable[[Bundle], None],
+        stop_requested: Callable[[], bool],
+        *,
+        wants_files: bool,
+    ) -> None:
         self._options = options
         self.hand_over = hand_over
+        self.check = _nothing  # whether anybody still wants bundles: raises something if not
+        self._stop_requested = stop_requested
         self._wants_files = wants_files
         self._cwd = os.getcwdb()
         self._bundle = Bundle(options)
@@ -92,13 +101,26 @@ class Gatherer:
         warning = describe_os_error(path, error, operation)
         self._bundle.notes.append(Note(len(self._bundle.batch), letter, path, warning))
 
-    def flush(self) -> None:
+    def pause(self) -> None:
+        """Between directories, of which whole trees may be left out without anything to hand over.
+
+        Who stores learns of the user's wish to stop from a bundle, be it an empty one.
+        """
+        self.check()
+        if self._stop_requested():
+            self.flush(even_nothing=True)
+
+    def flush(self, *, even_nothing: bool = False) -> None:
         """Hands over what there is."""
         bundle, self._bundle = self._bundle, Bundle(self._options)
-        if len(bundle.batch) or bundle.notes:
+        if len(bundle.batch) or bundle.notes or even_nothing:
             self.hand_over(bundle)
         else:
             self._bundle.is_apart = bundle.is_apart
+
+
+def _nothing() -> None:
+    pass
 
 
 def _parents(path: bytes) -> list[bytes]:

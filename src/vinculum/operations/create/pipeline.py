@@ -35,12 +35,13 @@ def run_pipeline(walk: Callable[[], None], gatherer: Gatherer, reader: Reader, i
 
     def gather() -> None:
         hand_over, gatherer.hand_over = gatherer.hand_over, bundles.put
+        check, gatherer.check = gatherer.check, bundles.check
         try:
             gatherer.flush()
             walk()
             gatherer.flush()
         finally:
-            gatherer.hand_over = hand_over
+            gatherer.hand_over, gatherer.check = hand_over, check
 
     def read() -> None:
         for bundle in bundles:

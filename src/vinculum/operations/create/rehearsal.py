@@ -57,6 +57,9 @@ class Rehearsal:
     def begin(self, path: bytes) -> None:
         pass
 
+    def pause(self) -> None:
+        pass
+
     def fail(self, path: bytes, error: OSError, operation: str, letter: str = "E") -> None:
         self._sink.warning(*describe_os_error(path, error, operation))
         if letter:

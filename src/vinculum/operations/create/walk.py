@@ -35,6 +35,9 @@ class Visitor(Protocol):
     def begin(self, path: bytes) -> None:
         """What comes next is the root `path` and what is below it."""
 
+    def pause(self) -> None:
+        """Between directories, also those that are left out; may raise an exception that ends the walk."""
+
     def fail(self, path: bytes, error: OSError, operation: str, letter: str = "E") -> None:
         """This could not be examined or entered, and is left out; reported with this letter, if any."""
 
@@ -103,6 +106,7 @@ class Walker:
         self._prefix = stripped_prefix(path)
         self._stack = [self._frame(root, None, excluded=False)]
         while self._stack:
+            self._visitor.pause()
             self._advance(self._stack[-1])
         self._skip.add((root.inode(0), root.devices()[0]))
         self._file_roots = self._file_roots or root.kinds() != b"d"
@@ -211,6 +215,9 @@ class Walker:
                 self._visitor.fail(path, OSError(errno, os.strerror(errno)), "listxattr")
                 return False
             self._visitor.take(frame.listing, index, index + 1)
+        if content.errno:
+            self._visitor.fail(path, OSError(content.errno, os.strerror(content.errno)), "scandir")
+            return False
         self._stack.append(self._frame(content, None if excluded else path, excluded=excluded))
         return True
 
