@@ -617,11 +617,13 @@ class DirectoryListing:
         """The names in the directory; for the listing of a root its whole path."""
     def paths(self) -> list[bytes]:
         """The entries as walked to: `path` joined with the names."""
+    def path_of(self, index: int) -> bytes:
+        """One of them."""
     def kinds(self) -> bytes:
         """One letter per entry: f regular, d directory, l symlink, p fifo, c and b devices, s socket, ? other."""
-    def devices(self) -> list[int]:
-        """st_dev of each entry."""
-    def inode(self, index: int) -> int: ...
+    def device(self, index: int) -> int: ...
+    def identity(self, index: int) -> tuple[int, int]:
+        """Inode and device."""
     def attributes_errno(self, index: int) -> int:
         """Why the attributes of a directory could not be listed when it was scanned; 0 if they could, or were not asked for."""
     def nodump(self) -> list[int]:

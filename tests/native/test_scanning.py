@@ -39,8 +39,9 @@ def check_against_twin(listing: _native.DirectoryListing, path: bytes) -> None:
     expected = reference.entries_of(path)
     assert listing.names() == [name for name, _ in expected]
     assert listing.kinds().decode() == "".join(reference.kind_of(st) for _, st in expected)
-    assert listing.devices() == [st.st_dev for _, st in expected]
-    assert [listing.inode(index) for index in range(len(listing))] == [st.st_ino for _, st in expected]
+    assert [listing.device(index) for index in range(len(listing))] == [st.st_dev for _, st in expected]
+    assert [listing.identity(index) for index in range(len(listing))] == [(st.st_ino, st.st_dev) for _, st in expected]
+    assert [listing.path_of(index) for index in range(len(listing))] == listing.paths()
     flags = [reference.bsd_flags(os.path.join(path, name), st) for name, st in expected]
     assert listing.nodump() == [index for index, flag in enumerate(flags) if flag & 1]
     assert listing.failures() == []

@@ -38,17 +38,25 @@ impl DirectoryListing {
         entries.map(|entry| PyBytes::new(py, &self.0.walked(entry))).collect()
     }
 
+    fn path_of<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let entry = self.0.entry(index).into_python()?;
+        Ok(PyBytes::new(py, &self.0.walked(entry)))
+    }
+
     fn kinds<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let kinds: Vec<u8> = self.0.entries.iter().map(|entry| entry.stat.kind()).collect();
         PyBytes::new(py, &kinds)
     }
 
-    fn devices(&self) -> Vec<u64> {
-        self.0.entries.iter().map(|entry| entry.stat.dev).collect()
+    fn device(&self, index: usize) -> PyResult<u64> {
+        self.0.entry(index).map(|entry| entry.stat.dev).into_python()
     }
 
-    fn inode(&self, index: usize) -> PyResult<u64> {
-        self.0.entry(index).map(|entry| entry.stat.ino).into_python()
+    fn identity(&self, index: usize) -> PyResult<(u64, u64)> {
+        self.0
+            .entry(index)
+            .map(|entry| (entry.stat.ino, entry.stat.dev))
+            .into_python()
     }
 
     fn attributes_errno(&self, index: usize) -> PyResult<i32> {

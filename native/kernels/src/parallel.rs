@@ -17,19 +17,22 @@ pub fn use_threads(count: usize) {
     let _ = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
 }
 
-/// How many files may be read at the same time, as suits the device: 1 for a spinning disk, many for a server far away; 0 for as
-/// many as there are readers. Only before the first use of `readers` can it make them more.
+/// How many files may be read at the same time, as suits the device: 1 for a spinning disk, many for a server far away, few where
+/// nothing has to be waited for; 0 where that is not known. Only the first use of `readers` heeds how many there are to be.
 pub fn use_readers(count: usize) {
     WANTED_READERS.store(count, Ordering::Release);
 }
 
-/// The threads that wait for files, more than there are cores: a disk or a server that is asked for several things at once answers
-/// sooner. None if everything is to happen in one thread.
+/// The threads that wait for files, mostly more than there are cores: a disk or a server that is asked for several things at once
+/// answers sooner. None if everything is to happen in one thread.
 pub fn readers() -> Option<&'static ThreadPool> {
     static READERS: OnceLock<Option<ThreadPool>> = OnceLock::new();
     let pool = READERS.get_or_init(|| {
         let cores = rayon::current_num_threads();
-        let count = cores.max(LEAST_READERS).max(WANTED_READERS.load(Ordering::Acquire));
+        let count = match WANTED_READERS.load(Ordering::Acquire) {
+            0 | 1 => cores.max(LEAST_READERS),
+            wanted => cores.max(wanted),
+        };
         let builder = rayon::ThreadPoolBuilder::new().num_threads(count);
         (cores > 1).then(|| builder.build().ok()).flatten()
     });

@@ -1,6 +1,7 @@
 """How many things to ask a device for at the same time.
 
 A spinning disk is asked for one, so that its head stays where it is, a server far away for many, so that its answers overlap.
+Memory answers at once: threads that have nothing to wait for would only get in each other's way.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ import os
 
 # File systems whose answers come over a network. Those in user space (fuse.sshfs and its like) are counted among them.
 _NETWORK = frozenset((b"nfs", b"nfs4", b"cifs", b"smb3", b"ceph", b"9p", b"afs", b"glusterfs", b"lustre", b"davfs", b"ncpfs"))
+_MEMORY = frozenset((b"tmpfs", b"ramfs"))
 NETWORK_READERS = 10
+MEMORY_READERS = 2  # or as many as there are cores
 
 
 def readers_for(paths: list[bytes]) -> int:
-    """How many readers suit what is below `paths`; 0 where nothing speaks against as many as there are threads.
+    """How many readers suit what is below `paths`; 0 where nothing speaks for a certain number.
 
     What cannot be found out, such as the disks below a stack of devices, does not count.
     """
@@ -25,7 +28,8 @@ def readers_for(paths: list[bytes]) -> int:
     suitable = [_readers_for(path, mounts) for path in paths]
     if 1 in suitable:
         return 1
-    return max(suitable, default=0)
+    most = max(suitable, default=0)
+    return 0 if most == MEMORY_READERS and 0 in suitable else most
 
 
 def _readers_for(path: bytes, mounts: dict[bytes, list[bytes]]) -> int:
@@ -35,6 +39,8 @@ def _readers_for(path: bytes, mounts: dict[bytes, list[bytes]]) -> int:
         file_system, source = _file_system(mounts[number])
         if file_system in _NETWORK or file_system.startswith(b"fuse."):
             return NETWORK_READERS
+        if file_system in _MEMORY:
+            return MEMORY_READERS
         if os.major(device) == 0 and source.startswith(b"/dev/"):  # btrfs has numbers of its own
             device = os.stat(source).st_rdev
             number = b"%d:%d" % (os.major(device), os.minor(device))

@@ -26,10 +26,11 @@ def number_of(path: Path) -> bytes:
         (b"nfs4", b"server:/export", 10),
         (b"fuse.sshfs", b"server:", 10),
         (b"cifs", b"//server/share", 10),
-        (b"tmpfs", b"none", 0),
+        (b"tmpfs", b"none", 2),
+        (b"overlay", b"none", 0),
     ],
 )
-def test_servers_are_asked_for_many_things_at_once(file_system: bytes, source: bytes, expected: int) -> None:
+def test_servers_are_asked_for_many_things_at_once_and_memory_for_few(file_system: bytes, source: bytes, expected: int) -> None:
     there = Path("/dev/shm")
     mounts = mount(number_of(there), file_system, source)
     assert devices._readers_for(os.fsencode(there), mounts) == expected
@@ -46,3 +47,4 @@ def test_the_kernel_says_which_disks_spin() -> None:
 def test_what_cannot_be_found_out_does_not_matter() -> None:
     assert devices.readers_for([b"/proc", b"/no such place", b"/dev/shm"]) == 0
     assert devices.readers_for([]) == 0
+    assert devices.readers_for([b"/dev/shm"]) == 2

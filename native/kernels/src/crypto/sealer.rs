@@ -22,6 +22,9 @@ use crate::parallel::{self, Begun};
 /// Handing over less to another core costs too much of it.
 const LEAST_UNIT: usize = 512 * 1024;
 
+/// Entries up to this size get their checksum in one go.
+const JOINED_CRC_BYTES: usize = 16 << 10;
+
 /// Makes stored objects. Immutable.
 pub struct Sealer {
     type_byte: u8,
@@ -177,35 +180,36 @@ impl Sealer {
 
     fn write_plain(&self, entry: &mut Entry) {
         let Entry { compressed, place, .. } = entry;
-        let (head, object) = place.split_at_mut(ENTRY_HEAD);
+        let object = &mut place[ENTRY_HEAD..];
         object[0] = self.type_byte;
         let (first, rest) = object[1..].split_at_mut(compressed.head.len());
         first.copy_from_slice(&compressed.head);
         let (body, padding) = rest.split_at_mut(compressed.body.len());
         body.copy_from_slice(&compressed.body);
         padding.fill(0);
-        let crc = crc_of(object);
-        write_head(head, entry.chunk, object.len(), &crc);
+        finish(place, entry.chunk, None);
     }
 
     /// Cipher, MAC and CRC go over all entries together, strip by strip.
     fn write_encrypted(&self, keys: &Keys, entries: &mut [Entry]) {
-        let mut crcs = vec![crc32fast::Hasher::new(); entries.len()];
+        // Of long messages, while they are in the nearest cache. To join two checksums takes as long as to compute a short one anew.
+        let mut crcs: Vec<Option<crc32fast::Hasher>> = entries
+            .iter()
+            .map(|entry| (entry.place.len() > JOINED_CRC_BYTES).then(crc32fast::Hasher::new))
+            .collect();
         let messages = entries.iter_mut().zip(&mut crcs).map(|(entry, crc)| {
             let message = &mut entry.place[ENTRY_HEAD + 1 + MAC..];
             Message {
                 length: message.len(),
-                pieces: Strips::new(keys, entry.iv, &entry.compressed, message, crc),
+                pieces: Strips::new(keys, entry.iv, &entry.compressed, message, crc.as_mut()),
             }
         });
         let macs = keys.macs(messages);
         for ((entry, mac), message_crc) in entries.iter_mut().zip(macs).zip(crcs) {
-            let (head, object) = entry.place.split_at_mut(ENTRY_HEAD);
+            let object = &mut entry.place[ENTRY_HEAD..];
             object[0] = self.type_byte;
             object[1..=MAC].copy_from_slice(&mac);
-            let mut crc = crc_of(&object[..=MAC]);
-            crc.combine(&message_crc);
-            write_head(head, entry.chunk, object.len(), &crc);
+            finish(entry.place, entry.chunk, message_crc.as_ref());
         }
     }
 
@@ -225,21 +229,22 @@ impl Sealer {
     }
 }
 
-fn crc_of(bytes: &[u8]) -> crc32fast::Hasher {
+/// Writes the head of a PUT entry that is complete otherwise. `message_crc` is the CRC of all that comes after the MAC, if it is
+/// known already.
+fn finish(place: &mut [u8], chunk: &Chunk, message_crc: Option<&crc32fast::Hasher>) {
+    let size = place.len() as u32; // at most 20 MiB
+    place[4..8].copy_from_slice(&size.to_le_bytes());
+    place[8] = PUT;
+    place[9..ENTRY_HEAD].copy_from_slice(&chunk.id);
     let mut crc = crc32fast::Hasher::new();
-    crc.update(bytes);
-    crc
-}
-
-/// Writes the head of a PUT entry; `object_crc` is the CRC of the object alone.
-fn write_head(head: &mut [u8], chunk: &Chunk, object_bytes: usize, object_crc: &crc32fast::Hasher) {
-    let size = (ENTRY_HEAD + object_bytes) as u32; // at most 20 MiB
-    head[4..8].copy_from_slice(&size.to_le_bytes());
-    head[8] = PUT;
-    head[9..ENTRY_HEAD].copy_from_slice(&chunk.id);
-    let mut crc = crc_of(&head[4..]);
-    crc.combine(object_crc);
-    head[..4].copy_from_slice(&crc.finalize().to_le_bytes());
+    match message_crc {
+        Some(message_crc) => {
+            crc.update(&place[4..ENTRY_HEAD + 1 + MAC]);
+            crc.combine(message_crc);
+        }
+        None => crc.update(&place[4..]),
+    }
+    place[..4].copy_from_slice(&crc.finalize().to_le_bytes());
 }
 
 fn blocks(bytes: usize) -> u64 {

@@ -4,7 +4,7 @@
 //! iv u64be | ciphertext
 //! ```
 //!
-//! Each piece is put in its final place, encrypted, checksummed and handed on while it is in the nearest cache.
+//! Each piece is put in its final place, encrypted, checksummed if wanted, and handed on while it is in the nearest cache.
 
 use super::IV;
 use super::cipher::Keys;
@@ -21,7 +21,7 @@ pub(super) struct Strips<'a> {
     /// does, it always is as many bytes ahead as the iv has.
     place: &'a mut [u8],
     stream: KeyStream<'a>,
-    crc: &'a mut crc32fast::Hasher,
+    crc: Option<&'a mut crc32fast::Hasher>,
 }
 
 impl<'a> Strips<'a> {
@@ -30,7 +30,7 @@ impl<'a> Strips<'a> {
         iv: u64,
         compressed: &'a Compressed,
         place: &'a mut [u8],
-        crc: &'a mut crc32fast::Hasher,
+        crc: Option<&'a mut crc32fast::Hasher>,
     ) -> Self {
         place[..IV].copy_from_slice(&iv.to_be_bytes());
         Self {
@@ -60,7 +60,9 @@ impl<'a> Iterator for Strips<'a> {
         self.stream.apply(payload);
         let (strip, rest) = place.split_at_mut(place.len().min(STRIP));
         self.place = rest;
-        self.crc.update(strip);
+        if let Some(crc) = &mut self.crc {
+            crc.update(strip);
+        }
         (!strip.is_empty()).then_some(strip)
     }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::chunks::AHEAD;
-use super::table::{Slot, Table};
+use super::table::{AHEAD, Slot, Table};
 use crate::Id;
 use crate::errors::Result;
 

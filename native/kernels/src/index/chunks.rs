@@ -2,15 +2,12 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-use super::table::{MAX_VALUE, Slot, Table};
+use super::table::{AHEAD, MAX_VALUE, Slot, Table};
 use crate::Id;
 use crate::chunking::ChunkBatch;
 use crate::crypto::SealedBatch;
 use crate::errors::{Error, Result};
 use crate::memory::Shared;
-
-/// So many lookups begin before the first of them is needed. The processor then waits for their memory once, not for each.
-pub const AHEAD: usize = 32;
 
 /// The index as one thread uses it.
 #[derive(Clone)]

@@ -9,6 +9,6 @@ mod repository;
 mod table;
 
 pub use census::Census;
-pub use chunks::{AHEAD, ChunkIndex, ChunkTable, Released, Usage};
+pub use chunks::{ChunkIndex, ChunkTable, Released, Usage};
 pub use repository::{Difference, DiskOrder, Located, Position, Replay, RepositoryIndex, RepositoryTable};
-pub use table::MAX_VALUE;
+pub use table::{AHEAD, MAX_VALUE};

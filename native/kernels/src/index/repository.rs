@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use rayon::prelude::*;
 
 use super::chunks::hex;
-use super::table::{MAX_VALUE, Slot, Table};
+use super::table::{AHEAD, MAX_VALUE, Slot, Table};
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::memory::Shared;
@@ -128,9 +128,13 @@ impl RepositoryTable {
         if ids.len() != offsets.len() {
             return Err(Error::value(format!("{} ids with {} offsets", ids.len(), offsets.len())));
         }
-        ids.iter()
-            .zip(offsets)
-            .try_for_each(|(id, &offset)| self.set(id, segment, offset))
+        for (ids, offsets) in ids.chunks(AHEAD).zip(offsets.chunks(AHEAD)) {
+            self.0.touch(ids.iter());
+            for (id, &offset) in ids.iter().zip(offsets) {
+                self.set(id, segment, offset)?;
+            }
+        }
+        Ok(())
     }
 
     pub fn get_many(&mut self, ids: &[Id]) -> Vec<Option<Position>> {

@@ -15,6 +15,9 @@ use crate::Id;
 use crate::errors::{Error, Result};
 use crate::memory::Shared;
 
+/// So many lookups begin before the first of them is needed. The processor then waits for their memory once, not for each.
+pub const AHEAD: usize = 32;
+
 /// The largest usable first number of a value; the numbers above are markers or reserved.
 pub const MAX_VALUE: u32 = 4_294_966_271;
 
@@ -288,9 +291,20 @@ impl<const V: usize> Table<V> {
     /// Moves all entries, in table order, into a new table of at least this many buckets.
     fn resize(&mut self, buckets: usize) -> Result<()> {
         let mut fresh = Self::with_capacity(buckets)?;
-        for bucket in self.used() {
-            fresh.set(self.key(bucket), self.value(bucket))?;
+        let mut used = self.used();
+        let mut run = Vec::with_capacity(AHEAD);
+        loop {
+            run.clear();
+            run.extend(used.by_ref().take(AHEAD));
+            if run.is_empty() {
+                break;
+            }
+            fresh.touch(run.iter().map(|&bucket| self.key(bucket)));
+            for &bucket in &run {
+                fresh.set(self.key(bucket), self.value(bucket))?;
+            }
         }
+        drop(used);
         *self = fresh;
         Ok(())
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::listing::{Entry, Listing, list_directory};
+use crate::errors::Result;
 use crate::parallel;
 
 /// How many directories of one parent are listed ahead.
@@ -123,7 +124,7 @@ pub fn scan_ahead(parent: &Arc<Listing>, indices: &[usize]) {
 }
 
 /// What was listed ahead of the directory that is entry `index`, if it was.
-pub(super) fn take(parent: &Arc<Listing>, index: usize) -> Option<Arc<Listing>> {
+fn take(parent: &Arc<Listing>, index: usize) -> Option<Arc<Listing>> {
     let slot = {
         let mut plan = parent.ahead.lock();
         let slot = plan.begun.remove(&index);
@@ -134,18 +135,38 @@ pub(super) fn take(parent: &Arc<Listing>, index: usize) -> Option<Arc<Listing>> 
 }
 
 /// Lists a directory, and has what is in it listed if the walk goes through everything.
-fn list(parent: &Listing, index: usize) -> Option<Arc<Listing>> {
-    let listing = Arc::new(list_directory(parent, index).ok()?);
+fn list(parent: &Listing, index: usize) -> Result<Arc<Listing>> {
+    let listing = Arc::new(list_directory(parent, index)?);
+    plan_everything(&listing);
+    listing.ahead.lock().begin(&listing, MOST_FOUND);
+    Ok(listing)
+}
+
+fn plan_everything(listing: &Listing) {
     if let Some(everything) = &listing.everything {
-        let mut plan = listing.ahead.lock();
         let numbered = listing.entries.iter().enumerate();
-        plan.rest = numbered
-            .filter(|(_, entry)| everything.includes(entry))
-            .map(|(index, _)| index)
-            .collect();
-        plan.begin(&listing, MOST_FOUND);
+        let entered = numbered.filter(|(_, entry)| everything.includes(entry));
+        listing.ahead.lock().rest = entered.map(|(index, _)| index).collect();
     }
-    Some(listing)
+}
+
+/// The content of the directory that is entry `index`, which the walk has come for.
+pub fn scan_directory(parent: &Arc<Listing>, index: usize) -> Result<Arc<Listing>> {
+    let listing = match take(parent, index) {
+        Some(listing) => listing,
+        None => {
+            let listing = Arc::new(list_directory(parent, index)?);
+            plan_everything(&listing);
+            listing
+        }
+    };
+    let mut plan = listing.ahead.lock();
+    // The walk comes for the first one at once.
+    if plan.rest.len() > 1 {
+        plan.begin(&listing, MOST);
+    }
+    drop(plan);
+    Ok(listing)
 }
 
 impl Ahead {
@@ -164,7 +185,7 @@ impl Plan {
             self.rest.pop_front();
             self.begun.insert(index, Arc::clone(&slot));
             let parent = Arc::clone(parent);
-            readers.spawn_fifo(move || slot.run(|| list(&parent, index)));
+            readers.spawn_fifo(move || slot.run(|| list(&parent, index).ok()));
         }
     }
 }

@@ -10,7 +10,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, RawDir, flistxattr};
 use rustix::io::Errno;
 
-use super::ahead::{self, Ahead, Everything};
+use super::ahead::{Ahead, Everything};
 use super::open::{flags_of_open, open_directory, open_file};
 use super::stat::Stat;
 use crate::errors::{Error, Result};
@@ -180,14 +180,6 @@ pub fn scan_root(path: &[u8], archived: &[u8], asks_attributes: bool, everything
 }
 
 /// The content of the directory that is an entry of `parent`.
-pub fn scan_directory(parent: &Arc<Listing>, index: usize) -> Result<Arc<Listing>> {
-    match ahead::take(parent, index) {
-        Some(listing) => Ok(listing),
-        None => list_directory(parent, index).map(Arc::new),
-    }
-}
-
-/// The same, here and now.
 pub(super) fn list_directory(parent: &Listing, index: usize) -> Result<Listing> {
     let entry = parent.entry(index)?;
     let path = parent.walked(entry);

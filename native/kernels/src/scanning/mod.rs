@@ -8,6 +8,6 @@ mod listing;
 pub mod open;
 mod stat;
 
-pub use ahead::{Everything, scan_ahead};
-pub use listing::{Entry, Listing, scan_directory, scan_root};
+pub use ahead::{Everything, scan_ahead, scan_directory};
+pub use listing::{Entry, Listing, scan_root};
 pub use stat::{Stat, flags_from_inode, flags_to_inode};

@@ -91,6 +91,7 @@ class Creation:
     def add_pipe(self, fd: int, source: StandardInput) -> None:
         """Archives everything that comes out of `fd` as one regular file."""
         self._gatherer.flush()
+        self._chunks.catch_up()  # what comes before is reported before
         fields = _pipe_fields(source)
         if self._sink.wants_files:
             self._sink.status("i", source.name)

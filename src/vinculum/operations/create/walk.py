@@ -57,7 +57,7 @@ class WalkRules(NamedTuple):
 class _Frame:
     """A directory being walked: its listing and how far we got."""
 
-    __slots__ = ("devices", "excluded", "kinds", "letter", "listing", "nodump", "path", "paths", "position", "stop", "verdicts")
+    __slots__ = ("excluded", "kinds", "letter", "listing", "nodump", "path", "paths", "position", "stop", "verdicts")
 
     def __init__(self, listing: _native.DirectoryListing, path: bytes | None, excluded: bool) -> None:
         self.listing = listing
@@ -67,12 +67,13 @@ class _Frame:
         self.position = 0
         self.stop = len(listing)
         self.kinds = listing.kinds()
-        # Only asked for where a directory or a choice is: the list is as long as the listing.
-        needs_paths = self.kinds.find(_DIRECTORY) >= 0
-        self.paths: list[bytes] = listing.paths() if needs_paths else []
-        self.devices: list[int] = listing.devices() if needs_paths else []
+        self.paths: list[bytes] = []  # of all entries, where there is a choice
         self.verdicts: list[int] | None = None
         self.nodump: set[int] = set()
+
+    def path_of(self, index: int) -> bytes:
+        """The entry at `index` as walked to."""
+        return self.paths[index] if self.paths else self.listing.path_of(index)
 
     def directories(self) -> Iterator[int]:
         """Where its subdirectories are."""
@@ -90,6 +91,7 @@ class Walker:
         self._skip = skip  # (inode, device) of what must not be entered
         self._file_roots = False  # whether `skip` holds something that is not a directory
         self._device: int | None = None
+        self._ahead: tuple[int | None, set[tuple[int, int]]] | None = None  # set where kernels know what comes next
         self._prefix = b""
         self._stack: list[_Frame] = []
 
@@ -99,7 +101,8 @@ class Walker:
         self._visitor.begin(walked)
         try:
             self._device = os.lstat(walked).st_dev if self._rules.one_file_system else None
-            root = _native.scan_root(walked, archived, self._rules.asks_attributes, self._everything())
+            self._ahead = self._everything()
+            root = _native.scan_root(walked, archived, self._rules.asks_attributes, self._ahead)
         except OSError as error:
             self._visitor.fail(walked, error_by_name(error, walked), "stat", letter="")
             return
@@ -108,7 +111,7 @@ class Walker:
         while self._stack:
             self._visitor.pause()
             self._advance(self._stack[-1])
-        self._skip.add((root.inode(0), root.devices()[0]))
+        self._skip.add(root.identity(0))
         self._file_roots = self._file_roots or root.kinds() != b"d"
 
     def _everything(self) -> tuple[int | None, set[tuple[int, int]]] | None:
@@ -123,15 +126,15 @@ class Walker:
             self._visitor.fail(failed, error_by_name(errno, os.path.basename(failed)), "stat")
         trivial = self._rules.matcher.is_trivial and not excluded
         if not trivial or self._rules.exclude_nodump or self._file_roots:
-            frame.paths = frame.paths or listing.paths()
-            frame.devices = frame.devices or listing.devices()
+            frame.paths = listing.paths()
             decide = self._rules.matcher.decide
             frame.verdicts = [INCLUDE if trivial else decide(os.fsdecode(path)) for path in frame.paths]
             if self._rules.exclude_nodump:
                 frame.nodump = set(listing.nodump())
-        coming = [index for index in frame.directories() if self._will_enter(frame, index)]
-        if len(coming) > 1:
-            _native.scan_ahead(listing, coming)
+        if self._ahead is None:
+            coming = [index for index in frame.directories() if self._will_enter(frame, index)]
+            if len(coming) > 1:
+                _native.scan_ahead(listing, coming)
         return frame
 
     def _will_enter(self, frame: _Frame, index: int) -> bool:
@@ -173,13 +176,13 @@ class Walker:
                 self._visitor.take(frame.listing, run, index)
             run = frame.position = index + 1
             if verdict != INCLUDE:
-                self._visitor.note("x", frame.paths[index])
+                self._visitor.note("x", frame.path_of(index))
                 if verdict == EXCLUDE_NO_RECURSE or not is_directory:
                     continue
             if is_skipped:
                 continue
             if has_nodump:
-                self._visitor.note("x", frame.paths[index])
+                self._visitor.note("x", frame.path_of(index))
             elif is_directory and self._enter(frame, index, excluded=verdict != INCLUDE):
                 return
         if run < frame.stop:
@@ -187,14 +190,14 @@ class Walker:
         self._leave(frame)
 
     def _is_on_device(self, frame: _Frame, index: int) -> bool:
-        return self._device is None or frame.devices[index] == self._device
+        return self._device is None or frame.listing.device(index) == self._device
 
     def _is_skipped(self, frame: _Frame, index: int) -> bool:
-        return (frame.listing.inode(index), frame.devices[index]) in self._skip
+        return frame.listing.identity(index) in self._skip
 
     def _enter(self, frame: _Frame, index: int, *, excluded: bool) -> bool:
         """Takes the directory at `index` and goes into it; False if its content stays out."""
-        path = frame.paths[index]
+        path = frame.path_of(index)
         if not self._is_on_device(frame, index):
             if not excluded:
                 self._visitor.take(frame.listing, index, index + 1)
@@ -225,14 +228,14 @@ class Walker:
         self, frame: _Frame, index: int, content: _native.DirectoryListing, tags: list[tuple[_native.DirectoryListing, int]]
     ) -> None:
         """Of a directory with tags, at most itself and the tags go in; the latter are walked like any file or directory."""
-        rest = _Frame(content, frame.paths[index], excluded=False)
+        rest = _Frame(content, frame.path_of(index), excluded=False)
         rest.letter = "x"
         rest.position = rest.stop
         self._stack.append(rest)
         if self._rules.keep_exclude_tags:
             self._visitor.take(frame.listing, index, index + 1)
             for listing, tag in reversed(tags):
-                if listing is not content and not _is_below(listing.paths()[tag], content.path):
+                if listing is not content and not _is_below(listing.path_of(tag), content.path):
                     continue  # `../x` tags many directories, and walking it from each may never end
                 kept = self._frame(listing, None, excluded=False)
                 kept.position, kept.stop = tag, tag + 1
