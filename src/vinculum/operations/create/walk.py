@@ -214,6 +214,8 @@ class Walker:
                 self._leave_out_tagged(frame, index, content, tags)
             return True
         if not excluded:
+            # Only what listing their names says. If a value cannot be read, which comes to light later, the directory is left
+            # out as well, but not what is in it: Borg leaves that out too, though nothing is wrong with it.
             if errno := frame.listing.attributes_errno(index):
                 self._visitor.fail(path, OSError(errno, os.strerror(errno)), "listxattr")
                 return False
