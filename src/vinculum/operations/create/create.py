@@ -120,6 +120,7 @@ class Creation:
     def save(self) -> SavedArchive:
         """Takes in what is still waiting and commits the archive."""
         self._gatherer.flush()
+        self._chunks.catch_up()  # so that every file is reported before the end is
         if self._sink.wants_progress:
             self._sink.archive_finished()
         return self._writer.save()
