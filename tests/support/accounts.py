@@ -76,6 +76,7 @@ class Accounts:
     """Makes accounts until `close`, which removes them and all they have. `borg` is the program for all of them."""
 
     def __init__(self) -> None:
+        self._umask = os.umask(0o022)  # whatever ran in this process before: the others have to reach the program
         self._place = Path(tempfile.mkdtemp(prefix="accounts-"))
         self._place.chmod(0o755)
         self._accounts: list[Account] = []
@@ -128,3 +129,4 @@ class Accounts:
         for account in self._accounts:
             account.remove()
         shutil.rmtree(self._place)
+        os.umask(self._umask)
