@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import random
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -312,7 +313,14 @@ def strike(number: int, frame: object) -> None:  # noqa: ARG001
 
 
 @pytest.fixture
-def striking() -> Iterator[None]:
+def striking(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """SIGALRM strikes; again, should it have struck in a destructor, where Python drops what is raised."""
+
+    def strike_again(dropped: sys.UnraisableHookArgs) -> None:
+        assert isinstance(dropped.exc_value, Struck)
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+
+    monkeypatch.setattr(sys, "unraisablehook", strike_again)
     before = signal.signal(signal.SIGALRM, strike)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
