@@ -253,6 +253,70 @@ class ChunksToCome:
     def wait(self) -> list[Bytes]:
         """The plaintexts, when they are there. ValueError if they were waited for before."""
 
+# -- remote protocol ---------------------------------------------------------------------------------------------------
+
+# What it is, the number of its first message, and what it holds; the numbers are consecutive.
+RequestRun: TypeAlias = (
+    tuple[Literal["puts"], int, SealedBatch] | tuple[Literal["gets"], int, bytes] | tuple[Literal["other"], int, Bytes]
+)
+ReplyRun: TypeAlias = (
+    tuple[Literal["acknowledged"], int, int] | tuple[Literal["objects"], int, list[Bytes]] | tuple[Literal["other"], int, Bytes]
+)
+
+@final
+class MessageFramer:
+    """Cuts a stream of msgpack objects into messages, whatever a peer sends. Thread-safe.
+
+    The limits are those of one message: bytes, elements of an array, entries of a map, maps and arrays in all.
+    """
+
+    def __new__(cls, max_message: int, max_array: int, max_map: int, max_containers: int) -> MessageFramer: ...
+    def feed(self, data: Blob) -> None:
+        """Takes the next bytes of the stream; nothing more after what is malformed."""
+    def pending_bytes(self) -> int:
+        """How much there is of a message that is not complete."""
+    def messages(self) -> list[Bytes]:
+        """Takes out what is complete. Once there is nothing more, ValueError if what follows is malformed."""
+    def requests(self) -> list[RequestRun]:
+        """The same, in runs: puts (of distinct ids, none the manifest's, none too large to be stored), gets, and any other
+        message by itself (its number is 0 here)."""
+    def replies(self) -> list[ReplyRun]:
+        """The same, in runs: how many results without a value, objects, and any other message by itself."""
+
+def encode_calls(method: bytes, first: int, ids: bytes) -> Bytes:
+    """A call of `method` for each id, numbered from `first`."""
+
+def encode_puts(first: int, sealed: SealedBatch, start: int, stop: int) -> Bytes:
+    """A put for each object of the batch from `start` to `stop`, numbered from `first`."""
+
+def encode_acknowledgements(first: int, count: int) -> Bytes:
+    """Results without a value."""
+
+def encode_objects(first: int, objects: list[Bytes]) -> list[Bytes]:
+    """Results that are objects, as pieces to be sent one behind the other; large objects are not copied."""
+
+@final
+class Pump:
+    """Moves bytes to and from a child in a thread of its own, so many of them ahead in either direction. Thread-safe.
+
+    Both pipes must not block; they are duplicated. Nothing here waits.
+    """
+
+    def __new__(cls, to_child: int, from_child: int, send_capacity: int, receive_capacity: int) -> Pump: ...
+    def fileno(self) -> int:
+        """What is readable once `ready` may answer something new."""
+    def ready(self) -> tuple[bool, bool]:
+        """Whether there is room for something to be sent, and whether something was received (or nothing will be any more)."""
+    def send(self, pieces: list[Blob]) -> int:
+        """Takes as many of the pieces as there is room for; returns their bytes. BrokenPipeError if nobody reads them."""
+    def unsent_bytes(self) -> int: ...
+    def receive(self) -> Bytes | None:
+        """Some of what was received, None if nothing was, empty if nothing will be any more."""
+    def stop_sending(self) -> None:
+        """Closes the pipe to the child; what was not sent is forgotten."""
+    def stop(self) -> None:
+        """Ends the thread and lets go of the pipes."""
+
 # -- index -------------------------------------------------------------------------------------------------------------
 
 @final

@@ -18,8 +18,10 @@ mod index;
 mod items;
 mod listing;
 mod memory;
+mod pump;
 mod references;
 mod restoring;
+mod rpc;
 mod scanning;
 mod segments;
 mod survey;
@@ -59,5 +61,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     references::register(module)?;
     survey::register(module)?;
     restoring::register(module)?;
+    rpc::register(module)?;
+    pump::register(module)?;
     filesystem::register(module)
 }

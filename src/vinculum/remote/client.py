@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vinculum._native import Blob, SealedBatch
     from vinculum.events import Sink
     from vinculum.remote.command_line import RemoteSettings
-    from vinculum.remote.connection import Started
+    from vinculum.remote.connection import Calls
     from vinculum.repository.location import Location
 
 # An id takes 35 bytes of a reply. A server reads whole segments to answer a scan, so many at once cost nothing.
@@ -125,7 +125,7 @@ class RemoteRepository:
             "make_parent_dirs": make_parent_dirs,
         }
         self._connection: Connection | None = None
-        self._on_their_way: dict[bytes, Started] = {}
+        self._on_their_way: dict[bytes, Calls] = {}
 
     # -- opening and closing -------------------------------------------------------------------------------------------
 
@@ -168,14 +168,14 @@ class RemoteRepository:
 
     def get_many(self, ids: bytes) -> list[Bytes]:
         started = self._on_their_way.pop(ids, None) or self._start_getting(ids)
-        return [_checked_object(value) for value in self._connected.values(started)]
+        return _checked_objects(self._connected.values(started))
 
     def expect(self, ids: bytes) -> None:
         if ids not in self._on_their_way:
             self._on_their_way[ids] = self._start_getting(ids)
 
-    def _start_getting(self, ids: bytes) -> Started:
-        return self._connected.start("get", ({"id": id} for id in _each(ids)))
+    def _start_getting(self, ids: bytes) -> Calls:
+        return self._connected.start_for_each(b"get", ids)
 
     def _ids(self, method: str, **arguments: object) -> list[bytes]:
         value = self._connected.call(method, **arguments)
@@ -254,24 +254,21 @@ class RemoteRepository:
         self._connected.send("put", [{"id": id, "data": data}])
 
     def put_many(self, sealed: SealedBatch) -> None:
-        ids = sealed.ids()
-        self._connected.send(
-            "put",
-            (
-                {"id": ids[number * ID_BYTES : (number + 1) * ID_BYTES], "data": sealed.object(number)}
-                for number in range(len(sealed))
-            ),
-        )
+        self._connected.send_puts(sealed)
 
     def delete(self, id: bytes) -> None:
         self._connected.call("delete", id=id)
 
     def delete_many(self, ids: bytes) -> bytes:
+        started = self._connected.start_for_each(b"delete", ids)
+        results = self._connected.finish(started)
+        if not started.has_failures:
+            return b""
         missing = []
-        for id, reply in zip(_each(ids), self._connected.replies("delete", ({"id": id} for id in _each(ids))), strict=True):
-            if isinstance(reply, Failure):
-                if reply.class_name != _KNOWN_TO_BE_MISSING:
-                    raise self._connected.error_of(reply)
+        for id, failure in zip(_each(ids), results, strict=True):
+            if isinstance(failure, Failure):
+                if failure.class_name != _KNOWN_TO_BE_MISSING:
+                    raise self._connected.error_of(failure)
                 missing.append(id)
         return b"".join(missing)
 
@@ -308,19 +305,23 @@ def _each(ids: bytes) -> Iterator[bytes]:
 
 
 def _checked_bytes(value: object) -> bytes:
-    if not isinstance(value, bytes):
+    if not isinstance(value, bytes | Bytes):
         raise UnexpectedDataFromServer("no byte string where one belongs")
-    return value
+    return bytes(value)
 
 
 def _checked_id(value: object) -> bytes:
-    if len(_checked_bytes(value)) != ID_BYTES:
+    id = _checked_bytes(value)
+    if len(id) != ID_BYTES:
         raise UnexpectedDataFromServer("an id that is none")
-    return _checked_bytes(value)
+    return id
 
 
-def _checked_object(value: object) -> Bytes:
-    return Bytes(_checked_bytes(value))
+def _checked_objects(values: list[object]) -> list[Bytes]:
+    # What is no object in bulk is none that a server of ours or of Borg's would send, but may be one all the same.
+    if {*map(type, values)} <= {Bytes}:
+        return values  # type: ignore[return-value]
+    return [Bytes(_checked_bytes(value)) for value in values]
 
 
 if TYPE_CHECKING:

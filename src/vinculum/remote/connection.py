@@ -6,10 +6,12 @@ was sent without waiting may fail later; that surfaces at the next call, at the 
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from vinculum._native import Bytes, encode_calls, encode_puts
 from vinculum.errors import (
     ConnectionClosed,
     ConnectionClosedWithHint,
@@ -18,28 +20,25 @@ from vinculum.errors import (
 )
 from vinculum.remote import versions
 from vinculum.remote.failures import rebuild
-from vinculum.remote.framing import MAX_REPLY_ARRAY, MalformedStream, MessageSplitter
+from vinculum.remote.framing import MAX_REPLY_ARRAY, MalformedStream, MessageSplitter, unpack_message
 from vinculum.remote.messages import (
     Failure,
     MalformedMessage,
-    Result,
     encode_request,
     encode_tuple_request,
     parse_reply,
 )
+from vinculum.remote.methods import ID_BYTES
 from vinculum.remote.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import TypeAlias
 
-    from vinculum._native import Blob
+    from vinculum._native import Blob, SealedBatch
     from vinculum.errors import Error
     from vinculum.remote.relay import Relay
     from vinculum.remote.transport import Transport
     from vinculum.remote.versions import Version
-
-    Started: TypeAlias = list[int]  # calls that are on their way
 
 CLOSE_S = 30.0  # how long a server may take to put things in order at the end
 _LAST_WORDS_S = 2.0  # for the child to end after its output has, so that we can say why
@@ -48,6 +47,18 @@ WRITE_BUFFERS = 64
 _TICK_S = 0.05
 _SHOWN_BYTES = 128
 _NOT_FOUND = 127  # what shells say where there is no such program
+
+
+class Calls:
+    """Calls with consecutive numbers that were sent, and what came of those that are answered: values and `Failure`s."""
+
+    __slots__ = ("has_failures", "next", "results", "stop")
+
+    def __init__(self, first: int, count: int, *, are_wanted: bool) -> None:
+        self.next = first
+        self.stop = first + count
+        self.results: list[object] | None = [] if are_wanted else None
+        self.has_failures = False
 
 
 class Connection:
@@ -60,13 +71,11 @@ class Connection:
         self._limit = limit
         self._buffer_bytes = buffer_bytes
         self._splitter = MessageSplitter(max_array=MAX_REPLY_ARRAY)
-        self._msgid = 0
-        self._queue: deque[memoryview] = deque()
+        self._next_number = 1
+        self._queue: deque[Bytes] = deque()
         self._queued_bytes = 0
-        self._unanswered: set[int] = set()  # calls that nobody waits for
-        self._expected: set[int] = set()
-        self._replies: dict[int, Result | Failure] = {}
-        self._failed: Failure | None = None
+        self._unanswered: deque[Calls] = deque()  # in the order in which they are answered
+        self._failed: Failure | None = None  # of calls that nobody waits for
         self._is_dead = False
         self._is_established = False
         self.server_version: Version = versions.OLDEST
@@ -75,12 +84,10 @@ class Connection:
 
     def negotiate(self) -> None:
         """The first thing to do: each side tells its version. Errors of the connection; ServerOutdated for Borg 1.0."""
-        self._msgid += 1
-        self._append(encode_tuple_request(self._msgid, "negotiate", [versions.client_data()]))
-        self._expected.add(self._msgid)
-        reply = self._await(self._msgid)
+        calls = self._begin(1, are_wanted=True)
+        self._append(encode_tuple_request(calls.next, "negotiate", [versions.client_data()]))
         try:
-            self.server_version = versions.peer_version(self._value(reply), "server")
+            self.server_version = versions.peer_version(self.values(calls)[0], "server")
         except ValueError as error:
             raise UnexpectedDataFromServer(error) from None
         if self.server_version <= versions.OLDEST:
@@ -89,32 +96,43 @@ class Connection:
 
     def call(self, method: str, **arguments: object) -> object:
         """Calls and waits for what comes of it."""
-        return next(iter(self.call_many(method, [arguments])))
+        return self.call_many(method, [arguments])[0]
 
     def call_many(self, method: str, calls: Iterable[Mapping[str, object]]) -> list[object]:
         """What comes of many calls, in their order; the first that fails raises."""
         return self.values(self.start(method, calls))
 
-    def replies(self, method: str, calls: Iterable[Mapping[str, object]]) -> list[Result | Failure]:
-        """The same, where the caller deals with failures. All are sent before the first reply is waited for."""
-        return self.finish(self.start(method, calls))
-
-    def start(self, method: str, calls: Iterable[Mapping[str, object]]) -> Started:
-        """Lets calls go out now whose replies are wanted later; returns what `finish` wants. They are kept until then."""
+    def start(self, method: str, calls: Iterable[Mapping[str, object]]) -> Calls:
+        """Lets calls go out now whose replies are wanted later; they are kept until then."""
         self._check_failure()
-        msgids = [self._enqueue(method, arguments) for arguments in calls]
-        self._expected.update(msgids)
-        while self._queue:
+        arguments = list(calls)
+        started = self._begin(len(arguments), are_wanted=True)
+        for number, named in enumerate(arguments, started.next):
+            self._append(encode_request(number, method, named))
+        self._send_queue()
+        return started
+
+    def start_for_each(self, method: bytes, ids: bytes) -> Calls:
+        """The same for a call for each of n ids."""
+        self._check_failure()
+        started = self._begin(len(ids) // ID_BYTES, are_wanted=True)
+        self._append([encode_calls(method, started.next, ids)])
+        self._send_queue()
+        return started
+
+    def finish(self, started: Calls) -> list[object]:
+        """What came of what was started, in order: values, and a `Failure` where there is none."""
+        while started.next < started.stop:
             self._exchange()
-        return msgids
+        assert started.results is not None
+        return started.results
 
-    def finish(self, started: Started) -> list[Result | Failure]:
-        """The replies to what was started."""
-        return [self._await(msgid) for msgid in started]
-
-    def values(self, started: Started) -> list[object]:
+    def values(self, started: Calls) -> list[object]:
         """The same; the first that failed raises."""
-        return [self._value(reply) for reply in self.finish(started)]
+        results = self.finish(started)
+        if started.has_failures:
+            raise self.error_of(next(result for result in results if isinstance(result, Failure)))
+        return results
 
     def send(self, method: str, calls: Iterable[Mapping[str, object]]) -> None:
         """Calls without waiting for what comes of it; returns when no more is left to be sent than the buffer may hold.
@@ -122,10 +140,15 @@ class Connection:
         Raises what came of calls before these.
         """
         for arguments in calls:
-            self._unanswered.add(self._enqueue(method, arguments))
-            while self._queued_bytes > self._buffer_bytes:
-                self._exchange()
-            self._check_failure()
+            sent = self._begin(1, are_wanted=False)
+            self._append(encode_request(sent.next, method, arguments))
+            self._send_most()
+
+    def send_puts(self, sealed: SealedBatch) -> None:
+        """The same for a put of each object of a batch."""
+        sent = self._begin(len(sealed), are_wanted=False)
+        self._append([encode_puts(sent.next, sealed, 0, len(sealed))])
+        self._send_most()
 
     def settle(self) -> None:
         """Waits until everything that was sent is answered; raises the first failure."""
@@ -142,11 +165,6 @@ class Connection:
         if self.server_version < since:
             raise ServerOutdated(what, versions.format_version(self.server_version), versions.format_version(since))
 
-    def _value(self, reply: Result | Failure) -> object:
-        if isinstance(reply, Failure):
-            raise self.error_of(reply)
-        return reply.value
-
     def _check_failure(self) -> None:
         failed, self._failed = self._failed, None
         if failed is not None:
@@ -154,36 +172,45 @@ class Connection:
 
     # -- moving bytes --------------------------------------------------------------------------------------------------
 
-    def _enqueue(self, method: str, arguments: Mapping[str, object]) -> int:
-        self._msgid += 1
-        self._append(encode_request(self._msgid, method, arguments))
-        return self._msgid
+    def _begin(self, count: int, *, are_wanted: bool) -> Calls:
+        """The next `count` numbers, for messages that are appended next."""
+        calls = Calls(self._next_number, count, are_wanted=are_wanted)
+        self._next_number += count
+        if count:
+            self._unanswered.append(calls)
+        return calls
 
     def _append(self, buffers: list[Blob]) -> None:
         for buffer in buffers:
-            self._queue.append(memoryview(buffer))
+            self._queue.append(buffer if isinstance(buffer, Bytes) else Bytes(buffer))
             self._queued_bytes += len(buffer)
 
-    def _await(self, msgid: int) -> Result | Failure:
-        while msgid not in self._replies:
+    def _send_queue(self) -> None:
+        while self._queue:
             self._exchange()
-        return self._replies.pop(msgid)
 
-    def _exchange(self) -> None:
-        """Waits until something can be sent or was received, and does that."""
+    def _send_most(self) -> None:
+        self._exchange(may_wait=False)
+        while self._queued_bytes > self._buffer_bytes:
+            self._exchange()
+        self._check_failure()
+
+    def _exchange(self, *, may_wait: bool = True) -> None:
+        """Waits until something can be sent or was received (unless it should not wait), and does that."""
         if self._is_dead:
             raise ConnectionClosed
         allowance = self._limit.allowance()
         may_write = bool(self._queue) and allowance != 0
         timeout_s = self._limit.delay_s() if self._queue and not may_write else None
-        ready = self._transport.wait(to_write=may_write, timeout_s=timeout_s)
+        ready = self._transport.wait(to_write=may_write, timeout_s=timeout_s if may_wait else 0)
         if ready.stderr:
             self._relay.feed(self._transport.read_messages() or b"")
         if ready.stdout:
             data = self._transport.read()
-            if data == b"":
-                raise self._end()
-            self._receive(data or b"")
+            if data is not None:
+                if not len(data):
+                    raise self._end()
+                self._receive(data)
         if ready.stdin:
             try:
                 self._write(allowance)
@@ -191,7 +218,7 @@ class Connection:
                 raise self._end() from None
 
     def _write(self, allowance: int | None) -> None:
-        buffers: list[memoryview] = []
+        buffers: list[Bytes] = []
         size = 0
         for buffer in self._queue:
             if size >= WRITE_BYTES or len(buffers) == WRITE_BUFFERS:
@@ -200,34 +227,50 @@ class Connection:
             size += len(buffer)
         if allowance is not None:
             buffers = _first_bytes(buffers, allowance)
-        written = self._transport.write(buffers)
+        written = self._transport.write([*buffers])
         self._limit.spend(written)
         self._queued_bytes -= written
         while written:
             head = self._queue.popleft()
             if len(head) > written:
-                self._queue.appendleft(head[written:])
+                self._queue.appendleft(head.slice(written, len(head)))
                 break
             written -= len(head)
 
-    def _receive(self, data: bytes) -> None:
+    def _receive(self, data: Blob) -> None:
         try:
-            for message in self._splitter.feed(data):
-                self._take(parse_reply(message))
+            for run in self._splitter.feed(data).replies():
+                if run[0] == "acknowledged":
+                    self._take(run[1], itertools.repeat(None), run[2])
+                elif run[0] == "objects":
+                    self._take(run[1], run[2], len(run[2]))
+                else:
+                    reply = parse_reply(unpack_message(run[2]))
+                    self._take(reply.msgid, [reply if isinstance(reply, Failure) else reply.value], 1)
         except (MalformedStream, MalformedMessage):
             self._is_dead = True
             raise UnexpectedDataFromServer(_shown(data)) from None
 
-    def _take(self, reply: Result | Failure) -> None:
-        if reply.msgid in self._expected:
-            self._expected.remove(reply.msgid)
-            self._replies[reply.msgid] = reply
-        elif reply.msgid in self._unanswered:
-            self._unanswered.remove(reply.msgid)
-            if isinstance(reply, Failure) and self._failed is None:
-                self._failed = reply
-        else:
-            raise MalformedMessage("an answer to something that was not asked")
+    def _take(self, first: int, values: Iterable[object], count: int) -> None:
+        """Hands the replies from number `first` on to those who wait for them. A server answers everything in order."""
+        left = iter(values)
+        while count:
+            if not self._unanswered or self._unanswered[0].next != first:
+                raise MalformedMessage("an answer to something that was not asked")
+            calls = self._unanswered[0]
+            here = min(count, calls.stop - first)
+            results = list(itertools.islice(left, here))
+            if isinstance(results[0], Failure):  # comes alone
+                calls.has_failures = True
+                if calls.results is None and self._failed is None:
+                    self._failed = results[0]
+            if calls.results is not None:
+                calls.results += results
+            first += here
+            count -= here
+            calls.next = first
+            if first == calls.stop:
+                self._unanswered.popleft()
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
@@ -237,7 +280,10 @@ class Connection:
         deadline = time.monotonic() + _LAST_WORDS_S
         # Not until stderr ends: a process of ssh's that outlives this connection may keep it open.
         while self._transport.exit_code is None and time.monotonic() < deadline:
-            if self._transport.wait(to_write=False, timeout_s=_TICK_S).stderr:
+            ready = self._transport.wait(to_write=False, timeout_s=_TICK_S)
+            if ready.stdout:
+                self._transport.read()
+            if ready.stderr:
                 self._relay.feed(self._transport.read_messages() or b"")
         self._relay.feed(self._transport.read_messages() or b"")
         self._relay.finish()
@@ -257,26 +303,26 @@ class Connection:
             ready = self._transport.wait(to_write=False, timeout_s=_TICK_S)
             if ready.stderr:
                 self._relay.feed(self._transport.read_messages() or b"")
-            if ready.stdout and self._transport.read() == b"":
+            if ready.stdout and (data := self._transport.read()) is not None and not len(data):
                 self._transport.await_exit(_TICK_S)
         self._relay.feed(self._transport.read_messages() or b"")
         self._relay.finish()
         self._transport.close()
 
 
-def _first_bytes(buffers: list[memoryview], size: int) -> list[memoryview]:
+def _first_bytes(buffers: list[Bytes], size: int) -> list[Bytes]:
     first = []
     for buffer in buffers:
         if size <= 0:
             break
-        first.append(buffer[:size])
+        first.append(buffer.slice(0, min(size, len(buffer))))
         size -= len(buffer)
     return first
 
 
-def _shown(data: bytes) -> str:
+def _shown(data: Blob) -> str:
     """The beginning of what is no message, for the user to recognise: mostly the output of a shell's startup file."""
-    head = data[:_SHOWN_BYTES]
+    head = bytes(memoryview(data)[:_SHOWN_BYTES])
     try:
         return head.decode().strip()
     except UnicodeDecodeError:

@@ -1,18 +1,23 @@
 """Cuts the byte stream of one direction into messages; the peer may be hostile.
 
-The stream is msgpack objects end to end. Knows nothing of what they mean. Memory is bounded by the size of one message,
-whatever comes in; anything that is not Borg's dialect raises `MalformedStream`, after which the stream is of no more use.
+The stream is msgpack objects end to end. Knows nothing of what they mean, except that there are runs of puts, of gets and of
+what comes of them, which never become Python objects one by one. Memory is bounded by the size of one message, whatever comes
+in; anything that is not Borg's dialect raises `MalformedStream`, after which the stream is of no more use.
 """
 
 from __future__ import annotations
 
-import msgpack  # type: ignore[import-untyped]
+from vinculum._native import MessageFramer
+from vinculum.formats.msgpack import unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Callable, Iterator
+    from typing import Self, TypeVar
 
-    from vinculum._native import Blob
+    from vinculum._native import Blob, Bytes, ReplyRun, RequestRun
+
+    Taken = TypeVar("Taken")
 
 # Room for an object that is too large to be stored, so that its sender can be told; Borg stops reading at the same size.
 MAX_MESSAGE = 60 * 1024 * 1024
@@ -27,68 +32,57 @@ class MalformedStream(ValueError):
 
 
 class MessageSplitter:
-    """Feed it what was read, then iterate over the messages that are complete: dicts and lists of raw values (`bytes`)."""
+    """Feed it what was read, then take what is complete: by `requests` or `replies`, or by iterating over all as values.
 
-    __slots__ = ("_containers", "_fed", "_limit", "_taken", "_unpacker")
+    Messages that were complete before a malformed one come out before that raises.
+    """
+
+    __slots__ = ("_framer", "_messages")
 
     def __init__(self, *, max_array: int, max_message: int = MAX_MESSAGE) -> None:
-        self._limit = max_message
-        self._fed = 0
-        self._taken = 0
-        self._containers = 0
-        self._unpacker = msgpack.Unpacker(
-            None,
-            raw=True,
-            use_list=True,
-            strict_map_key=False,
-            ext_hook=_refuse,
-            list_hook=self._count,
-            object_hook=self._count,
-            # What was read may hold the end of one message and the beginning of another.
-            max_buffer_size=2 * max_message,
-            max_str_len=max_message,
-            max_bin_len=0,
-            max_ext_len=0,
-            max_array_len=max_array,
-            max_map_len=MAX_MAP,
-        )
+        self._framer = MessageFramer(max_message, max_array, MAX_MAP, MAX_CONTAINERS)
+        self._messages: Iterator[Bytes] = iter(())
 
-    def feed(self, data: Blob | bytearray | memoryview) -> Self:
-        """Takes the next bytes; all messages that were complete before must have been taken out."""
-        try:
-            self._unpacker.feed(data)
-        except (ValueError, msgpack.UnpackException) as error:
-            raise MalformedStream("too much data without end") from error
-        self._fed += len(data)
+    def feed(self, data: Blob) -> Self:
+        """Takes the next bytes; what was complete before must have been taken out."""
+        self._framer.feed(data)
+        self._messages = self._take_all(self._framer.messages)
         return self
+
+    def requests(self) -> Iterator[RequestRun]:
+        """What a client sent: puts and gets as runs, anything else message by message, to be unpacked."""
+        return self._take_all(self._framer.requests)
+
+    def replies(self) -> Iterator[ReplyRun]:
+        """What a server sent: results without a value and objects as runs, anything else message by message."""
+        return self._take_all(self._framer.replies)
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> object:
-        try:
-            message = self._unpacker.unpack()
-        except msgpack.OutOfData:
-            if self.pending_bytes > self._limit:
-                raise MalformedStream(f"a message of more than {self._limit} bytes") from None
-            raise StopIteration from None
-        except (ValueError, TypeError, msgpack.UnpackException) as error:
-            raise MalformedStream(str(error) or type(error).__name__) from error
-        self._taken = self._unpacker.tell()
-        self._containers = 0
-        return message
+        return unpack_message(next(self._messages))
 
-    def _count(self, container: object) -> object:
-        self._containers += 1
-        if self._containers > MAX_CONTAINERS:
-            raise MalformedStream(f"a message of more than {MAX_CONTAINERS} maps and arrays")
-        return container
+    def _take_all(self, take: Callable[[], list[Taken]]) -> Iterator[Taken]:
+        while taken := _checked(take):
+            yield from taken
 
     @property
     def pending_bytes(self) -> int:
         """How much was fed of a message that is not complete."""
-        return self._fed - self._taken
+        return self._framer.pending_bytes()
 
 
-def _refuse(code: int, _data: bytes) -> object:
-    raise ValueError(f"extension type {code}")
+def unpack_message(message: Blob) -> object:
+    """The value that a message is: dicts and lists of raw values (`bytes`)."""
+    try:
+        return unpack(message)
+    except ValueError as error:
+        raise MalformedStream(str(error)) from error
+
+
+def _checked(take: Callable[[], list[Taken]]) -> list[Taken]:
+    try:
+        return take()
+    except ValueError as error:
+        raise MalformedStream(str(error)) from error

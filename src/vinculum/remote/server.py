@@ -1,4 +1,4 @@
-"""What a server does for one client: a request in, the buffers of its reply out. No input or output of its own.
+"""What a server does for one client: requests in, the buffers of their replies out. No input or output of its own.
 
 The client may be hostile. `methods.bind` has checked every name, kind and length before anything here is called; what is left
 to check is what the values mean. Whatever a request leads to, it is answered: the next one may come.
@@ -9,12 +9,13 @@ from __future__ import annotations
 from itertools import islice
 
 from vinculum import errors
+from vinculum._native import encode_acknowledgements, encode_objects
 from vinculum.errors import Error
 from vinculum.remote.access import HERE, WorkingDirectory
 from vinculum.remote.failures import describe
-from vinculum.remote.framing import MAX_REPLY_ARRAY
-from vinculum.remote.messages import encode_failure, encode_result
-from vinculum.remote.methods import bind
+from vinculum.remote.framing import MAX_REPLY_ARRAY, unpack_message
+from vinculum.remote.messages import Request, encode_failure, encode_result, parse_request
+from vinculum.remote.methods import ID_BYTES, bind
 from vinculum.remote.versions import JSON_LOGS_SINCE, peer_version, server_data
 from vinculum.repository.repository import Repository
 from vinculum.repository.segments import MAX_DATA
@@ -23,12 +24,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vinculum._native import Blob, Bytes
+    from vinculum._native import Blob, Bytes, RequestRun, SealedBatch
     from vinculum.events import Sink
     from vinculum.remote.access import Doorkeeper
-    from vinculum.remote.messages import Request
 
 _MAX_KEY_BYTES = 64 * 1024
+_READ_AHEAD_BYTES = 8 << 20  # of objects that are asked for together
+_ONE_BY_ONE = 256
 # What tests of clients may ask to see.
 _INJECTED: dict[str, tuple[type[Exception], tuple[str, ...]]] = {
     "DoesNotExist": (errors.RepositoryDoesNotExist, ("test string",)),
@@ -90,21 +92,60 @@ class Server:
         """Whether the client got as far as having a repository."""
         return self._repository is not None
 
+    def answer_run(self, run: RequestRun) -> Iterator[list[Blob]]:
+        """Does what a run of requests asks for; the replies piece by piece, so that what was sent need not be kept."""
+        if run[0] == "puts":
+            yield self._answer_puts(run[1], run[2])
+        elif run[0] == "gets":
+            yield from self._answer_gets(run[1], run[2])
+        else:
+            yield self.answer(parse_request(unpack_message(run[2])))
+
     def answer(self, request: Request) -> list[Blob]:
         """Does what a request asks for, and returns the reply."""
         try:
             arguments = bind(request)
             return encode_result(request, self._methods[request.method](**arguments))
-        except Error as error:
+        except Exception as error:
+            return self._tell_failure(request, error)
+
+    def _tell_failure(self, request: Request, error: Exception) -> list[Blob]:
+        if isinstance(error, Error):
             self._sink.debug(f"{request.method}: {error}", "remote")
             return encode_failure(request, describe(request.msgid, error))
-        except OSError as error:
+        if isinstance(error, OSError):
             # Disks are full and networks down without that being anybody's bug: one line says it.
             return encode_failure(request, describe(request.msgid, Error(str(error))))
+        trace = _traceback(error)
+        self._sink.debug("".join(trace), "remote")
+        return encode_failure(request, describe(request.msgid, error, full=trace, sysinfo=self._facts()))
+
+    def _answer_puts(self, first: int, sealed: SealedBatch) -> list[Blob]:
+        """Stores all or fails for all: after a put that failed, nothing of the transaction can be committed anyway."""
+        self._scan = None
+        try:
+            self._opened.put_many(sealed)
         except Exception as error:
-            trace = _traceback()
-            self._sink.debug("".join(trace), "remote")
-            return encode_failure(request, describe(request.msgid, error, full=trace, sysinfo=self._facts()))
+            numbers = range(first, first + len(sealed))
+            return [part for number in numbers for part in self._tell_failure(Request(number, "put", {}), error)]
+        return [encode_acknowledgements(first, len(sealed))]
+
+    def _answer_gets(self, first: int, ids: bytes) -> Iterator[list[Blob]]:
+        start = 0
+        while start < len(ids):
+            number = first + start // ID_BYTES
+            try:
+                objects = self._opened.get_some(ids[start:], _READ_AHEAD_BYTES)
+            except Exception:
+                # Some of them can be had all the same, and one by one tells which.
+                window = ids[start : start + _ONE_BY_ONE * ID_BYTES]
+                for at in range(0, len(window), ID_BYTES):
+                    request = Request(number + at // ID_BYTES, "get", {"id": window[at : at + ID_BYTES]})
+                    yield self.answer(request)
+                start += len(window)
+            else:
+                yield [*encode_objects(number, objects)]
+                start += len(objects) * ID_BYTES
 
     def close(self) -> None:
         """Forgets what was not committed and gives the lock back."""
@@ -269,7 +310,7 @@ def _inject_exception(kind: str) -> object:
     raise error(*facts)
 
 
-def _traceback() -> list[str]:
+def _traceback(error: Exception) -> list[str]:
     import traceback  # only when something went wrong
 
-    return traceback.format_exc().splitlines(keepends=True)
+    return "".join(traceback.format_exception(error)).splitlines(keepends=True)

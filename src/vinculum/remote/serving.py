@@ -1,7 +1,7 @@
-"""The server's end of a pipe: reads what a client sends, hands requests to a `Server` one by one, writes the replies in order.
+"""The server's end of a pipe: reads what a client sends, hands requests to a `Server` in runs, writes the replies in order.
 
-One request at a time is worked on, so memory is bounded by the largest message and the largest reply. Small replies travel
-together, as long as requests are waiting.
+Memory is bounded by what is read at once, the largest message and the largest reply. Small replies travel together, as long as
+requests are waiting.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from vinculum import BORG_VERSION
 from vinculum.errors import UnexpectedDataFromClient
 from vinculum.platform.files import write_all
 from vinculum.remote.framing import MAX_REQUEST_ARRAY, MalformedStream, MessageSplitter
-from vinculum.remote.messages import MalformedMessage, parse_request
+from vinculum.remote.messages import MalformedMessage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import Blob
     from vinculum.remote.server import Server
 
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 1 << 20
 _MAX_WAITING_BYTES = 64 * 1024
 
 
@@ -40,8 +40,9 @@ def _converse(server: Server, requests_fd: int, replies: _Replies) -> None:
     splitter = MessageSplitter(max_array=MAX_REQUEST_ARRAY)
     while data := os.read(requests_fd, _READ_BYTES):
         try:
-            for message in splitter.feed(data):
-                replies.add(server.answer(parse_request(message)))
+            for run in splitter.feed(data).requests():
+                for buffers in server.answer_run(run):
+                    replies.add(buffers)
         except (MalformedStream, MalformedMessage):
             replies.flush()
             raise UnexpectedDataFromClient(BORG_VERSION) from None

@@ -1,6 +1,7 @@
 """The child process through which a server is reached, and its three pipes, none of which ever blocks.
 
-Only moves bytes. The child gets no interrupts from the terminal: after Ctrl-C it is still needed to end things properly.
+Only moves bytes, of which a pump has some under way in either direction whatever happens here meanwhile. The
+child gets no interrupts from the terminal: after Ctrl-C it is still needed to end things properly.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from vinculum._native import Pump
 from vinculum.errors import Error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from vinculum._native import Blob
+    from vinculum._native import Blob, Bytes
 
-READ_BYTES = 1 << 20
+# How much may be under way to and from the pump: what a fast link takes while a batch of content is made or used up.
+SEND_BYTES = 16 << 20
+RECEIVE_BYTES = 32 << 20
+_MESSAGES_BYTES = 1 << 16
 _PIPE_BYTES = 1 << 20
 _SHORT_S = 0.01
-# What the system tells of a pipe whose other end is gone, or that can be read to its end.
+# What the system tells of a pipe that can be read, be it to its end.
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
-_WRITABLE = select.POLLOUT | select.POLLHUP | select.POLLERR
 
 
 class Ready:
@@ -61,61 +65,64 @@ class Transport:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        self._stdin = self._process.stdin.fileno()
-        self._stdout = self._process.stdout.fileno()
-        self._stderr = self._process.stderr.fileno()
-        for fd in (self._stdin, self._stdout, self._stderr):
-            os.set_blocking(fd, False)
-        for fd in (self._stdin, self._stdout):
-            _widen(fd)
-        self._open = {self._stdin, self._stdout, self._stderr}
+        self._stderr: int | None = self._process.stderr.fileno()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            os.set_blocking(pipe.fileno(), False)
+        with self._process.stdin as to_child, self._process.stdout as from_child:
+            for pipe in (to_child, from_child):
+                _widen(pipe.fileno())
+            self._pump = Pump(to_child.fileno(), from_child.fileno(), SEND_BYTES, RECEIVE_BYTES)
+        self._has_ended = False
 
     def wait(self, *, to_write: bool, timeout_s: float | None) -> Ready:
         """Waits until something was received (or, if wanted, something can be sent), or the time is over."""
+        ready = self._look(to_write=to_write)
         poll = select.poll()
-        for fd in self._open - {self._stdin}:
-            poll.register(fd, select.POLLIN)
-        if to_write and self._stdin in self._open:
-            poll.register(self._stdin, select.POLLOUT)
-        events = dict(poll.poll(None if timeout_s is None else int(timeout_s * 1000) + 1))
-        return Ready(
-            stdin=bool(events.get(self._stdin, 0) & _WRITABLE),
-            stdout=bool(events.get(self._stdout, 0) & _READABLE),
-            stderr=bool(events.get(self._stderr, 0) & _READABLE),
-        )
+        poll.register(self._pump, select.POLLIN)
+        if self._stderr is not None:
+            poll.register(self._stderr, select.POLLIN)
+        if ready.stdin or ready.stdout:
+            timeout_s = 0
+        events = dict(poll.poll(None if timeout_s is None else int(timeout_s * 1000) + bool(timeout_s)))
+        if events.get(self._pump.fileno()):
+            ready = self._look(to_write=to_write)
+        ready.stderr = self._stderr is not None and bool(events.get(self._stderr, 0) & _READABLE)
+        return ready
 
-    def write(self, buffers: Sequence[Blob | memoryview]) -> int:
+    def _look(self, *, to_write: bool) -> Ready:
+        can_send, can_receive = self._pump.ready()
+        return Ready(stdin=to_write and can_send, stdout=can_receive and not self._has_ended, stderr=False)
+
+    def write(self, buffers: list[Blob]) -> int:
         """Sends as much of the buffers as goes without waiting; returns how many bytes that were. BrokenPipeError."""
-        try:
-            return os.writev(self._stdin, buffers)
-        except BlockingIOError:
-            return 0
+        return self._pump.send(buffers)
 
-    def read(self) -> bytes | None:
+    @property
+    def unsent_bytes(self) -> int:
+        """How much of what was written is still here."""
+        return self._pump.unsent_bytes()
+
+    def read(self) -> Bytes | None:
         """What came on stdout; empty at its end, None if nothing is there yet."""
-        return self._read(self._stdout)
+        data = self._pump.receive()
+        self._has_ended = data is not None and not len(data)
+        return data
 
     def read_messages(self) -> bytes | None:
         """The same of stderr."""
-        return self._read(self._stderr)
-
-    def _read(self, fd: int) -> bytes | None:
-        if fd not in self._open:
+        if self._stderr is None:
             return b""
         try:
-            data = os.read(fd, READ_BYTES)
+            data = os.read(self._stderr, _MESSAGES_BYTES)
         except BlockingIOError:
             return None
         if not data:
-            self._open.discard(fd)
+            self._stderr = None
         return data
 
     def stop_writing(self) -> None:
-        """Tells the child that nothing more will come."""
-        if self._stdin in self._open:
-            self._open.discard(self._stdin)
-            assert self._process.stdin is not None
-            self._process.stdin.close()
+        """Tells the child that nothing more will come; what it was not told yet is forgotten."""
+        self._pump.stop_sending()
 
     @property
     def exit_code(self) -> int | None:
@@ -139,10 +146,10 @@ class Transport:
             if self.await_exit(1) is None:
                 self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
-        self._open.clear()
+        self._pump.stop()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+        self._stderr = None
 
 
 def _widen(fd: int) -> None:

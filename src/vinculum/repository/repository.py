@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
+from bisect import bisect_right
+from itertools import accumulate
 
 from vinculum.errors import (
     AtticRepository,
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
 _NONCE_NAME = "nonce"
 _CHECKED = "last_segment_checked"
 _READ_BYTES = 32 << 20
+ID_BYTES = 32
+_MOST_AT_ONCE = 256 * ID_BYTES
 
 
 class Repository:
@@ -185,17 +189,35 @@ class Repository:
         return self._read(segment, id, [offset])[0]
 
     def get_many(self, ids: bytes) -> list[Bytes]:
-        try:
-            located = self._index().locate(ids)
-        except KeyError as error:
-            raise ObjectNotFound(error.args[0], self.path) from None
         objects: dict[int, Bytes] = {}
-        for segment, wanted, offsets, places in located:
+        for segment, wanted, offsets, places in self._locate(ids):
             objects.update(zip(places, self._read(segment, wanted, offsets), strict=True))
         return list(map(objects.__getitem__, range(len(objects))))
 
+    def get_some(self, ids: bytes, most_bytes: int) -> list[Bytes]:
+        """The objects of the first of n ids, as many as have room in so many bytes, at least one. ObjectNotFound as above."""
+        window = ids[:_MOST_AT_ONCE]
+        sizes: dict[int, int] = {}
+        for segment, wanted, offsets, places in self._locate(window):
+            sizes.update(zip(places, self._entry_sizes(segment, wanted, offsets), strict=True))
+        ends = list(accumulate(map(sizes.__getitem__, range(len(sizes)))))
+        count = max(bisect_right(ends, most_bytes), 1)
+        return self.get_many(window[: count * ID_BYTES])
+
     def expect(self, ids: bytes) -> None:
         pass  # the disk is near
+
+    def _locate(self, ids: bytes) -> list[tuple[int, bytes, list[int], list[int]]]:
+        try:
+            return self._index().locate(ids)
+        except KeyError as error:
+            raise ObjectNotFound(error.args[0], self.path) from None
+
+    def _entry_sizes(self, segment: int, ids: bytes, offsets: list[int]) -> list[int]:
+        try:
+            return self._segments.entry_sizes(segment, ids, offsets)
+        except FileNotFoundError:
+            raise CheckNeeded(self.path) from None
 
     def _read(self, segment: int, ids: bytes, offsets: list[int]) -> list[Bytes]:
         try:

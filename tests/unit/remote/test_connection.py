@@ -66,7 +66,7 @@ def test_objects_come_back_however_the_pipes_cut_them(
     connection.settle()
     assert server.objects == dict(objects)
     ids = [*server.objects]
-    assert connection.call_many("get", [{"id": id} for id in ids]) == [server.objects[id] for id in ids]
+    assert [*map(bytes, connection.call_many("get", [{"id": id} for id in ids]))] == [server.objects[id] for id in ids]  # type: ignore[call-overload]
     assert [request.msgid for request in server.requests] == list(range(1, len(server.requests) + 1))
 
 
@@ -87,7 +87,7 @@ def test_calls_go_out_before_replies_come() -> None:
     connection, _ = connection_to(answer)
     connection.negotiate()
     server.objects[IDS[1]] = b"data"
-    assert connection.call_many("get", [{"id": IDS[1]}] * 500) == [b"data"] * 500
+    assert [*map(bytes, connection.call_many("get", [{"id": IDS[1]}] * 500))] == [b"data"] * 500  # type: ignore[call-overload]
 
 
 def test_a_failure_of_what_was_sent_surfaces_before_the_next_call_is_sent() -> None:
@@ -108,7 +108,7 @@ def test_a_failing_call_leaves_the_connection_usable() -> None:
     connection = negotiated(server)
     with pytest.raises(ObjectNotFound, match=HERE):
         connection.call_many("get", [{"id": IDS[2]}, {"id": IDS[1]}])
-    assert connection.call("get", id=IDS[1]) == b"1"
+    assert bytes(connection.call("get", id=IDS[1])) == b"1"  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("answer", [b"", pack([1, 1, None, {"server_version": [1, 4, 5, -1]}])[:10]])

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::Id;
-use crate::memory::Shared;
+use crate::memory::{self, Shared};
 
 /// crc, size, tag and key.
 pub(super) const ENTRY_HEAD: usize = 41;
@@ -59,6 +59,26 @@ impl SealedBatch {
             });
         }
         batch
+    }
+
+    /// Of objects that somebody else has sealed; each has to fit into an entry.
+    pub fn of_objects<'a>(objects: impl Iterator<Item = (Id, &'a [u8])> + Clone) -> Self {
+        let bytes = objects.clone().map(|(_, object)| ENTRY_HEAD + object.len()).sum();
+        let (mut ids, mut starts, mut memory) = (Vec::new(), vec![0], memory::buffer(bytes));
+        for (id, object) in objects {
+            let start = memory.len();
+            let size = u32::try_from(ENTRY_HEAD + object.len()).unwrap_or(u32::MAX);
+            memory.extend_from_slice(&[0; 4]);
+            memory.extend_from_slice(&size.to_le_bytes());
+            memory.push(PUT);
+            memory.extend_from_slice(&id);
+            memory.extend_from_slice(object);
+            let crc = crc32fast::hash(&memory[start + 4..]);
+            memory[start..start + 4].copy_from_slice(&crc.to_le_bytes());
+            ids.push(id);
+            starts.push(memory.len());
+        }
+        Self::new(ids, starts, memory)
     }
 
     pub fn len(&self) -> usize {
