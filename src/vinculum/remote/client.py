@@ -217,7 +217,7 @@ class RemoteRepository:
                         raise error
                     damaged.append((id, str(error)))
                 else:
-                    found[id] = _checked_object(reply.value)
+                    found[id] = reply if isinstance(reply, Bytes) else Bytes(_checked_bytes(reply))
             yield ObjectWindow(b"".join(found), list(found.values()), damaged)
             window = following
 
@@ -321,7 +321,7 @@ def _checked_objects(values: list[object]) -> list[Bytes]:
     # What is no object in bulk is none that a server of ours or of Borg's would send, but may be one all the same.
     if {*map(type, values)} <= {Bytes}:
         return values  # type: ignore[return-value]
-    return [Bytes(_checked_bytes(value)) for value in values]
+    return [value if isinstance(value, Bytes) else Bytes(_checked_bytes(value)) for value in values]
 
 
 if TYPE_CHECKING:

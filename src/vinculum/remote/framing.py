@@ -43,9 +43,9 @@ class MessageSplitter:
         self._framer = MessageFramer(max_message, max_array, MAX_MAP, MAX_CONTAINERS)
         self._messages: Iterator[Bytes] = iter(())
 
-    def feed(self, data: Blob) -> Self:
+    def feed(self, data: Blob | memoryview) -> Self:
         """Takes the next bytes; what was complete before must have been taken out."""
-        self._framer.feed(data)
+        self._framer.feed(bytes(data) if isinstance(data, memoryview) else data)
         self._messages = self._take_all(self._framer.messages)
         return self
 
