@@ -53,7 +53,9 @@ def opened(run: _native.RequestRun | _native.ReplyRun) -> tuple[str, int, list[o
     if isinstance(what, _native.SealedBatch):
         ids = what.ids()
         stored = [(ids[32 * at : 32 * at + 32], bytes(what.object(at))) for at in range(len(what))]
-        assert b"BORG_SEG" + bytes(what.entries(0, len(what))) == pack_segment(*(pack_entry(0, *one) for one in stored))
+        assert b"BORG_SEG" + b"".join(map(bytes, what.entries(0, len(what)))) == pack_segment(
+            *(pack_entry(0, *one) for one in stored)
+        )
         return kind, first, [*stored]
     if isinstance(what, int):
         return kind, first, [None] * what
@@ -77,7 +79,7 @@ def test_replies_come_in_the_runs_of_the_twin(messages: list[object], first: int
 
 
 def test_what_is_encoded_in_bulk_is_what_is_encoded_one_by_one() -> None:
-    objects = [os.urandom(size) for size in (0, 31, 32, 16383, 16384, 65535, 65536, 200_000)]
+    objects = [os.urandom(size) for size in (1, 31, 32, 16383, 16384, 65535, 65536, 200_000)]
     puts = [
         b"".join(map(bytes, encode_request(number, "put", {"id": bytes([number]) * 32, "data": data})))
         for number, data in enumerate(objects, 124)

@@ -25,7 +25,7 @@ def _known_request(value: object) -> tuple[str, int, object] | None:
     if method == b"get" and not arguments:
         return ("gets", number, id)
     data = arguments.pop(b"data", None)
-    if method == b"put" and isinstance(data, bytes) and not arguments and id != MANIFEST and len(data) <= MAX_DATA:
+    if method == b"put" and isinstance(data, bytes) and not arguments and id != MANIFEST and 0 < len(data) <= MAX_DATA:
         return ("puts", number, (id, data))
     return None
 

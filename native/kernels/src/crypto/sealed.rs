@@ -78,7 +78,7 @@ impl SealedBatch {
             ids.push(id);
             starts.push(memory.len());
         }
-        Self::new(ids, starts, memory)
+        Self::new(vec![SealedUnit { ids, starts, memory }])
     }
 
     pub fn len(&self) -> usize {

@@ -27,7 +27,7 @@ pub fn encode_puts(first: u64, batch: &SealedBatch, start: usize, stop: usize) -
     let stop = stop.min(batch.len());
     let start = start.min(stop);
     check_numbers(first, stop - start)?;
-    let bytes = batch.entries(start, stop).len();
+    let bytes: usize = batch.entries(start, stop).iter().map(|piece| piece.len()).sum();
     let mut messages = memory::buffer(bytes + (stop - start) * FRAME_BYTES);
     for (number, at) in (first..).zip(start..stop) {
         let object = batch.object(at).ok_or_else(|| Error::value(format!("no object {at}")))?;

@@ -14,7 +14,7 @@ const MANIFEST: Id = [0; 32];
 
 /// One or several messages, numbered consecutively from `first`.
 pub enum Run {
-    /// Requests to store objects: their ids are distinct, none is the manifest's, none is too large to be stored.
+    /// Requests to store objects: their ids are distinct, none is the manifest's, none is empty or too large to be stored.
     Puts {
         first: u64,
         batch: SealedBatch,
@@ -173,7 +173,7 @@ fn parse_request(message: &[u8]) -> Option<(u64, Known)> {
     let id = id?;
     let known = if is_put {
         let data = data?;
-        if id == MANIFEST || data.len() > MAX_DATA {
+        if id == MANIFEST || data.is_empty() || data.len() > MAX_DATA {
             return None;
         }
         Known::Put(id, data)
