@@ -6,11 +6,11 @@
 //! right by e - 1. P costs one table look-up a byte, and the test is the same for 32 neighbouring positions at a time.
 
 use super::cut::Cut;
-use super::simd::{self, GROUP};
+use super::simd::{self, GROUP, Table};
 use super::table::BASE;
 
 pub(super) struct Buzhash {
-    table: [u32; 256],
+    table: Table,
     /// mask rotated right by e - 1 for e = 0..32.
     masks: [u32; GROUP],
     window: usize,
@@ -31,7 +31,7 @@ impl Buzhash {
         // prefix values move once per block.
         let block = (1 << mask_bits >> 2).clamp(256, 8192).max(window.next_multiple_of(GROUP));
         Self {
-            table: BASE.map(|value| value ^ seed),
+            table: Table::new(BASE.map(|value| value ^ seed)),
             masks,
             window,
             min,
