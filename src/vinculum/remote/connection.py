@@ -182,8 +182,9 @@ class Connection:
 
     def _append(self, buffers: list[Blob]) -> None:
         for buffer in buffers:
-            self._queue.append(buffer if isinstance(buffer, Bytes) else Bytes(buffer))
-            self._queued_bytes += len(buffer)
+            if len(buffer):  # what is empty, as the puts of an empty batch are, would never be sent
+                self._queue.append(buffer if isinstance(buffer, Bytes) else Bytes(buffer))
+                self._queued_bytes += len(buffer)
 
     def _send_queue(self) -> None:
         while self._queue:

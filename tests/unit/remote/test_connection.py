@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.batches import sealed
 from support.fake_transport import FakeServer, FakeTransport
 from vinculum.errors import (
     ConnectionClosed,
@@ -88,6 +89,13 @@ def test_calls_go_out_before_replies_come() -> None:
     connection.negotiate()
     server.objects[IDS[1]] = b"data"
     assert [*map(bytes, connection.call_many("get", [{"id": IDS[1]}] * 500))] == [b"data"] * 500  # type: ignore[call-overload]
+
+
+def test_an_empty_batch_sends_nothing() -> None:
+    connection = negotiated(FakeServer())
+    connection.send_puts(sealed([]))
+    assert connection.call_many("get", []) == []
+    connection.settle()
 
 
 def test_a_failure_of_what_was_sent_surfaces_before_the_next_call_is_sent() -> None:
