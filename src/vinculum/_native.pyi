@@ -17,6 +17,9 @@ BuzhashParams: TypeAlias = tuple[Literal["buzhash"], int, int, int, int]
 FixedParams: TypeAlias = tuple[Literal["fixed"], int, int]
 IdKind: TypeAlias = Literal["sha256", "hmac-sha256", "blake2b"]
 ListingPart: TypeAlias = bytes | tuple[str, str, int] | str | None
+Trouble: TypeAlias = tuple[
+    Literal["os", "path", "parent", "link", "kind", "attribute", "senseless", "size", "damaged"], int, bytes
+]
 CipherKind: TypeAlias = Literal["none", "aes-ctr-hmac-sha256", "aes-ctr-blake2b"]
 
 def use_threads(count: int) -> None:
@@ -230,7 +233,7 @@ class Opener:
         """The plaintext of one object; `id` None skips the id check (only the manifest is exempt)."""
     def open_many(self, stored: list[Blob], ids: bytes) -> list[Bytes]:
         """The plaintexts of several objects, opened in parallel."""
-    def open_ahead(self, stored: list[Blob], ids: bytes) -> ChunksToCome:
+    def open_ahead(self, stored: list[Bytes], ids: bytes) -> ChunksToCome:
         """The same in the background."""
     def find_references(self, stored: list[Blob], ids: bytes, rules: ItemRules | None = None) -> ReferencesToCome:
         """Opens chunks of item streams and parses them, in parallel and in the background; judges their items by `rules`."""
@@ -874,6 +877,9 @@ class Item:
     def hardlink_master(self) -> bool:
         """True if absent."""
     @property
+    def content_bytes(self) -> int:
+        """Sum of the sizes of `chunks`."""
+    @property
     def chunks(self) -> ChunkList | None: ...
     @property
     def chunks_healthy(self) -> ChunkList | None: ...
@@ -926,6 +932,8 @@ class ItemWindow:
     def paths(self) -> list[bytes]: ...
     def chosen(self, mask: bytes) -> ItemWindow:
         """Those for which the mask, a byte for each, is not zero."""
+    def content_bytes(self) -> int:
+        """Sum of the sizes of their contents."""
     def without_parts(self) -> ItemWindow:
         """Those that are no parts of files, as checkpoints leave them."""
 
@@ -974,6 +982,69 @@ def encode_item(fields: dict[str, int | bytes | bool | dict[bytes, bytes | None]
     """One item map in canonical order, with `chunks` (and nothing else) taken from the list."""
 
 # -- restoring ---------------------------------------------------------------------------------------------------------
+
+@final
+class Restorer:
+    """Creates files below one directory, never through a symlink, and gives them their attributes. Thread-safe.
+
+    `root` is a descriptor of the directory; it is duplicated. A `Trouble` is what went wrong with a file: what it is, a number
+    (errno, file type, size) and bytes (attribute, text) that belong to it.
+    """
+
+    def __new__(
+        cls,
+        root: int,
+        *,
+        numeric_ids: bool = False,
+        acls: bool = True,
+        xattrs: bool = True,
+        flags: bool = True,
+        sparse: bool = False,
+    ) -> Restorer: ...
+    def set_user(self, name: bytes, uid: int | None) -> None:
+        """Tells which user this is here; None if there is none."""
+    def set_group(self, name: bytes, gid: int | None) -> None: ...
+    def open_file(self, path: bytes) -> tuple[int | None, Trouble | None]:
+        """A descriptor of a new, empty file, which is the caller's, or why there is none."""
+    def finish_file(self, item: Item, fd: int) -> list[Trouble]:
+        """Cuts the file at its position (a hole may end it) and gives it its attributes."""
+
+@final
+class RestoreBatch:
+    """Actions on files, each with the item it is for and a path below the target. They take effect as if done in this order."""
+
+    def __new__(cls) -> RestoreBatch: ...
+    def __len__(self) -> int: ...
+    @property
+    def chunk_count(self) -> int: ...
+    @property
+    def content_bytes(self) -> int:
+        """How much content will be written."""
+    def make_directory(self, item: Item, path: bytes) -> None:
+        """Creates a directory if it is not there; its attributes come with `finish_directory`."""
+    def finish_directory(self, item: Item, path: bytes) -> None: ...
+    def write_file(self, item: Item, path: bytes) -> None: ...
+    def make_link(self, item: Item, source: bytes, path: bytes) -> None:
+        """A hard link to what was restored at `source`."""
+    def make_special(self, item: Item, path: bytes) -> None:
+        """A symlink, fifo or device."""
+    def ids(self) -> bytes:
+        """The chunks of all files to be written, in order."""
+    def unknown_owners(self, restorer: Restorer) -> tuple[list[bytes], list[bytes]]:
+        """Names of users and of groups that the restorer was not told of."""
+    def begin(self, stored: list[Bytes], opener: Opener, restorer: Restorer | None) -> RestoreToCome:
+        """Opens the stored objects of `ids` and does all actions, in parallel and in the background; the batch is empty then.
+
+        Without a restorer content is verified, and nothing written.
+        """
+
+@final
+class RestoreToCome:
+    """A batch that is being restored in the background."""
+
+    def wait(self) -> list[tuple[int, Trouble]]:
+        """What went wrong, with the number of the action, when all is done. IntegrityError if content could not be opened:
+        nothing of the batch was done then."""
 
 def write_chunks(fd: int, chunks: list[Bytes], sparse: bool) -> int:
     """Writes the chunks at the file's position; with `sparse` all-zero chunks are seeked over. Returns the bytes covered."""

@@ -1,4 +1,4 @@
-"""However many threads work on it, an archive comes out the same, byte for byte."""
+"""However many threads work on it, an archive comes out the same, byte for byte, and a tree comes back the same."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.archives import dump, item_stream_ids
+from support.compare import assert_restored
 from support.programs import Program
 from support.trees import build_every_kind, build_plain, random_content
 
@@ -65,3 +66,20 @@ def test_archives_are_the_same_with_any_number_of_threads(
         assert abs(len(content) - len(contents[0])) < AT_THE_END_BYTES
         assert content.startswith(contents[0][:-AT_THE_END_BYTES])
     borg145.run("check", "--verify-data", repository)
+
+
+def test_restores_are_the_same_with_any_number_of_threads(vinculum: Program, workplace: Path) -> None:
+    """With a file that is larger than what is restored at a time, and many more files."""
+    tree = workplace / "tree"
+    build(tree)
+    (tree / "large" / "largest").write_bytes(random_content("largest", 40 << 20))
+    repository = workplace / "repository"
+    vinculum.run("init", "--encryption", "repokey-blake2", repository)
+    vinculum.run("create", f"{repository}::a", "tree")
+    for threads in ("1", "2", "8"):
+        (workplace / threads).mkdir()
+        vinculum.inside(workplace / threads).run("extract", "--threads", threads, f"{repository}::a")
+        assert_restored(tree, workplace / threads / "tree")
+        done = vinculum.run("extract", "--threads", threads, "--stdout", f"{repository}::a", "tree/large", "tree/small")
+        assert len(done.stdout) > (40 << 20)
+        vinculum.run("extract", "--threads", threads, "--dry-run", f"{repository}::a")

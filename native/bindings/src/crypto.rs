@@ -104,7 +104,7 @@ impl SealedBatch {
 }
 
 #[pyclass(frozen, module = "vinculum._native")]
-struct Opener(Arc<crypto::Opener>);
+pub struct Opener(pub Arc<crypto::Opener>);
 
 #[pymethods]
 impl Opener {
@@ -132,7 +132,8 @@ impl Opener {
         let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
         let ids = ids.as_slice().to_vec();
         let rules = rules.map(|rules| Arc::clone(&rules.0));
-        ReferencesToCome(ToCome::begin(move || {
+        let bytes = stored.iter().map(|object| object.len()).sum();
+        ReferencesToCome(ToCome::begin(bytes, move || {
             items::find_references(&opener, &stored, &ids, rules.as_deref())
         }))
     }
@@ -141,7 +142,8 @@ impl Opener {
         let opener = Arc::clone(&self.0);
         let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
         let ids = ids.as_slice().to_vec();
-        ChunksToCome(ToCome::begin(move || {
+        let bytes = stored.iter().map(|object| object.len()).sum();
+        ChunksToCome(ToCome::begin(bytes, move || {
             let slices: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
             opener.open_many(&slices, &ids)
         }))
@@ -151,7 +153,8 @@ impl Opener {
         let opener = Arc::clone(&self.0);
         let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
         let ids = ids.as_slice().to_vec();
-        DamageToCome(ToCome::begin(move || {
+        let bytes = stored.iter().map(|object| object.len()).sum();
+        DamageToCome(ToCome::begin(bytes, move || {
             let objects: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
             let opened = opener.try_each(&objects, &ids, |_, _| ())?;
             let opened = opened.into_iter().enumerate();

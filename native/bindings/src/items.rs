@@ -1,6 +1,6 @@
 //! `Item`, `ItemDecoder`, `ItemStream`, `encode_item`, `encode_items`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -14,7 +14,7 @@ use crate::errors::IntoPython;
 use crate::memory::{Blob, Bytes};
 
 #[pyclass(frozen, module = "vinculum._native")]
-pub struct Item(pub items::Item);
+pub struct Item(pub Arc<items::Item>);
 
 type MaybeBytes<'py> = Option<Bound<'py, PyBytes>>;
 
@@ -24,6 +24,12 @@ fn bytes<'py>(py: Python<'py>, value: Option<&Vec<u8>>) -> MaybeBytes<'py> {
 
 fn chunk_list(list: Option<&chunking::ChunkList>) -> Option<ChunkList> {
     list.map(|list| ChunkList::wrap(list.clone()))
+}
+
+impl Item {
+    pub fn new(item: items::Item) -> Self {
+        Self(Arc::new(item))
+    }
 }
 
 #[pymethods]
@@ -99,6 +105,11 @@ impl Item {
     }
 
     #[getter]
+    fn content_bytes(&self) -> u64 {
+        self.0.chunks.as_ref().map_or(0, chunking::ChunkList::size_bytes)
+    }
+
+    #[getter]
     fn chunks(&self) -> Option<ChunkList> {
         chunk_list(self.0.chunks.as_ref())
     }
@@ -141,23 +152,23 @@ impl Item {
     #[pyo3(signature = (chunks, healthy))]
     fn with_content(&self, chunks: &ChunkList, healthy: Option<PyRef<'_, ChunkList>>) -> Self {
         let healthy = healthy.map(|list| list.read().clone());
-        Self(self.0.with_content(chunks.read().clone(), healthy))
+        Self::new(self.0.with_content(chunks.read().clone(), healthy))
     }
 
     fn with_chunks(&self, chunks: &ChunkList, is_cut_alike: bool) -> Self {
-        Self(self.0.with_chunks(chunks.read().clone(), is_cut_alike))
+        Self::new(self.0.with_chunks(chunks.read().clone(), is_cut_alike))
     }
 
     fn linked_to(&self, source: Vec<u8>) -> Self {
-        Self(self.0.linked_to(source))
+        Self::new(self.0.linked_to(source))
     }
 
     fn in_place_of(&self, first: &Self) -> Self {
-        Self(self.0.in_place_of(&first.0))
+        Self::new(self.0.in_place_of(&first.0))
     }
 
     fn as_part(&self, number: i64, chunks: &ChunkList) -> Self {
-        Self(self.0.as_part(number, chunks.read().clone()))
+        Self::new(self.0.as_part(number, chunks.read().clone()))
     }
 
     fn encode(&self) -> Bytes {
@@ -169,7 +180,7 @@ impl Item {
 
 #[pyfunction]
 fn encode_items(py: Python<'_>, items: Vec<Py<Item>>) -> Bytes {
-    let items: Vec<&items::Item> = items.iter().map(|item| &item.get().0).collect();
+    let items: Vec<&items::Item> = items.iter().map(|item| &*item.get().0).collect();
     Bytes(py.detach(|| {
         let mut out = Vec::new();
         items.into_iter().for_each(|item| item.encode(&mut out));
@@ -189,7 +200,7 @@ impl ItemDecoder {
 
     fn feed(&self, py: Python<'_>, data: Blob) -> PyResult<Vec<Item>> {
         let items = py.detach(|| lock(&self.0).feed(&data)).into_python()?;
-        Ok(items.into_iter().map(Item).collect())
+        Ok(items.into_iter().map(Item::new).collect())
     }
 
     fn finish(&self) -> PyResult<()> {

@@ -1,16 +1,26 @@
-//! `write_chunks`, `get_flags`, `set_flags`, `acl_from_text`, `acl_names`.
+//! `Restorer`, `RestoreBatch`, `RestoreToCome`, `write_chunks`, `get_flags`, `set_flags`, `acl_from_text`, `acl_names`.
 
 use std::collections::HashMap;
+use std::os::fd::IntoRawFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use vinculum_kernels::chunking::ChunkList;
 use vinculum_kernels::items::acl::{self, Acl};
 use vinculum_kernels::memory::Shared;
-use vinculum_kernels::restoring;
+use vinculum_kernels::restoring::{self, Action, Entry, Trouble, Wanted};
 
+use crate::background::ToCome;
+use crate::crypto::Opener;
 use crate::errors::IntoPython;
-use crate::memory::Bytes;
+use crate::ids::joined;
+use crate::items::Item;
+use crate::memory::{Blob, Bytes};
 use crate::sys::Descriptor;
+
+/// A file without content takes about as long to create as so many bytes to write.
+const BYTES_OF_WORK: usize = 16 * 1024;
 
 #[pyfunction]
 fn write_chunks(py: Python<'_>, fd: Descriptor, chunks: Vec<PyRef<'_, Bytes>>, sparse: bool) -> PyResult<u64> {
@@ -57,7 +67,172 @@ fn acl_names<'py>(py: Python<'py>, text: &[u8]) -> (Names<'py>, Names<'py>) {
     (wrap(users), wrap(groups))
 }
 
+/// What went wrong as Python takes it: kind, a number that belongs to it, bytes that belong to it.
+type Told<'py> = (&'static str, u64, Bound<'py, PyBytes>);
+
+fn told(py: Python<'_>, trouble: Trouble) -> Told<'_> {
+    let (kind, number, bytes) = match trouble {
+        Trouble::Os(error) => ("os", error.into(), Vec::new()),
+        Trouble::LeadsOut => ("path", 0, Vec::new()),
+        Trouble::SymlinkParent => ("parent", 0, Vec::new()),
+        Trouble::UnsafeLink => ("link", 0, Vec::new()),
+        Trouble::UnknownKind(form) => ("kind", form.into(), Vec::new()),
+        Trouble::Attribute(name, error) => ("attribute", error.into(), name),
+        Trouble::Senseless(text) => ("senseless", 0, text.into_bytes()),
+        Trouble::OtherSize(size) => ("size", size, Vec::new()),
+        Trouble::Damaged => ("damaged", 0, Vec::new()),
+    };
+    (kind, number, PyBytes::new(py, &bytes))
+}
+
+#[pyclass(frozen, module = "vinculum._native")]
+struct Restorer(Arc<restoring::Restorer>);
+
+#[pymethods]
+impl Restorer {
+    #[new]
+    #[pyo3(signature = (root, *, numeric_ids=false, acls=true, xattrs=true, flags=true, sparse=false))]
+    fn new(root: Descriptor, numeric_ids: bool, acls: bool, xattrs: bool, flags: bool, sparse: bool) -> PyResult<Self> {
+        let wanted = Wanted {
+            numeric_ids,
+            acls,
+            xattrs,
+            flags,
+        };
+        let restorer = restoring::Restorer::new(root.borrow(), wanted, sparse).into_python()?;
+        Ok(Self(Arc::new(restorer)))
+    }
+
+    fn set_user(&self, name: Vec<u8>, uid: Option<u32>) {
+        self.0.change_owners(|owners| owners.set_user(name, uid));
+    }
+
+    fn set_group(&self, name: Vec<u8>, gid: Option<u32>) {
+        self.0.change_owners(|owners| owners.set_group(name, gid));
+    }
+
+    fn open_file<'py>(&self, py: Python<'py>, path: &[u8]) -> (Option<i32>, Option<Told<'py>>) {
+        match py.detach(|| self.0.open_file(path)) {
+            Ok(fd) => (Some(fd.into_raw_fd()), None),
+            Err(trouble) => (None, Some(told(py, trouble))),
+        }
+    }
+
+    fn finish_file<'py>(&self, py: Python<'py>, item: &Item, fd: Descriptor) -> Vec<Told<'py>> {
+        let troubles = py.detach(|| self.0.finish_file(&item.0, fd.borrow()));
+        troubles.into_iter().map(|trouble| told(py, trouble)).collect()
+    }
+}
+
+#[pyclass(frozen, module = "vinculum._native")]
+struct RestoreBatch(Mutex<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    entries: Vec<Entry>,
+    chunks: usize,
+    bytes: u64,
+}
+
+impl RestoreBatch {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, action: Action, item: &Item, path: Vec<u8>) {
+        let mut batch = self.lock();
+        if let Action::WriteFile(count) = action {
+            batch.chunks += count;
+            batch.bytes += item.0.chunks.as_ref().map_or(0, ChunkList::size_bytes);
+        }
+        let item = Arc::clone(&item.0);
+        batch.entries.push(Entry { action, path, item });
+    }
+}
+
+#[pymethods]
+impl RestoreBatch {
+    #[new]
+    fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    fn __len__(&self) -> usize {
+        self.lock().entries.len()
+    }
+
+    #[getter]
+    fn chunk_count(&self) -> usize {
+        self.lock().chunks
+    }
+
+    #[getter]
+    fn content_bytes(&self) -> u64 {
+        self.lock().bytes
+    }
+
+    fn make_directory(&self, item: &Item, path: Vec<u8>) {
+        self.add(Action::MakeDirectory, item, path);
+    }
+
+    fn finish_directory(&self, item: &Item, path: Vec<u8>) {
+        self.add(Action::FinishDirectory, item, path);
+    }
+
+    fn write_file(&self, item: &Item, path: Vec<u8>) {
+        let count = item.0.chunks.as_ref().map_or(0, ChunkList::len);
+        self.add(Action::WriteFile(count), item, path);
+    }
+
+    fn make_link(&self, item: &Item, source: Vec<u8>, path: Vec<u8>) {
+        self.add(Action::MakeLink(source), item, path);
+    }
+
+    fn make_special(&self, item: &Item, path: Vec<u8>) {
+        self.add(Action::MakeSpecial, item, path);
+    }
+
+    fn ids<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        joined(py, &restoring::content_ids(&self.lock().entries))
+    }
+
+    fn unknown_owners<'py>(&self, py: Python<'py>, restorer: &Restorer) -> (Names<'py>, Names<'py>) {
+        let (users, groups) = restorer.0.unknown_owners(&self.lock().entries);
+        let wrap = |names: Vec<Vec<u8>>| names.iter().map(|name| PyBytes::new(py, name)).collect();
+        (wrap(users), wrap(groups))
+    }
+
+    fn begin(&self, stored: Vec<Blob>, opener: &Opener, restorer: Option<&Restorer>) -> RestoreToCome {
+        let Entries { entries, bytes, .. } = std::mem::take(&mut *self.lock());
+        let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
+        let opener = Arc::clone(&opener.0);
+        let restorer = restorer.map(|restorer| Arc::clone(&restorer.0));
+        // Files without content are work, too.
+        let bytes = usize::try_from(bytes)
+            .unwrap_or(usize::MAX)
+            .max(entries.len() * BYTES_OF_WORK);
+        RestoreToCome(ToCome::begin(bytes, move || {
+            restoring::restore(restorer.as_deref(), &entries, &stored, &opener)
+        }))
+    }
+}
+
+/// A batch that is being restored in the background.
+#[pyclass(frozen, module = "vinculum._native")]
+struct RestoreToCome(ToCome<restoring::Troubles>);
+
+#[pymethods]
+impl RestoreToCome {
+    fn wait<'py>(&self, py: Python<'py>) -> PyResult<Vec<(usize, Told<'py>)>> {
+        let troubles = self.0.wait(py)?.into_iter();
+        Ok(troubles.map(|(place, trouble)| (place, told(py, trouble))).collect())
+    }
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Restorer>()?;
+    module.add_class::<RestoreBatch>()?;
+    module.add_class::<RestoreToCome>()?;
     module.add_function(wrap_pyfunction!(write_chunks, module)?)?;
     module.add_function(wrap_pyfunction!(get_flags, module)?)?;
     module.add_function(wrap_pyfunction!(set_flags, module)?)?;

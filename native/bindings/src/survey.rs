@@ -88,7 +88,7 @@ impl ArchiveSurvey {
     }
 
     fn flawed(&self, py: Python<'_>, items: Vec<Py<Item>>) -> Vec<usize> {
-        let items: Vec<_> = items.iter().map(|item| &item.get().0).collect();
+        let items: Vec<_> = items.iter().map(|item| &*item.get().0).collect();
         py.detach(|| lock(&self.0).flawed(&items))
     }
 
@@ -97,7 +97,7 @@ impl ArchiveSurvey {
     }
 
     fn refer_to_content(&self, py: Python<'_>, items: Vec<Py<Item>>) {
-        let items: Vec<_> = items.iter().map(|item| &item.get().0).collect();
+        let items: Vec<_> = items.iter().map(|item| &*item.get().0).collect();
         py.detach(|| lock(&self.0).refer_to_content(&items));
     }
 
@@ -111,7 +111,7 @@ impl ArchiveSurvey {
 pub struct ItemSalvage(Mutex<items::Salvage>);
 
 fn salvaged(salvaged: items::Salvaged) -> (Vec<Item>, Vec<String>) {
-    (salvaged.items.into_iter().map(Item).collect(), salvaged.complaints)
+    (salvaged.items.into_iter().map(Item::new).collect(), salvaged.complaints)
 }
 
 #[pymethods]

@@ -24,7 +24,7 @@ impl ItemWindow {
 
     fn items(&self, py: Python<'_>) -> PyResult<Vec<Item>> {
         let items = py.detach(|| self.0.items()).into_python()?;
-        Ok(items.into_iter().map(Item).collect())
+        Ok(items.into_iter().map(Item::new).collect())
     }
 
     fn paths<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
@@ -37,6 +37,10 @@ impl ItemWindow {
             return Err(PyValueError::new_err("a mask has one byte for each item"));
         }
         Ok(Self(self.0.filter(|place| mask[place] != 0)))
+    }
+
+    fn content_bytes(&self, py: Python<'_>) -> PyResult<u64> {
+        py.detach(|| self.0.content_bytes()).into_python()
     }
 
     fn without_parts(&self, py: Python<'_>) -> PyResult<Self> {

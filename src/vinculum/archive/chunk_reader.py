@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from vinculum._native import Bytes, ChunkList
+    from vinculum._native import Bytes, ChunkList, Opener
     from vinculum.archive.item_stream import ReadingKey
     from vinculum.errors import Error
     from vinculum.repository.store import Store
@@ -53,6 +53,15 @@ class ChunkReader:
     def expect(self, ids: bytes) -> None:
         """Tells that `fetch` will be called with these ids soon."""
         self._store.expect(ids)
+
+    @property
+    def opener(self) -> Opener:
+        """What opens stored objects."""
+        return self._key.opener
+
+    def fetch_stored(self, ids: bytes) -> list[Bytes]:
+        """The stored objects of n ids, as they are. ObjectNotFound if one is missing."""
+        return self._store.get_many(ids)
 
     def fetch(self, ids: bytes) -> list[Bytes]:
         """The plaintexts of n ids. ObjectNotFound or IntegrityError if one cannot be had."""

@@ -130,7 +130,7 @@ class _Window:
         except Exception as error:
             self._failure = error
         else:
-            self._coming = self._key.opener.open_ahead(list(self._stored), joined)
+            self._coming = self._key.opener.open_ahead(self._stored, joined)
 
     def wait(self) -> list[ItemChunk]:
         """The chunks. Raises what went wrong."""

@@ -17,7 +17,7 @@ from vinculum.formats.texts import to_text
 from vinculum.operations.extract.selection import is_hard_link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from vinculum.archive.chunk_reader import ChunkReader, Portion
     from vinculum.events import Sink
@@ -57,24 +57,22 @@ class TarExporter:
         self._done_bytes = 0  # content, for progress
         self.total_bytes: int | None = None  # set it for progress in percent
 
-    def export(self, items: Iterable[list[_native.Item]]) -> None:
+    def export(self) -> None:
         """Writes the whole tar. ObjectNotFound or IntegrityError if content is lost: the tar is incomplete then."""
         done = 0
-        for portion in self._reader.read(self._contents(items)):
+        for portion in self._reader.read(self._contents()):
             done = self._write_portion(portion, done)
         self._write(bytes(2 * tarfile.BLOCKSIZE))
         self._pad(tarfile.RECORDSIZE)
         if self._sink.wants_progress:
             self._sink.finished(_OPERATION)
 
-    def _contents(self, items: Iterable[list[_native.Item]]) -> Iterator[_native.ChunkList]:
-        for batch in items:
-            for item in batch:
-                path = self._selection.target_path(item)
-                member = None if path is None else self._member(item, path)
-                if member is not None:
-                    self._waiting.append(member)
-                    yield member.chunks
+    def _contents(self) -> Iterator[_native.ChunkList]:
+        for item, path in self._selection.items():
+            member = self._member(item, path)
+            if member is not None:
+                self._waiting.append(member)
+                yield member.chunks
 
     def _write_portion(self, portion: Portion, done: int) -> int:
         """Writes what there is of the first waiting member, of which `done` bytes are written; returns how many then are."""

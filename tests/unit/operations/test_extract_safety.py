@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from support.stores import MemoryStore, PlainKey
 from vinculum import _native
+from vinculum.archive.chunk_reader import ChunkReader
 from vinculum.archive.patterns import PatternMatcher
 from vinculum.events import NullSink
-from vinculum.operations.extract.attributes import AttributeRestorer
 from vinculum.operations.extract.extract import Extractor
 from vinculum.operations.extract.options import ExtractOptions
 from vinculum.operations.extract.selection import Selection
-from vinculum.operations.extract.target import Target
 
 CONTENT = b"from the archive"
-HASHER = _native.IdHasher("sha256")
+KEY = PlainKey()
 FILE, DIRECTORY, LINK, FIFO = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755, stat.S_IFLNK | 0o777, stat.S_IFIFO | 0o644
 
 
@@ -30,36 +30,22 @@ class Listener(NullSink):
         self.warnings.append((text, modern_code))
 
 
-def item(path: bytes, mode: int, **fields: bytes | int) -> _native.Item:
+def item(path: bytes, mode: int, **fields: bytes | int) -> bytes:
+    """An item, packed."""
     chunks = None
     if stat.S_ISREG(mode) and "source" not in fields:
-        chunks = _native.ChunkList.of(HASHER.digest(CONTENT), [len(CONTENT)], [len(CONTENT)])
-    packed = _native.encode_item({"path": path, "mode": mode, "mtime": 0, "uid": 0, "gid": 0, **fields}, chunks)
-    return _native.ItemDecoder().feed(packed)[0]
+        chunks = _native.ChunkList.of(KEY.hasher.digest(CONTENT), [len(CONTENT)], [len(CONTENT)])
+    fields = {"path": path, "mode": mode, "mtime": 0, "uid": 0, "gid": 0, **fields}
+    return bytes(memoryview(_native.encode_item({**fields}, chunks)))
 
 
-class SameContent:
-    """Every id stands for CONTENT."""
-
-    def expect(self, ids: bytes) -> None:
-        """Nothing takes time."""
-
-    def fetch(self, ids: bytes) -> list[_native.Bytes]:
-        """As often as there are ids."""
-        return [_native.Bytes(CONTENT)] * (len(ids) // 32)
-
-
-def restore(into: Path, *items: _native.Item, strip: int = 0) -> Listener:
+def restore(into: Path, *items: bytes, strip: int = 0) -> Listener:
     """Extracts the items into a directory; the content of every file is CONTENT."""
-    sink, options = Listener(), ExtractOptions()
-    extractor = Extractor(
-        SameContent(),
-        Target(os.fsencode(into), AttributeRestorer(options, lambda path, text: sink.warning(f"{path!r}: {text}"))),
-        Selection(PatternMatcher(), strip),
-        options,
-        sink,
-    )
-    extractor.extract([list(items)])
+    sink, store = Listener(), MemoryStore()
+    store.store(KEY, CONTENT)
+    windows = [_native.ItemWindowDecoder().feed([_native.Bytes(b"".join(items))])]
+    selection = Selection(PatternMatcher(), lambda: iter(windows), strip)
+    Extractor(ChunkReader(store, KEY), os.fsencode(into), selection, ExtractOptions(), sink).extract()
     return sink
 
 
@@ -127,7 +113,7 @@ def test_a_directory_that_becomes_a_symlink_is_not_followed_any_more(inside: Pat
         (b"/etc/passwd", []),
     ],
 )
-def test_hard_links_to_what_is_outside_are_refused(inside: Path, source: bytes, items: list[_native.Item]) -> None:
+def test_hard_links_to_what_is_outside_are_refused(inside: Path, source: bytes, items: list[bytes]) -> None:
     before = state_outside(inside)
     sink = restore(inside, *items, item(b"stolen", FILE, source=source))
     assert not os.path.lexists(inside / "stolen")

@@ -65,6 +65,19 @@ impl ItemWindow {
         Ok(runs.into_iter().flatten().collect())
     }
 
+    /// Sum of the sizes of their contents.
+    pub fn content_bytes(&self) -> Result<u64> {
+        let runs = self.map_runs(|places| {
+            let sizes = places.map(|place| {
+                Ok(ItemView::parse(self.packed(place))?
+                    .chunks
+                    .map_or(0, |chunks| chunks.size_bytes))
+            });
+            sizes.sum::<Result<u64>>()
+        })?;
+        Ok(runs.into_iter().sum())
+    }
+
     /// The items for which `is_wanted` holds.
     pub fn filter(&self, mut is_wanted: impl FnMut(usize) -> bool) -> Self {
         let wanted = (0..self.len()).filter(|&place| is_wanted(place));

@@ -1,4 +1,14 @@
-//! Putting content and flags back into files that Python has opened.
+//! Putting files back: where they go (`target`), what belongs to them (`attributes`), many of them at a time (`batch`).
+
+mod attributes;
+mod batch;
+mod outcome;
+mod owners;
+mod target;
+
+pub use attributes::Wanted;
+pub use batch::{Action, Entry, Restorer, Troubles, content_ids, restore};
+pub use outcome::Trouble;
 
 use rustix::fd::BorrowedFd;
 use rustix::fs::{SeekFrom, ioctl_getflags, ioctl_setflags, seek};

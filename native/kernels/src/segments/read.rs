@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use super::{HEADER, HEADER_AND_KEY, Head, PUT, damaged, hex, read_at};
 use crate::Id;
 use crate::errors::{Error, Result};
-use crate::memory::Shared;
+use crate::memory::{self, Shared};
 
 /// What is read for an entry whose size is not known yet.
 const GUESS: usize = 64 * 1024;
@@ -71,7 +71,7 @@ fn read_object(fd: BorrowedFd<'_>, id: &Id, offset: u64, ahead: &[u8]) -> Result
         return Err(damaged(offset, "it lies behind the end of the file"));
     };
     let head = Head::parse(bytes, offset)?;
-    let mut entry = Vec::with_capacity(head.size);
+    let mut entry = memory::buffer(head.size);
     entry.extend_from_slice(&ahead[..head.size.min(ahead.len())]);
     if entry.len() < head.size {
         let known = entry.len();

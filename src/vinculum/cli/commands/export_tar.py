@@ -7,7 +7,9 @@ from vinculum.cli import option_groups, option_types
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
+    from vinculum._native import ItemWindow
     from vinculum.cli.parser import CommandParser
     from vinculum.cli.session import Session
 
@@ -34,7 +36,7 @@ def add_arguments(parser: CommandParser) -> None:
 def run(args: argparse.Namespace, session: Session) -> None:
     from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
-    from vinculum.archive.item_stream import read_items
+    from vinculum.archive.item_stream import read_windows
     from vinculum.cli import tar_streams
     from vinculum.cli.choosing import never_matched_warnings, wanted_files
     from vinculum.operations.export_tar import TarExporter
@@ -42,17 +44,19 @@ def run(args: argparse.Namespace, session: Session) -> None:
 
     matcher = wanted_files(args)
 
-    def selection() -> Selection:
-        return Selection(matcher, args.strip_components, with_parts=args.consider_part_files)
-
     with session.open_archives("read") as opened:
         store, key = opened.store, opened.key
         archive = load_archive(store, key, opened.manifest.archive(args.location.archive), workarounds=session.workarounds)
+
+        def read() -> Iterator[ItemWindow]:
+            return read_windows(store, key, archive.items)
+
+        selection = Selection(matcher, read, args.strip_components, with_parts=args.consider_part_files)
         command = tar_streams.filter_command(args.tar_filter, args.tarfile, decompress=False)
         with tar_streams.written(args.tarfile, command) as output:
-            exporter = TarExporter(ChunkReader(store, key), selection(), session.sink, output)
+            exporter = TarExporter(ChunkReader(store, key), selection, session.sink, output)
             if args.progress:
-                exporter.total_bytes = selection().total_bytes(read_items(store, key, archive.items))
-            exporter.export(read_items(store, key, archive.items))
+                exporter.total_bytes = selection.total_bytes()
+            exporter.export()
     for text, code in never_matched_warnings(matcher):
         session.sink.warning(text, code)

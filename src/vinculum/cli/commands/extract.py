@@ -10,7 +10,9 @@ from vinculum.cli import option_groups, option_types
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
+    from vinculum._native import ItemWindow
     from vinculum.cli.parser import CommandParser
     from vinculum.cli.session import Session
 
@@ -45,13 +47,11 @@ def add_arguments(parser: CommandParser) -> None:
 def run(args: argparse.Namespace, session: Session) -> None:
     from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
-    from vinculum.archive.item_stream import read_items
+    from vinculum.archive.item_stream import read_windows
     from vinculum.cli.choosing import never_matched_warnings, wanted_files
-    from vinculum.operations.extract.attributes import AttributeRestorer
     from vinculum.operations.extract.extract import Extractor
     from vinculum.operations.extract.options import ExtractOptions
     from vinculum.operations.extract.selection import Selection
-    from vinculum.operations.extract.target import Target
 
     sink = session.sink
     matcher = wanted_files(args)
@@ -67,19 +67,14 @@ def run(args: argparse.Namespace, session: Session) -> None:
         store, key = opened.store, opened.key
         archive = load_archive(store, key, opened.manifest.archive(args.location.archive), workarounds=session.workarounds)
 
-        def selection() -> Selection:
-            return Selection(matcher, args.strip_components, with_parts=args.consider_part_files)
+        def read() -> Iterator[ItemWindow]:
+            return read_windows(store, key, archive.items)
 
-        extractor = Extractor(
-            ChunkReader(store, key),
-            Target(os.getcwdb(), AttributeRestorer(options, lambda path, text: sink.warning(f"{os.fsdecode(path)}: {text}"))),
-            selection(),
-            options,
-            sink,
-            sys.stdout.buffer if args.stdout else None,
-        )
+        selection = Selection(matcher, read, args.strip_components, with_parts=args.consider_part_files)
+        output = sys.stdout.buffer if args.stdout else None
+        extractor = Extractor(ChunkReader(store, key), os.getcwdb(), selection, options, sink, output)
         if args.progress:
-            extractor.total_bytes = selection().total_bytes(read_items(store, key, archive.items))
-        extractor.extract(read_items(store, key, archive.items))
+            extractor.total_bytes = selection.total_bytes()
+        extractor.extract()
     for text, code in never_matched_warnings(matcher):
         sink.warning(text, code)

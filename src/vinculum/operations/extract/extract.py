@@ -1,32 +1,32 @@
-"""The restore flow: items in archive order become actions; content is fetched for many files at a time.
+"""The restore flow: items in archive order become actions; many files are restored at a time.
 
-Actions wait until a window of content is full, then run in order with the fetched chunks. So hard links follow their first
-link and a directory gets its attributes after everything in it. A file bigger than the window streams through on its own.
-While one window is worked on, the content of the next is on its way.
+Actions gather in a window until it has enough content. The content of one window is on its way while that of the one before is
+being opened, and its files written, by a kernel in the background. Actions take effect as if they were done in archive order:
+hard links follow their first link, and a directory gets its attributes after everything in it. A file bigger than a window
+streams through on its own.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vinculum import _native
 from vinculum.operations.extract.selection import Selection, is_hard_link
-from vinculum.operations.extract.target import UnsafePath
+from vinculum.operations.extract.troubles import content_troubles, tell_trouble
+from vinculum.platform import owners
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
     from vinculum.events import Sink
     from vinculum.operations.extract.options import ExtractOptions
-    from vinculum.operations.extract.target import Target
 
 WINDOW_BYTES = 32 * 1024 * 1024
 WINDOW_CHUNKS = 2048
-_BACKUP_ERROR = 102
-_OS_ERROR = 104
+WINDOW_ENTRIES = 4096
 
 
 class Source(Protocol):
@@ -35,219 +35,288 @@ class Source(Protocol):
     def expect(self, ids: bytes) -> None:
         """Tells that these ids will be fetched soon."""
 
-    def fetch(self, ids: bytes) -> list[_native.Bytes]:
-        """The plaintexts of n ids."""
+    def fetch_stored(self, ids: bytes) -> list[_native.Bytes]:
+        """The stored objects of n ids."""
+
+    @property
+    def opener(self) -> _native.Opener:
+        """What opens them."""
 
 
-class _Window(NamedTuple):
-    actions: list[_Action]
-    ids: bytes
+class _Window:
+    """Actions that are done together. What is announced but not done is only an entry."""
 
+    __slots__ = ("batch", "chunks_to_come", "entries", "ids", "places", "to_come")
 
-class _Action(NamedTuple):
-    run: Callable[[_native.Item, bytes, list[_native.Bytes]], None]
-    item: _native.Item
-    path: bytes
-    chunks: int  # how many of the window's chunks are this action's
+    def __init__(self) -> None:
+        self.batch = _native.RestoreBatch()
+        self.entries: list[tuple[_native.Item, bytes, bool]] = []  # with its path, and whether it is listed
+        self.places: list[int] = []  # which entry each action of the batch belongs to
+        self.ids = b""  # of all content, once the window is full
+        self.to_come: _native.RestoreToCome | None = None
+        self.chunks_to_come: _native.ChunksToCome | None = None
+
+    def note(self, item: _native.Item, path: bytes, *, acts: bool = True, is_listed: bool = True) -> None:
+        """An entry; if it `acts`, the next action of the batch is its own."""
+        if acts:
+            self.places.append(len(self.entries))
+        self.entries.append((item, path, is_listed))
+
+    def has_room(self, content_bytes: int) -> bool:
+        batch = self.batch
+        return batch.content_bytes + content_bytes <= WINDOW_BYTES and batch.chunk_count < WINDOW_CHUNKS
 
 
 class Extractor:
-    """Restores the selected items into a target, or only reads them (`dry_run`), or writes their content to one stream."""
+    """Restores the selected items into a directory, or only reads them (`dry_run`), or writes their content to one stream."""
 
     def __init__(
         self,
         source: Source,
-        target: Target,
+        root: bytes,
         selection: Selection,
         options: ExtractOptions,
         sink: Sink,
         output: BinaryIO | None = None,
     ) -> None:
         self._source = source
-        self._target = target
+        self._root = root
         self._selection = selection
         self._options = options
         self._sink = sink
         self._output = None if options.dry_run else output
-        self._writes = not options.dry_run and output is None
-        self._next = _Window([], b"")  # full, and expected
-        self._actions: list[_Action] = []
-        self._ids: list[bytes] = []
-        self._waiting_bytes = 0
-        self._waiting_chunks = 0
+        self._restorer = None if options.dry_run or output is not None else _restorer(root, options)
+        self._filling = _Window()
+        self._expected = _Window()  # full, its content on its way
+        self._running = _Window()
         self._directories: list[tuple[_native.Item, bytes]] = []  # entered and not yet finished
         self._done_bytes = 0
         self.total_bytes: int | None = None  # set it for progress in percent
 
-    def extract(self, items: Iterable[list[_native.Item]]) -> None:
-        for batch in items:
-            for item in batch:
-                path = self._selection.target_path(item)
-                if path is not None:
-                    self._plan(item, path)
-        self._run_all()
-        self._sink.finished("extract")
-        self._finish_directories()
+    def extract(self) -> None:
+        """Does all of it. Where the repository fails, what was begun is finished first."""
+        try:
+            for item, path in self._selection.items():
+                self._plan(item, path)
+            self._run_all()
+            self._sink.finished("extract")
+            self._finish_directories()
+        finally:
+            self._finish_running()
 
     def _plan(self, item: _native.Item, path: bytes) -> None:
-        if self._writes:
+        writes = self._restorer is not None
+        if writes:
             self._leave_directories(path)
-        if self._sink.wants_files:
-            self._queue(self._announce, item, path)
-        if not self._writes:
-            if item.chunks is not None:
-                self._queue_content(self._read_only, item, path)
+        if len(self._filling.entries) >= WINDOW_ENTRIES:
+            self._turn()
+        if not writes:
+            self._note_content(item, path)
         elif stat.S_ISDIR(item.mode):
-            self._queue(self._make_directory, item, path)
+            self._filling.note(item, path)
+            self._filling.batch.make_directory(item, path)
             self._directories.append((item, path))
         elif is_hard_link(item):
             self._plan_link(item, path)
         elif stat.S_ISREG(item.mode):
-            self._queue_content(self._write_file, item, path)
+            self._note_content(item, path)
         else:
-            self._queue(lambda item, path, _: self._target.make_special(item, path), item, path)
+            self._note_special(item, path)
 
     def _plan_link(self, item: _native.Item, path: bytes) -> None:
         source, content = self._selection.link_source(item, path)
         if source is not None:
-            self._queue(lambda _, path, __: self._target.make_link(source, path), item, path)
+            self._filling.note(item, path)
+            self._filling.batch.make_link(item, source, path)
         elif stat.S_ISREG(content.mode):
-            self._queue_content(self._write_file, content, path)
+            self._note_content(content, path)
         else:
-            self._queue(lambda item, path, _: self._target.make_special(item, path), content, path)
+            self._note_special(content, path)
+
+    def _note_special(self, item: _native.Item, path: bytes) -> None:
+        self._filling.note(item, path)
+        self._filling.batch.make_special(item, path)
+
+    def _note_content(self, item: _native.Item, path: bytes) -> None:
+        """A file to be written or, where nothing is written, anything that has content."""
+        if item.content_bytes > WINDOW_BYTES:
+            self._run_all()
+            if self._sink.wants_files:
+                self._sink.status("", path)
+            for trouble in self._stream(item, path):
+                tell_trouble(self._sink, self._root, item, path, trouble)
+            return
+        if not self._filling.has_room(item.content_bytes):
+            self._turn()
+        acts = self._restorer is not None or item.chunks is not None
+        self._filling.note(item, path, acts=acts)
+        if acts:
+            self._filling.batch.write_file(item, path)
 
     def _leave_directories(self, path: bytes) -> None:
         """Finishes the directories that `path` is not in."""
         while self._directories and not path.startswith(self._directories[-1][1] + b"/"):
             if self._directories[-1][1] == b".":
                 return  # the root of the archive stays open to the end
-            item, directory = self._directories.pop()
-            self._queue(self._finish_directory, item, directory)
+            self._finish_directory(*self._directories.pop())
+
+    def _finish_directory(self, item: _native.Item, path: bytes) -> None:
+        self._filling.note(item, path, is_listed=False)
+        self._filling.batch.finish_directory(item, path)
 
     def _finish_directories(self) -> None:
         """Finishes those that are still open when everything is in them."""
         total = len(self._directories)
         for number in range(1, total + 1):
             self._sink.progress("extract.permissions", number, total, "")
-            self._guarded(_Action(self._finish_directory, *self._directories.pop(), 0), [])
+            self._finish_directory(*self._directories.pop())
+        self._run_all()
         self._sink.finished("extract.permissions")
 
-    # -- the window ----------------------------------------------------------------------------------------------------
-
-    def _queue(
-        self, run: Callable[[_native.Item, bytes, list[_native.Bytes]], None], item: _native.Item, path: bytes, chunks: int = 0
-    ) -> None:
-        self._actions.append(_Action(run, item, path, chunks))
-        if len(self._actions) >= 2 * WINDOW_CHUNKS:
-            self._turn()
-
-    def _queue_content(
-        self, run: Callable[[_native.Item, bytes, list[_native.Bytes]], None], item: _native.Item, path: bytes
-    ) -> None:
-        content = item.chunks or _native.ChunkList()
-        if content.size_bytes > WINDOW_BYTES:
-            self._run_all()
-            self._guarded(_Action(self._stream, item, path, 0), [])
-            return
-        if self._waiting_bytes + content.size_bytes > WINDOW_BYTES or self._waiting_chunks + len(content) > WINDOW_CHUNKS:
-            self._turn()
-        self._ids.append(content.ids())
-        self._waiting_bytes += content.size_bytes
-        self._waiting_chunks += len(content)
-        self._queue(run, item, path, len(content))
+    # -- windows -------------------------------------------------------------------------------------------------------
 
     def _turn(self) -> None:
-        """Lets the content of the window that is full now come, and meanwhile runs the one before."""
-        window, self._next = self._next, _Window(self._actions, b"".join(self._ids))
-        self._actions, self._ids, self._waiting_bytes, self._waiting_chunks = [], [], 0, 0
-        if self._next.ids:
-            self._source.expect(self._next.ids)
-        plaintexts = self._source.fetch(window.ids) if window.ids else []
-        position = 0
-        for action in window.actions:
-            self._guarded(action, plaintexts[position : position + action.chunks])
-            position += action.chunks
+        """Lets the content of the window that is full now come, and begins the one before when the one before that is done."""
+        full, window = self._filling, self._expected
+        self._filling, self._expected = _Window(), full
+        full.ids = full.batch.ids()
+        if full.ids:
+            self._source.expect(full.ids)
+        if not window.entries:
+            self._finish_running()
+            return
+        stored = self._source.fetch_stored(window.ids) if window.ids else []
+        self._finish_running()
+        if self._output is not None:
+            window.chunks_to_come = self._source.opener.open_ahead(stored, window.ids)
+        else:
+            self._learn_owners(window.batch)
+            window.to_come = window.batch.begin(stored, self._source.opener, self._restorer)
+        self._running = window
 
     def _run_all(self) -> None:
-        """Runs everything that waits."""
+        """Does everything that waits."""
         self._turn()
         self._turn()
+        self._finish_running()
 
-    def _guarded(self, action: _Action, chunks: list[_native.Bytes]) -> None:
-        """Runs one action; what goes wrong with one file is a warning, and the others come back all the same."""
-        name = os.fsdecode(action.item.path)
+    def _learn_owners(self, batch: _native.RestoreBatch) -> None:
+        """Tells the kernel the ids of names that it meets for the first time."""
+        if self._restorer is None or self._options.numeric_ids:
+            return
+        users, groups = batch.unknown_owners(self._restorer)
+        for name in users:
+            self._restorer.set_user(name, owners.user_id(name))
+        for name in groups:
+            self._restorer.set_group(name, owners.group_id(name))
+
+    def _finish_running(self) -> None:
+        """Waits for what is being done, and reports it: what goes wrong with one file is a warning."""
+        window, self._running = self._running, _Window()
+        if window.to_come is not None:
+            troubles = window.to_come.wait()
+        elif window.chunks_to_come is not None:
+            troubles = self._print(window, window.chunks_to_come.wait())
+        else:
+            return
+        by_entry: dict[int, list[_native.Trouble]] = {}
+        for place, trouble in troubles:
+            by_entry.setdefault(window.places[place], []).append(trouble)
+        if self._sink.wants_files or self._sink.wants_progress:
+            places: Iterable[int] = range(len(window.entries))
+        else:
+            places = by_entry
+        for place in places:
+            item, path, is_listed = window.entries[place]
+            if is_listed:
+                self._sink.status("", path)
+                self._advance(item, item.content_bytes)
+            for trouble in by_entry.get(place, ()):
+                tell_trouble(self._sink, self._root, item, path, trouble)
+
+    def _print(self, window: _Window, chunks: list[_native.Bytes]) -> list[tuple[int, _native.Trouble]]:
+        """Writes content to the stream, file by file."""
+        assert self._output is not None
+        troubles: list[tuple[int, _native.Trouble]] = []
+        start = 0
+        for place, entry in enumerate(window.places):
+            item = window.entries[entry][0]
+            stop = start + len(item.chunks or ())
+            content = chunks[start:stop]
+            self._output.writelines(content)
+            troubles += [(place, trouble) for trouble in content_troubles(item, sum(map(len, content)))]
+            start = stop
+        return troubles
+
+    # -- large files ---------------------------------------------------------------------------------------------------
+
+    def _stream(self, item: _native.Item, path: bytes) -> list[_native.Trouble]:
+        """A file bigger than the window, a window at a time; returns what went wrong."""
+        if self._restorer is None:
+            return self._pass_on(item, None)
+        batch = _native.RestoreBatch()
+        batch.write_file(item, path)
+        self._learn_owners(batch)
+        fd, trouble = self._restorer.open_file(path)
+        if fd is None:
+            return [] if trouble is None else [trouble]
         try:
-            action.run(action.item, action.path, chunks)
-        except UnsafePath as problem:
-            self._sink.warning(f"{name}: {problem}", problem.modern_code)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            self._sink.warning(f"{name}: [Errno {error.errno}] {error.strerror}", _OS_ERROR)
-
-    # -- what actions do -----------------------------------------------------------------------------------------------
-
-    def _announce(self, _: _native.Item, path: bytes, __: list[_native.Bytes]) -> None:
-        self._sink.status("", path)
-
-    def _finish_directory(self, item: _native.Item, path: bytes, _: list[_native.Bytes]) -> None:
-        self._target.finish_directory(item, path)
-
-    def _make_directory(self, _: _native.Item, path: bytes, __: list[_native.Bytes]) -> None:
-        self._target.make_directory(path)
-
-    def _read_only(self, item: _native.Item, path: bytes, chunks: list[_native.Bytes]) -> None:
-        if self._output is not None:
-            self._output.writelines(chunks)
-        self._verify(item, path, sum(map(len, chunks)))
-
-    def _write_file(self, item: _native.Item, path: bytes, chunks: list[_native.Bytes]) -> None:
-        fd = self._target.open_file(path)
-        try:
-            size = _native.write_chunks(fd, chunks, self._options.sparse)
-            self._target.finish_file(item, path, fd)
+            try:
+                wrong = self._pass_on(item, fd)
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                return [("os", error.errno or 0, b"")]
+            found = self._restorer.finish_file(item, fd)
+            return found if any(kind != "attribute" for kind, _, _ in found) else [*found, *wrong]
         finally:
             os.close(fd)
-        self._verify(item, path, size)
 
-    def _stream(self, item: _native.Item, path: bytes, _: list[_native.Bytes]) -> None:
-        """A file bigger than the window, a window at a time."""
+    def _pass_on(self, item: _native.Item, fd: int | None) -> list[_native.Trouble]:
+        """Writes the content to a file, or to the stream if there is one; while one window is written, the next is opened."""
+        size = 0
+        for chunks in self._windows_of(item):
+            if fd is not None:
+                size += _native.write_chunks(fd, chunks, self._options.sparse)
+            else:
+                size += sum(map(len, chunks))
+                if self._output is not None:
+                    self._output.writelines(chunks)
+            self._advance(item, sum(map(len, chunks)))
+        return content_troubles(item, size)
+
+    def _windows_of(self, item: _native.Item) -> Iterator[list[_native.Bytes]]:
         content = item.chunks or _native.ChunkList()
         step = max(1, len(content) * WINDOW_BYTES // max(1, content.size_bytes))
-        fd = self._target.open_file(path) if self._writes else None
-        size = 0
         windows = [content.part(start, min(len(content), start + step)).ids() for start in range(0, len(content), step)]
-        try:
-            self._source.expect(windows[0])
-            for number, ids in enumerate(windows, 1):
-                if number < len(windows):
-                    self._source.expect(windows[number])
-                chunks = self._source.fetch(ids)
-                if fd is not None:
-                    size += _native.write_chunks(fd, chunks, self._options.sparse)
-                else:
-                    size += sum(map(len, chunks))
-                    if self._output is not None:
-                        self._output.writelines(chunks)
-                self._show_progress(item, self._done_bytes + size)
-            if fd is not None:
-                self._target.finish_file(item, path, fd)
-        finally:
-            if fd is not None:
-                os.close(fd)
-        self._verify(item, path, size)
+        coming: _native.ChunksToCome | None = None
+        self._source.expect(windows[0])
+        for number, ids in enumerate(windows, 1):
+            if number < len(windows):
+                self._source.expect(windows[number])
+            following = self._source.opener.open_ahead(self._source.fetch_stored(ids), ids)
+            if coming is not None:
+                yield coming.wait()
+            coming = following
+        if coming is not None:
+            yield coming.wait()
 
-    def _verify(self, item: _native.Item, path: bytes, size: int) -> None:
-        """Reports content that is not what the archive promised."""
-        self._done_bytes += size
-        self._show_progress(item, self._done_bytes)
-        name = os.fsdecode(path)
-        if item.size is not None and item.size != size:
-            self._sink.warning(f"{name}: Size inconsistency detected: size {item.size}, chunks size {size}", _BACKUP_ERROR)
-        if item.chunks_healthy is not None:
-            text = f"{name}: File has damaged (all-zero) chunks. Try running borg check --repair."
-            self._sink.warning(text, _BACKUP_ERROR)
+    def _advance(self, item: _native.Item, content_bytes: int) -> None:
+        self._done_bytes += content_bytes
+        if self._sink.wants_progress and item.chunks is not None:
+            self._sink.progress("extract", self._done_bytes, self.total_bytes, os.fsdecode(item.path))
 
-    def _show_progress(self, item: _native.Item, done: int) -> None:
-        if self._sink.wants_progress:
-            self._sink.progress("extract", done, self.total_bytes, os.fsdecode(item.path))
+
+def _restorer(root: bytes, options: ExtractOptions) -> _native.Restorer:
+    fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return _native.Restorer(
+            fd,
+            numeric_ids=options.numeric_ids,
+            acls=options.acls,
+            xattrs=options.xattrs,
+            flags=options.flags,
+            sparse=options.sparse,
+        )
+    finally:
+        os.close(fd)

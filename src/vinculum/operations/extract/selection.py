@@ -6,18 +6,20 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from vinculum._native import PathSelector
+from vinculum.archive.item_choice import ItemChoice
 from vinculum.archive.patterns import INCLUDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterator
 
-    from vinculum import _native
+    from vinculum._native import Item, ItemWindow
     from vinculum.archive.patterns import PatternMatcher
 
 LINKABLE = (stat.S_IFREG, stat.S_IFBLK, stat.S_IFCHR, stat.S_IFIFO)
 
 
-def is_hard_link(item: _native.Item) -> bool:
+def is_hard_link(item: Item) -> bool:
     """True for a later link to a file that the archive holds elsewhere."""
     return item.source is not None and stat.S_IFMT(item.mode) in LINKABLE
 
@@ -28,44 +30,63 @@ def strip_components(path: bytes, count: int) -> bytes:
 
 
 class Selection:
-    """Decides per item, and remembers the content of first links that stay out, for the links that come back."""
+    """Decides per item, and finds the content of first links that stay out, for the links that come back.
 
-    def __init__(self, matcher: PatternMatcher, strip: int = 0, *, with_parts: bool = False) -> None:
+    `read` goes through all items of the archive once more; only such links need that. Confined to one thread.
+    """
+
+    def __init__(
+        self, matcher: PatternMatcher, read: Callable[[], Iterator[ItemWindow]], strip: int = 0, *, with_parts: bool = False
+    ) -> None:
         self._matcher = matcher
+        self._choice = ItemChoice(matcher, with_parts=with_parts)
+        self._read = read
         self._strip = strip
         self._with_parts = with_parts
-        self._is_partial = not matcher.is_trivial or strip > 0
-        self._unextracted: dict[bytes, _native.Item] = {}  # archived path -> first link that was left out
+        self._left_out: dict[bytes, Item] | None = None  # archived path -> first link that was left out
         self._restored: dict[bytes, bytes] = {}  # archived path of such a link -> where its content was restored
 
-    def target_path(self, item: _native.Item) -> bytes | None:
-        """Where the item goes, relative to the target; None if it stays out."""
-        if item.part is not None and not self._with_parts:
-            return None
-        if self._matcher.is_trivial or self._matcher.decide(os.fsdecode(item.path)) == INCLUDE:
-            path = strip_components(item.path, self._strip)
-            if path:
-                return path
-        if self._is_partial and item.source is None and item.hardlink_master and stat.S_IFMT(item.mode) in LINKABLE:
-            self._unextracted[item.path] = item
-        return None
+    def items(self) -> Iterator[tuple[Item, bytes]]:
+        """The items that come back, in archive order, each with where it goes relative to the target."""
+        for window in self._read():
+            for item in self._choice.choose(window).items():
+                path = strip_components(item.path, self._strip)
+                if path:
+                    yield item, path
 
-    def link_source(self, item: _native.Item, path: bytes) -> tuple[bytes | None, _native.Item]:
+    def total_bytes(self) -> int:
+        """How much content will come back; goes through all items."""
+        if self._strip:
+            return sum(item.content_bytes for item, _ in self.items())
+        return sum(self._choice.choose(window).content_bytes() for window in self._read())
+
+    def link_source(self, item: Item, path: bytes) -> tuple[bytes | None, Item]:
         """For a hard link going to `path`: (what to link to, the item) or (None, the item that has the content to restore)."""
         source = item.source or b""
         if source in self._restored:
             return self._restored[source], item
-        master = self._unextracted.get(source)
-        if master is not None:
-            self._restored[source] = path
-            return None, master
+        if not self._comes_back(source):
+            if self._left_out is None:
+                self._left_out = self._find_left_out()
+            first = self._left_out.get(source)
+            if first is not None:
+                self._restored[source] = path
+                return None, first
         return strip_components(source, self._strip), item
 
-    def total_bytes(self, batches: Iterable[list[_native.Item]]) -> int:
-        """How much content will come back; goes through all items, so it needs a Selection of its own."""
-        total = 0
-        for batch in batches:
-            for item in batch:
-                if self.target_path(item) is not None and item.chunks is not None:
-                    total += item.chunks.size_bytes
-        return total
+    def _comes_back(self, path: bytes) -> bool:
+        is_wanted = self._matcher.is_trivial or self._matcher.decide(os.fsdecode(path)) == INCLUDE
+        return is_wanted and bool(strip_components(path, self._strip))
+
+    def _find_left_out(self) -> dict[bytes, Item]:
+        """The first links that stay out although links to them come back."""
+        sources = {item.source for item, _ in self.items() if item.source is not None and is_hard_link(item)}
+        wanted = {source for source in sources if not self._comes_back(source)}
+        selector = PathSelector(dict.fromkeys((path.lstrip(b"/") for path in wanted), True), [], False)
+        found = {}
+        for window in self._read():
+            for item in selector.select(window, self._with_parts)[0].items():
+                is_first = item.source is None and item.hardlink_master and stat.S_IFMT(item.mode) in LINKABLE
+                if is_first and item.path in wanted:
+                    found[item.path] = item
+        return found

@@ -1,0 +1,54 @@
+"""What users hear of files that did not come back as they should."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vinculum._native import Item, Trouble
+    from vinculum.events import Sink
+
+_PLAIN = 1
+_BACKUP_ERROR = 102
+_OS_ERROR = 104
+# Why an item was refused: text, and the exit code of the warning.
+_REFUSALS = {
+    "parent": ("a parent directory is a symlink", 108),
+    "path": ("its path leads out of the target directory", 109),
+    "link": ("its hard link source is unsafe", 110),
+}
+
+
+def tell_trouble(sink: Sink, root: bytes, item: Item, path: bytes, trouble: Trouble) -> None:
+    """One warning about the item that was to be restored at `path` below `root`."""
+    kind, number, raw = trouble
+    name = os.fsdecode(item.path)
+    if kind in _REFUSALS:
+        reason, code = _REFUSALS[kind]
+        sink.warning(f"{name}: not extracted, {reason}", code)
+    elif kind == "os":
+        sink.warning(f"{name}: [Errno {number}] {os.strerror(number)}", _OS_ERROR)
+    elif kind == "kind":
+        sink.warning(f"{name}: not extracted, unknown file type {number:o}", _BACKUP_ERROR)
+    elif kind == "attribute":
+        where, label = os.fsdecode(os.path.join(root, path)), os.fsdecode(raw)
+        sink.warning(f"{where}: extended attribute {label} could not be set: {os.strerror(number)}", _PLAIN)
+    elif kind == "size":
+        text = f"Size inconsistency detected: size {item.size}, chunks size {number}"
+        sink.warning(f"{os.fsdecode(path)}: {text}", _BACKUP_ERROR)
+    elif kind == "damaged":
+        text = "File has damaged (all-zero) chunks. Try running borg check --repair."
+        sink.warning(f"{os.fsdecode(path)}: {text}", _BACKUP_ERROR)
+    else:
+        sink.warning(f"{name}: {os.fsdecode(raw)}", _BACKUP_ERROR)
+
+
+def content_troubles(item: Item, size: int) -> list[Trouble]:
+    """What is amiss with content of so many bytes."""
+    troubles: list[Trouble] = []
+    if item.size is not None and item.size != size:
+        troubles.append(("size", size, b""))
+    if item.chunks_healthy is not None:
+        troubles.append(("damaged", 0, b""))
+    return troubles

@@ -1,0 +1,193 @@
+"""Batches of files restored in parallel, against the twin that restores one after the other; and never outside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from reference import restoring as reference
+from reference.restoring import File
+from support.compare import Tree, differences, snapshot
+from support.stores import MemoryStore, PlainKey
+from vinculum import _native
+from vinculum.errors import IntegrityError
+
+KEY = PlainKey()
+PATHS = st.one_of(
+    st.lists(st.sampled_from([b"a", b"b", b"c"]), min_size=1, max_size=4).map(b"/".join),
+    st.sampled_from(
+        [b"a//b", b"./a", b".", b"", b"a/", b"../outside/x", b"a/../b", b"/tmp/vinculum-escaped", b"a\0", b"c/secret"]
+    ),
+)
+SOURCES = st.one_of(PATHS, st.sampled_from([b"../outside", b"../outside/secret", b"a", b".", b"../target/a"]))
+TIMES = st.integers(0, 2**31).map(lambda second: second * 10**9 + 123_456_789)
+
+
+def some(
+    kind: str,
+    form: int,
+    modes: list[int],
+    *,
+    content: list[bytes] | None = None,
+    sources: st.SearchStrategy[bytes] | None = None,
+) -> st.SearchStrategy[File]:
+    """Files of one kind."""
+    attributes = [(), ((b"user.x", b"1"),)] if kind == "file" else [()]
+    return st.builds(
+        File,
+        st.just(kind),
+        PATHS,
+        st.sampled_from([form | mode for mode in modes]),
+        TIMES,
+        st.sampled_from(content or [b""]),
+        st.just(b"") if sources is None else sources,
+        st.sampled_from(attributes),
+    )
+
+
+FILES = st.one_of(
+    some("directory", stat.S_IFDIR, [0o755]),
+    some("finish", stat.S_IFDIR, [0o700, 0o755, 0o1777]),
+    some("file", stat.S_IFREG, [0o644, 0o4755, 0], content=[b"", b"one", b"two" * 1000]),
+    some("special", stat.S_IFLNK, [0o777], sources=SOURCES.filter(lambda source: source != b"" and b"\0" not in source)),
+    some("special", stat.S_IFIFO, [0o640]),
+    some("link", stat.S_IFREG, [0o644], sources=SOURCES),
+)
+
+
+def made_before_finished(files: list[File]) -> list[File]:
+    """With each directory that is finished made at the beginning, as archives have it."""
+    made = [file._replace(kind="directory") for file in files if file.kind == "finish"]
+    return [*made, *files]
+
+
+def item_of(file: File) -> _native.Item:
+    chunks = None
+    if file.kind == "file":
+        chunks = _native.ChunkList.of(KEY.hasher.digest(file.content), [len(file.content)], [1])
+    fields: dict[str, int | bytes | bool | dict[bytes, bytes | None] | None] = {
+        "path": b"as archived", "mode": file.mode, "mtime": file.mtime, "uid": os.getuid(), "gid": os.getgid(),
+    }  # fmt: skip
+    if file.source:
+        fields["source"] = file.source
+    if file.xattrs:
+        fields["xattrs"] = dict(file.xattrs)
+    (item,) = _native.ItemDecoder().feed(_native.encode_item(fields, chunks))
+    return item
+
+
+def restore(top: Path, files: list[File]) -> list[tuple[int, str]]:
+    """By the kernel, as one batch; which failed, and why."""
+    batch, store = _native.RestoreBatch(), MemoryStore()
+    for file in files:
+        item = item_of(file)
+        if file.kind == "file":
+            store.store(KEY, file.content)
+            batch.write_file(item, file.path)
+        elif file.kind == "link":
+            batch.make_link(item, file.source, file.path)
+        else:
+            add = {"directory": batch.make_directory, "finish": batch.finish_directory, "special": batch.make_special}
+            add[file.kind](item, file.path)
+    assert len(batch) == len(files)
+    fd = os.open(top, os.O_RDONLY)
+    restorer = _native.Restorer(fd, numeric_ids=True)
+    os.close(fd)
+    troubles = batch.begin(list(store.get_many(batch.ids())), KEY.opener, restorer).wait()
+    return [(place, kind) for place, (kind, _, _) in troubles]
+
+
+def make_target(at: Path) -> Path:
+    shutil.rmtree(at, ignore_errors=True)
+    (at / "target").mkdir(parents=True)
+    (at / "outside").mkdir()
+    (at / "outside" / "secret").write_bytes(b"secret")
+    return at / "target"
+
+
+def files_of(*kinds_and_paths: tuple[str, bytes]) -> list[File]:
+    modes = {"directory": stat.S_IFDIR | 0o755, "finish": stat.S_IFDIR | 0o750, "file": stat.S_IFREG | 0o644}
+    return [File(kind, path, modes[kind], mtime=10**18, content=path) for kind, path in kinds_and_paths]
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(FILES, max_size=12).map(made_before_finished))
+@example(
+    [File("special", b"a", stat.S_IFLNK | 0o777, source=b"../outside"), *files_of(("file", b"a/secret"), ("directory", b"a/x"))]
+)
+@example(
+    [*files_of(("directory", b"a"), ("file", b"a/b"), ("finish", b"a"), ("file", b"a/b"), ("file", b"a"), ("file", b"a/b"))]
+)
+@example(
+    [*files_of(("file", b"a")), File("link", b"b", source=b"a"), *files_of(("file", b"a")), File("link", b"a", source=b"a")]
+)
+@example(
+    [
+        *files_of(("directory", b"a")),
+        File("special", b"a", stat.S_IFLNK | 0o777, source=b"../outside"),
+        *files_of(("finish", b"a")),
+    ]
+)
+def test_actions_take_effect_as_if_done_one_by_one(workplace: Path, files: list[File]) -> None:
+    slow, quick = make_target(workplace / "slow"), make_target(workplace / "quick")
+    outside = [snapshot(target.parent / "outside") for target in (slow, quick)]
+    assert restore(quick, files) == reference.restore(slow, files)
+    assert [snapshot(target.parent / "outside") for target in (slow, quick)] == outside
+    assert not os.path.lexists("/tmp/vinculum-escaped")
+    # When a directory was last written to is not defined unless it is finished, and nothing put into it later.
+    want, got = (
+        Tree(
+            {path: entry._replace(mtime_ns=0) if entry.kind == "directory" else entry for path, entry in tree.entries.items()},
+            tree.links,
+        )
+        for tree in (snapshot(slow), snapshot(quick))
+    )
+    assert not differences(want, got, ignoring=["extents"])
+
+
+def test_many_files_in_many_directories(workplace: Path) -> None:
+    """More directories than are kept open, hard links between them, times of directories last."""
+    files = []
+    for number in range(700):
+        name = b"d%03d" % number
+        files += files_of(("directory", name), ("file", name + b"/one"), ("file", name + b"/two"))
+        files.append(File("link", name + b"/three", source=(b"d%03d/one" % (number // 2))))
+        files += files_of(("finish", name))
+    slow, quick = make_target(workplace / "slow"), make_target(workplace / "quick")
+    assert restore(quick, files) == reference.restore(slow, files) == []
+    assert not differences(snapshot(slow), snapshot(quick), ignoring=["extents", "mtime_ns"])
+    for path in (b"d%03d" % number for number in range(700)):
+        assert (slow / os.fsdecode(path)).stat().st_mtime_ns == (quick / os.fsdecode(path)).stat().st_mtime_ns, path
+
+
+def test_nothing_is_done_if_content_is_damaged(workplace: Path) -> None:
+    target, batch = make_target(workplace), _native.RestoreBatch()
+    for file in files_of(("file", b"one"), ("file", b"two")):
+        batch.write_file(item_of(file), file.path)
+    fd = os.open(target, os.O_RDONLY)
+    to_come = batch.begin([b"\x02\0\0one", b"\x02\0\0other"], KEY.opener, _native.Restorer(fd))
+    os.close(fd)
+    with pytest.raises(IntegrityError):
+        to_come.wait()
+    assert not list(target.iterdir())
+    with pytest.raises(ValueError, match="before"):
+        to_come.wait()
+
+
+def test_content_is_compared_with_what_items_promise() -> None:
+    packed = _native.encode_item(
+        {"path": b"p", "mode": 0o100644, "mtime": 0, "size": 7}, _native.ChunkList.of(KEY.hasher.digest(b"four"), [4], [4])
+    )
+    (item,) = _native.ItemDecoder().feed(packed)
+    batch = _native.RestoreBatch()
+    batch.write_file(item, b"p")
+    assert (batch.chunk_count, batch.content_bytes) == (1, 4)
+    stored = MemoryStore()
+    stored.store(KEY, b"four")
+    assert batch.begin(list(stored.get_many(batch.ids())), KEY.opener, None).wait() == [(0, ("size", 4, b""))]
