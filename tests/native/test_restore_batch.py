@@ -134,6 +134,14 @@ def files_of(*kinds_and_paths: tuple[str, bytes]) -> list[File]:
         *files_of(("finish", b"a")),
     ]
 )
+@example(
+    [
+        *files_of(("directory", b"a")),
+        File("special", b"./a", stat.S_IFIFO | 0o640),
+        *files_of(("finish", b"./a"), ("directory", b"./a")),
+    ]
+)
+@example(files_of(("finish", b"a"), ("file", b"a/b")))
 def test_actions_take_effect_as_if_done_one_by_one(workplace: Path, files: list[File]) -> None:
     slow, quick = make_target(workplace / "slow"), make_target(workplace / "quick")
     outside = [snapshot(target.parent / "outside") for target in (slow, quick)]

@@ -275,9 +275,10 @@ struct Run<'a> {
     files: Vec<Job<'a>>,
     /// After the files, in order.
     last: Vec<Job<'a>>,
-    /// Paths of what is no directory, and what links refer to.
-    files_at: HashSet<Vec<u8>>,
-    /// Paths of directories that were made, or are to be finished.
+    /// Paths of what is no directory, of what links refer to, and of directories that will be finished: at or below these nothing
+    /// more is done, not even a directory made, before the run is over.
+    settled_at: HashSet<Vec<u8>>,
+    /// Paths of directories that were made.
     directories_at: HashSet<Vec<u8>>,
     /// Directories that lead to any of these.
     ways: HashSet<Vec<u8>>,
@@ -289,8 +290,8 @@ impl<'a> Run<'a> {
     fn conflicts_with(&self, touched: &Touched) -> bool {
         let at = touched.route.bytes();
         let is_directory = touched.makes_directory || touched.finishes_directory;
-        self.files_at.contains(at)
-            || touched.route.ancestors().any(|way| self.files_at.contains(way))
+        self.settled_at.contains(at)
+            || touched.route.ancestors().any(|way| self.settled_at.contains(way))
             || (!is_directory && (self.ways.contains(at) || self.directories_at.contains(at)))
     }
 
@@ -346,11 +347,11 @@ impl<'a> Run<'a> {
             }
         }
         let at = touched.route.bytes().to_vec();
-        if touched.makes_directory || touched.finishes_directory {
+        if touched.makes_directory {
             self.directories_at.insert(at);
         } else {
-            self.files_at.insert(at);
-            self.files_at
+            self.settled_at.insert(at);
+            self.settled_at
                 .extend(touched.source.as_ref().map(|source| source.bytes().to_vec()));
         }
     }

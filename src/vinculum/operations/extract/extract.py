@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vinculum.events import Sink
     from vinculum.operations.extract.options import ExtractOptions
 
-WINDOW_BYTES = 32 * 1024 * 1024
+WINDOW_BYTES = 16 * 1024 * 1024
 WINDOW_CHUNKS = 2048
 WINDOW_ENTRIES = 4096
 
