@@ -12,6 +12,9 @@ BENCH ?= compare
 BENCH_ARGS ?=
 SECONDS ?= 60
 TARGET ?=
+# How long `torture` goes on, and with how many workers.
+MINUTES ?= 30
+WORKERS ?= 4
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -19,7 +22,7 @@ export PIP_QUIET := 1
 
 RUST_SOURCES := $(shell find native -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help build demo test test-rust test-python compat fuzz check format bench oracles clean
+.PHONY: help build demo test test-rust test-python compat fuzz torture check format bench oracles clean
 
 help:
 	@echo 'make build    the program, in $(BIN)/borg (and vinculum)'
@@ -27,6 +30,7 @@ help:
 	@echo 'make test     everything that can be proven: kernels, units, command line, real Borg in both directions'
 	@echo 'make compat   of that only the part with real Borg'
 	@echo 'make fuzz     looks for input that a parser does not cope with: SECONDS=600 for each, TARGET=server for one'
+	@echo 'make torture  faults at every call, power cuts, kill -9, full disks, for all commands that write: MINUTES=30'
 	@echo 'make check    format, lint, types, layers, clippy'
 	@echo 'make format   lets the formatters have their way'
 	@echo 'make bench    timings beside other programs, in turns; an hour, or minutes with BENCH_ARGS=--quick'
@@ -77,6 +81,9 @@ compat: build oracles
 
 fuzz: build
 	@scripts/fuzz.sh $(SECONDS) $(TARGET)
+
+torture: build oracles
+	$(BIN)/python tests/torture/run.py $(MINUTES) --workers $(WORKERS)
 
 check: build
 	$(BIN)/ruff format --check

@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,12 +14,11 @@ from support.archives import content_ids, dump, extract, list_archives
 from support.compare import assert_restored
 from support.programs import Program
 from support.repositories import locks
+from support.sealed_counters import assert_no_counter_is_shared, counters
 from support.trees import build_every_kind, build_plain, random_content, text_content
 from support.twins import write_files
-from vinculum._native import scan_segment
 from vinculum.cli.execution import execute
 
-ENTRY_HEAD, IV_AT, BLOCK = 41, 33, 16
 FINE = "10,16,12,255"
 
 
@@ -65,28 +62,6 @@ def test_content_and_metadata_stay(
 
 
 # -- counters ----------------------------------------------------------------------------------------------------------
-
-
-def counters(repository: Path) -> Iterator[tuple[int, int]]:
-    """First counter, and the one behind the last, of everything that was ever sealed."""
-    for segment in (repository / "data").rglob("*"):
-        if not segment.is_file():
-            continue
-        with open(segment, "rb") as file:
-            entries = scan_segment(file.fileno())
-            for tag, offset, size in zip(entries.tags(), entries.offsets(), entries.sizes(), strict=True):
-                if tag == 0:
-                    start = int.from_bytes(os.pread(file.fileno(), 8, offset + ENTRY_HEAD + IV_AT), "big")
-                    encrypted = size - ENTRY_HEAD - IV_AT - 8
-                    yield start, start + -(-encrypted // BLOCK)
-
-
-def assert_no_counter_is_shared(repository: Path) -> int:
-    """Returns how many objects there are."""
-    used = sorted(counters(repository))
-    for (_, end), (start, _) in pairwise(used):
-        assert end <= start, f"the counters from {start} on are used twice"
-    return len(used)
 
 
 def test_no_counter_is_used_twice(vinculum: Program, repository: Path, workplace: Path) -> None:

@@ -17,17 +17,19 @@ OUR_SERVER = ["vinculum.cli.commands.serve", "vinculum.remote.server", "vinculum
 class WaitingServer:
     """`serve` of one program ("vinculum" or the version of a real Borg), from construction until `close`."""
 
-    def __init__(self, name: str, place: Path) -> None:
+    def __init__(self, name: str, place: Path, modules: list[str] | None = None, path: str = str(PROJECT / "src")) -> None:
+        """`modules` are those of ours that are imported, from `path`; the first one has the program's `main`."""
         place.mkdir(parents=True, exist_ok=True)
         self._socket = place / f"{name}.socket"
         ours = name == "vinculum"
         python = Path(sys.executable) if ours else oracle_path(name, "python3")
-        modules = [*OUR_MODULES, *OUR_SERVER] if ours else BORG_MODULES
+        if modules is None:
+            modules = [*OUR_MODULES, *OUR_SERVER] if ours else BORG_MODULES
         self._process = subprocess.Popen(
             [python, SERVER, f"--listen={self._socket}", *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**client_environment(place), **({"PYTHONPATH": str(PROJECT / "src")} if ours else {})},
+            env={**client_environment(place), **({"PYTHONPATH": path} if ours else {})},
             start_new_session=True,
         )
         assert self._process.stdout is not None

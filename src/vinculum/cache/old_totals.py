@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from vinculum.formats.json_text import parse_json
 from vinculum.platform.files import write_atomically
 
 FIELDS = ("size", "csize", "nfiles", "size_parts", "csize_parts", "nfiles_parts")
@@ -46,7 +47,7 @@ class OldTotals:
     def _load(self) -> dict[str, dict[str, int]]:
         try:
             with open(self._path, "rb") as file:
-                content = json.loads(file.read())
+                content = parse_json(file.read())
         except (FileNotFoundError, ValueError):
             return {}
         if not isinstance(content, dict):

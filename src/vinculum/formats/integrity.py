@@ -13,11 +13,12 @@ import json
 
 from vinculum._native import Xxh64
 from vinculum.errors import FileIntegrityError
+from vinculum.formats.json_text import parse_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from vinculum._native import Blob
 
@@ -55,7 +56,7 @@ def vouches_for(text: str, file_name: str, content: Blob, parts: Sequence[tuple[
 def _compare(text: str, file_name: str, content: Blob, parts: Sequence[tuple[str, int]]) -> bool | None:
     """None for an algorithm that is unknown here."""
     try:
-        record = json.loads(text)
+        record: Any = parse_json(text)
         algorithm, expected = record["algorithm"], dict(record["digests"])
         final = expected["final"]
     except (ValueError, KeyError, TypeError):

@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 
 from vinculum.errors import CommandError
+from vinculum.formats.json_text import parse_json
 from vinculum.keys.modes import MODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from vinculum.keys.modes import Mode
 
 _VERSION = 1
@@ -41,7 +44,7 @@ def read_related_secrets(path: str, mode: Mode) -> RelatedSecrets | None:
     if mode.storage == "none":
         return None
     try:
-        fields = json.loads(text)
+        fields: Any = parse_json(text)
         version = fields["version"]
         if version != _VERSION:
             raise CommandError(f"Unsupported related secrets version: {version}")

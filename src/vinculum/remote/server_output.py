@@ -6,7 +6,11 @@ two, such as a message of ssh's or a traceback, is text.
 
 from __future__ import annotations
 
-import json
+from vinculum.formats.json_text import parse_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 LOG_MARK = "$LOG "
 LEVELS = {"DEBUG": "debug", "INFO": "info", "WARNING": "warning", "ERROR": "error", "CRITICAL": "critical"}
@@ -63,8 +67,8 @@ def parse_line(line: str) -> LogLine | ProgressLine | TextLine:
 
 def _parse_json(line: str) -> LogLine | ProgressLine | None:
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
+        record: Any = parse_json(line)
+    except ValueError:
         return None
     kind = record.get("type")
     if kind in _PROGRESS and isinstance(record.get("msgid", ""), str):

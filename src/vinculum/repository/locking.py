@@ -16,10 +16,13 @@ import os
 import time
 
 from vinculum.errors import LockFailed, LockTimeout, NotLocked, NotMyLock
+from vinculum.formats.json_text import parse_json
 from vinculum.platform.identity import host_id, process_is_alive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from vinculum.events import Sink
 
     Locker = tuple[str, int, int]  # host id, process id, thread (always 0)
@@ -223,7 +226,7 @@ class _Roster:
         """Who holds which kind of lock, without those that are dead."""
         try:
             with open(self.path, "rb", buffering=0) as file:
-                content = json.loads(file.readall())
+                content: Any = parse_json(file.readall())
             return {
                 kind: [locker for host, pid, thread in content.get(kind, ()) if not _is_stale(locker := (host, pid, thread))]
                 for kind in (_SHARED, _EXCLUSIVE)

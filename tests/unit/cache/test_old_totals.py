@@ -37,7 +37,9 @@ def test_file_that_borg_wrote_is_read(tmp_path: Path) -> None:
     assert totals.get(bytes(32)) is None
 
 
-@pytest.mark.parametrize("text", [None, "", "{", "[]", "\xff", '{"a1": 5}', f'{{"{ARCHIVE.hex()}": {{"size": "big"}}}}'])
+@pytest.mark.parametrize(
+    "text", [None, "", "{", "[]", "[" * 9999, "\xff", '{"a1": 5}', f'{{"{ARCHIVE.hex()}": {{"size": "big"}}}}']
+)
 def test_file_that_is_no_use_is_begun_anew(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "pre12-meta"
     if text is not None:

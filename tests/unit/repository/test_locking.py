@@ -170,7 +170,7 @@ def test_one_live_holder_keeps_the_lock_whatever_dead_ones_left(tmp_path: Path, 
     assert len(os.listdir(tmp_path / "lock.exclusive")) == 1
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"shared": 1}', "{}"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"shared": 1}', "{}", "[" * 9999])
 def test_torn_roster_counts_as_empty(tmp_path: Path, content: str) -> None:
     (tmp_path / "lock.roster").write_text(content)
     lock = _exclusive(tmp_path)
