@@ -110,6 +110,13 @@ def test_statistics(twins: Twins) -> None:
         "info --last 2 REPO",
     ):
         twins.same(*command.split(), code=0)
+    for command in ("create REPO::x .", "create --dry-run REPO::x .", "delete REPO::0", "prune --keep-last 1 REPO"):
+        twins.same(*command.split(), "--stats", "--quick-stats", code=2, only="code stdout")
+
+
+def test_the_archive_that_is_made_is_named_as_it_was_written(twins: Twins) -> None:
+    told = twins.same("create", "--verbose", "REPO/../repository::{user}-1", "content", code=0)
+    assert "/../repository::" in told.err
 
 
 INPUT = b"some input\n" * 100

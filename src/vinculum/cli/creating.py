@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         exclude_nodump=args.exclude_nodump,
         asks_attributes=not args.dry_run and not (args.noxattrs and args.noacls),
     )
-    session.sink.info(f'Creating archive at "{session.canonical_location}::{args.location.archive}"')
+    session.sink.info(f'Creating archive at "{args.location.given}"')
     if args.dry_run:
         if args.stats or args.quick_stats:
             session.sink.warning("There are no statistics of a dry run.", 0)

@@ -36,6 +36,8 @@ def execute(program: str, arguments: list[str]) -> int:
     _let_stdout_take_any_text()
     try:
         command, args = parse_command_line(program, arguments)
+        if getattr(args, "stats", False) and getattr(args, "quick_stats", False):
+            args.complain("argument --quick-stats: not allowed with argument --stats")
         original = os.environ.get("SSH_ORIGINAL_COMMAND")
         if original and _is_server(args):
             from vinculum.cli.forced_command import take_over  # servers only

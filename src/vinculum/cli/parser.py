@@ -60,7 +60,29 @@ def _terminal_columns() -> int:
         return 80
 
 
-class CommandParser(argparse.ArgumentParser):
+class _ClearParser(argparse.ArgumentParser):
+    """An argparse parser that says what was wrong, in one line where the usage would not help."""
+
+    def parse_all(self, arguments: list[str]) -> argparse.Namespace:
+        """What `parse_args` returns; who gave an option that does not exist is told which one may have been meant."""
+        args, unknown = self.parse_known_args(arguments)
+        if unknown:
+            self._refuse_all(unknown)
+        return args
+
+    def _refuse_all(self, unknown: list[str]) -> NoReturn:
+        if not unknown[0].startswith("-"):
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        from vinculum.cli import suggestions  # only now
+
+        question = suggestions.option(unknown[0], self._option_string_actions) or f" {self.prog} --help lists all."
+        self.exit(2, f"{self.prog}: error: unknown option {unknown[0]}.{question}\n")
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.format_usage()}{self.prog}: error: {message}\n")
+
+
+class CommandParser(_ClearParser):
     """An argparse parser with Borg's habits: abbreviated options, errors in two lines, help from a text file."""
 
     def __init__(self, program: str, name: str, operands: str, summary: str) -> None:
@@ -88,7 +110,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse(self, arguments: list[str]) -> argparse.Namespace:
         """The options with locations parsed; ends the program on wrong use, as argparse does."""
-        args = self.parse_args(arguments)
+        args = self.parse_all(arguments)
         for dest, metavar, rule in self._locations:
             try:
                 location = option_types.parse_location(getattr(args, dest), rule, getattr(args, "timestamp", None))
@@ -105,11 +127,8 @@ class CommandParser(argparse.ArgumentParser):
     def format_help(self) -> str:
         return f"{self.format_options()}\n{read_help(self._name)}"
 
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.format_usage()}{self.prog}: error: {message}\n")
 
-
-class _ChoiceParser(argparse.ArgumentParser):
+class _ChoiceParser(_ClearParser):
     """The parser for what stands before a command word: the program's own, or that of a group of commands."""
 
     def __init__(self, program: str, group: str = "") -> None:
@@ -144,11 +163,11 @@ class _ChoiceParser(argparse.ArgumentParser):
     def refuse(self, word: str) -> NoReturn:
         """Ends the program because `word` is no command."""
         names = [name.removeprefix(self._prefix) for name in registry.COMMANDS if name.startswith(self._prefix)]
-        known = ", ".join(sorted({name.split()[0] for name in names}))
-        self.error(f"argument <command>: invalid choice: {word!r} (choose from {known})")
+        known = {name.split()[0] for name in names}
+        from vinculum.cli import suggestions  # only now
 
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.format_usage()}{self.prog}: error: {message}\n")
+        question = suggestions.command(word, known) or f" There are {', '.join(sorted(known))}."
+        self.exit(2, f"{self.prog}: error: there is no command {word!r}.{question}\n")
 
 
 def load_command(name: str) -> Command:
@@ -212,7 +231,7 @@ def _take_word(program: str, group: str, arguments: list[str], before: dict[str,
     if not arguments or arguments[0].startswith("-"):
         parser = _ChoiceParser(program, group)
         parser.set_defaults(**before)
-        before.update(vars(parser.parse_args(arguments)))
+        before.update(vars(parser.parse_all(arguments)))
         rest = before.pop("command")
         assert isinstance(rest, list)
         if not rest:

@@ -17,7 +17,7 @@ import os
 class Location:
     """A parsed location; immutable by convention. `proto` is "ssh" or "file"; IPv6 hosts are without brackets."""
 
-    __slots__ = ("archive", "host", "path", "port", "proto", "user")
+    __slots__ = ("archive", "given", "host", "path", "port", "proto", "user")
 
     def __init__(
         self,
@@ -35,12 +35,15 @@ class Location:
         self.port = port
         self.path = path
         self.archive = archive
+        self.given = ""
+        """As the user wrote it, what came from `default_repo` included; empty if nobody wrote it."""
 
     @classmethod
     def parse(cls, text: str, default_repo: str | None = None) -> Location:
         """Parses `text`; `default_repo` serves where it names no repository. ValueError if it is no location."""
         found = _parse_direct(text)
         if found is not None:
+            found.given = text
             return found
         archive = text.removeprefix("::")
         if (text and not text.startswith("::")) or "/" in archive:
@@ -49,6 +52,7 @@ class Location:
         if base is None:
             raise ValueError(f"{text!r} names no repository, and BORG_REPO does not give one")
         base.archive = archive or None
+        base.given = f"{default_repo}{text}"
         return base
 
     @property
@@ -72,7 +76,7 @@ class Location:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Location):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in Location.__slots__)
+        return all(getattr(self, name) == getattr(other, name) for name in Location.__slots__ if name != "given")
 
     def __hash__(self) -> int:
         return hash((self.canonical(), self.archive))

@@ -147,9 +147,6 @@ def test_defaults_of_create() -> None:
         (["init", "repo"], "--encryption"),
         (["init", "-e", "rot13", "repo"], "rot13"),
         (["init", "-e", "none", "repo::a"], "No archive can be specified"),
-        (["create", "--nonsense", "r::a", "p"], "--nonsense"),
-        (["--nonsense"], "--nonsense"),
-        (["nonsense"], "nonsense"),
         (["list", "--lock-wait", "long", "r"], "--lock-wait"),
     ],
 )
@@ -223,5 +220,30 @@ def test_words_that_are_no_commands(words: list[str], program: str, capsys: pyte
         parse(*words)
     assert end.value.code == 2
     printed = capsys.readouterr().err
-    assert f"{program}: error: argument <command>: invalid choice: {words[-1]!r} (choose from " in printed
+    assert f"{program}: error: there is no command {words[-1]!r}." in printed
     assert "key export" not in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["crate", "r::a", "p"], "borg: error: there is no command 'crate'. Did you mean create?"),
+        (["backup", "r::a", "p"], "borg: error: there is no command 'backup'. Did you mean create?"),
+        (["key", "exprot", "r"], "borg key: error: there is no command 'exprot'. Did you mean export?"),
+        (["key", "backup", "r"], "borg key: error: there is no command 'backup'. There are change-passphrase, export, "),
+        (["create", "--exlude=x", "r::a", "p"], "borg create: error: unknown option --exlude=x. Did you mean --exclude?"),
+        (["list", "r", "--sort"], "borg list: error: argument --sort-by: expected one argument"),
+        (["list", "-Q", "r"], "borg list: error: unknown option -Q. borg list --help lists all."),
+        (["--vebose", "list", "r"], "borg: error: unknown option --vebose. Did you mean --verbose?"),
+        (["serve", "here"], "borg serve: error: unrecognized arguments: here"),
+    ],
+)
+def test_what_was_mistyped_is_answered_with_what_was_meant(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(*arguments)
+    assert end.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith(told)
+    assert len(lines) == (1 if "option" in told or "command" in told else 2)
