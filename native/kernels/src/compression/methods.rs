@@ -18,15 +18,20 @@ thread_local! {
     static ZSTD: RefCell<Option<(i32, zstd::bulk::Compressor<'static>)>> = const { RefCell::new(None) };
 }
 
+/// What an encoder with a limit wants to be free behind each piece of output, more than it may come to use.
+const LZ4_MARGIN: usize = 16;
+
 /// None if the result would not be shorter than the plaintext.
 pub(super) fn lz4(plain: &[u8]) -> Result<Option<Vec<u8>>> {
     let failed = |error: std::io::Error| Error::value(format!("lz4 cannot compress this: {error}"));
-    let bound = lz4::block::compress_bound(plain.len()).map_err(failed)?;
+    lz4::block::compress_bound(plain.len()).map_err(failed)?; // fails if it is too long
+    // Of what does not fit in here nobody wants the result; so what turns out to be noise is not even copied.
+    let space = plain.len() + LZ4_MARGIN;
     LZ4_OUTPUT.with_borrow_mut(|output| {
-        if output.len() < bound {
-            output.resize(bound, 0);
+        if output.len() < space {
+            output.resize(space, 0);
         }
-        let length = lz4::block::compress_to_buffer(plain, None, false, &mut output[..bound]).map_err(failed)?;
+        let length = lz4::block::compress_to_buffer(plain, None, false, &mut output[..space]).unwrap_or(space); // or it does not fit
         let packed = (length < plain.len()).then(|| memory::copy(&output[..length]));
         if output.len() > KEPT_BYTES {
             *output = Vec::new();
@@ -106,6 +111,29 @@ pub(super) fn rest_of(bytes: &[u8], consumed: u64) -> &[u8] {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::zlib;
+
+    #[test]
+    fn lz4_gives_up_only_what_would_not_get_shorter() {
+        // The longer what is repeated, the shorter the result: it lies on either side of the plaintext's length.
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state.to_be_bytes()[0]
+        };
+        let noise: Vec<u8> = (0..70_000).map(|_| next()).collect();
+        let mut shorter = 0;
+        for size in (0..400).step_by(9).chain([4096, 66_000]) {
+            for repeated in (0..60).chain([200, 300]).filter(|&length| 2 * length <= size) {
+                let mut plain = noise[..size].to_vec();
+                plain.copy_within(..repeated, size - repeated);
+                let whole = lz4::block::compress(&plain, None, false).unwrap();
+                let expected = (whole.len() < plain.len()).then_some(whole);
+                shorter += usize::from(expected.is_some());
+                assert_eq!(super::lz4(&plain).unwrap(), expected, "{size} {repeated}");
+            }
+        }
+        assert!(shorter > 100, "{shorter}");
+    }
 
     #[test]
     fn what_does_not_compress_is_hardly_longer_as_zlib_stream() {
