@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from itertools import cycle
@@ -15,6 +17,35 @@ from support.archives import chunk_references
 from support.programs import Program
 from support.repositories import locks
 from support.trees import random_content
+
+STRUCK_WHERE_NOTHING_CAN_BE_RAISED = """
+import os, signal, sys, time, weakref
+from vinculum.cli import signals
+
+number = signal.Signals[sys.argv[1]]
+
+class Thing:
+    def __del__(self):
+        time.sleep(0.05)
+
+def strike(reference):
+    os.kill(os.getpid(), number)
+    time.sleep(0.05)
+
+signals.install(lambda: None)
+thing = Thing()
+reference = weakref.ref(thing, strike)
+try:
+    del thing  # it is lost in the callback,
+    for _ in range(10):
+        Thing()  # and most probably in one of these again
+    time.sleep(30)
+    print("lost")
+except KeyboardInterrupt:
+    print("SIGINT")
+except signals.Terminated as end:
+    print(signal.Signals(end.number).name)
+"""
 
 
 def test_sigusr1_is_answered_and_the_backup_goes_on(vinculum: Program, workplace: Path) -> None:
@@ -57,6 +88,14 @@ def test_nothing_interrupts_the_cleaning_up(
     assert err.count(b"\n") == 1
     assert locks(workplace / "repo") == []
     vinculum.run("create", "repo::a", "repo/config")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_is_not_lost_in_a_destructor(name: str, vinculum: Program) -> None:
+    """Python drops what is raised there."""
+    command = ["env", "--default-signal", sys.executable, "-c", STRUCK_WHERE_NOTHING_CAN_BE_RAISED, name]
+    done = subprocess.run(command, capture_output=True, text=True, env=vinculum.environment, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == (f"{name}\n", "")
 
 
 def test_a_checkpoint_counts_exactly_what_it_holds(

@@ -67,3 +67,26 @@ def test_a_directory_that_cannot_be_read_is_archived_without_its_content(
     assert ours == theirs
     assert target in ours.archived
     assert f"E {target}" in ours.statuses
+
+
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [(10, []), (9 << 20, []), (9 << 20, ["--sparse", "--chunker-params", "fixed,4096"])],
+    ids=["small", "large", "sparse"],
+)
+def test_a_file_whose_reading_is_interrupted_for_ever_is_left_out(
+    size: int, options: list[str], vinculum: Program, borg145: Program, repository: Path, workplace: Path
+) -> None:
+    with (workplace / "tree/first/endless").open("wb") as file:
+        file.write(b"begin")
+        file.truncate(size)  # a hole, where there is room for one
+    log = workplace / "log"
+    tampering = Tampering("read,pread64", "1+", "EINTR")
+    troubled = tampered(vinculum, [tampering], [workplace / "tree/first/endless"], log)
+    done = troubled.run("create", "--list", *options, f"{repository}::archive", "tree", code=1, timeout_s=60)
+    assert count_tampered(log)
+    assert "E tree/first/endless" in done.err.splitlines()
+    assert "tree/first/endless: read: [Errno 4] Interrupted system call" in done.err
+    archived = [item["path"] for item in dump(borg145, repository, "archive")["_items"]]
+    assert "tree/first/file in first" in archived
+    assert "tree/first/endless" not in archived

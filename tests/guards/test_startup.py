@@ -89,6 +89,8 @@ def test_help_imports_only_parsers(tmp_path: Path) -> None:
         "vinculum.cli.session",
         "vinculum.cli.signals",
         "vinculum.errors",
+        "vinculum.platform",
+        "vinculum.platform.last_resorts",
         "vinculum.ui",
         "vinculum.ui.formatting",
         "vinculum.ui.logging_setup",

@@ -12,6 +12,7 @@ pub mod errors;
 pub mod files_cache;
 pub mod hashing;
 pub mod index;
+mod interruptions;
 pub mod items;
 pub mod listing;
 pub mod memory;

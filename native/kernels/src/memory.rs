@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::buffer::spare_capacity;
 use rustix::fd::AsFd;
 use rustix::fs::fstat;
-use rustix::io::{Errno, pread};
+use rustix::io::pread;
+
+use crate::interruptions::persistently;
 
 /// Buffers outside these bounds are the allocator's business.
 const SMALLEST_POOLED: usize = 128 * 1024;
@@ -64,10 +66,8 @@ pub fn read_file(file: impl AsFd) -> rustix::io::Result<Shared> {
             content.reserve(SMALLEST_POOLED);
         }
         let offset = content.len() as u64;
-        match pread(&file, spare_capacity(&mut content), offset) {
-            Ok(0) => return Ok(Shared::from(content)),
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
+        if persistently(|| pread(&file, spare_capacity(&mut content), offset))? == 0 {
+            return Ok(Shared::from(content));
         }
     }
 }

@@ -15,6 +15,7 @@ from vinculum.cli import exit_codes, old_options, signals
 from vinculum.cli.parser import parse_command_line
 from vinculum.cli.session import Session
 from vinculum.errors import Error
+from vinculum.platform import last_resorts
 from vinculum.ui.logging_setup import open_reporter
 from vinculum.ui.prompts import Prompter
 from vinculum.ui.reporter import DEBUG, LEVELS
@@ -60,7 +61,9 @@ def execute(program: str, arguments: list[str]) -> int:
         reporter.log(LEVELS["info"], f"borgbackup version {BORG_VERSION} (vinculum {__version__})", "show-version")
     if getattr(args, "dry_run", False):
         _drop_statistics(args, reporter)
-    code = _flush_stdout(_run(command, args, reporter, modern=modern))
+    code = _run(command, args, reporter, modern=modern)
+    last_resorts.run()
+    code = _flush_stdout(code)
     if args.show_rc:
         level, text = exit_codes.describe(code)
         reporter.log(LEVELS[level], text, "show-rc")

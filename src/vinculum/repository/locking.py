@@ -5,7 +5,8 @@
 
 A lock is only ever taken by renaming a complete directory into place: one that is empty protects nothing. Locks of processes
 that are known to be dead are removed, those of other hosts never. Locks live on the file system of the thing they guard and do
-not go through Storage. A Lock is confined to one thread; two Locks of one process do not exclude each other.
+not go through Storage. A Lock is confined to one thread; two Locks of one process do not exclude each other. Whatever a signal
+interrupts in here, no lock outlives the command.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import json
 import os
 import time
 
-from vinculum.errors import LockFailed, LockTimeout, NotLocked, NotMyLock
+from vinculum.errors import Error, LockFailed, LockTimeout, NotLocked, NotMyLock
 from vinculum.formats.json_text import parse_json
+from vinculum.platform import last_resorts
 from vinculum.platform.identity import host_id, process_is_alive
 
 TYPE_CHECKING = False
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _READER_POLL_S = 0.2
 _LONGEST_POLL_S = 1.0
+_LAST_WAIT_S = 1.0
 _SHARED, _EXCLUSIVE = "shared", "exclusive"
 _DOOR, _ROSTER = "lock.exclusive", "lock.roster"
 
@@ -60,6 +63,7 @@ class Lock:
 
     def acquire(self) -> None:
         """Takes the lock. LockTimeout if others keep it, LockFailed if the file system does not let us."""
+        last_resorts.arrange(self, self._abandon)
         deadline = self._deadline()
         if self._exclusive:
             self._wait_for_readers(deadline)
@@ -72,6 +76,10 @@ class Lock:
 
     def release(self) -> None:
         """Gives the lock back. NotLocked or NotMyLock if somebody broke it meanwhile."""
+        self._release()
+        last_resorts.cancel(self)
+
+    def _release(self) -> None:
         if self._exclusive:
             if self._door.is_mine():
                 self._roster.change(_EXCLUSIVE, self._me, add=False)
@@ -100,6 +108,22 @@ class Lock:
             self._roster.change(_EXCLUSIVE, self._me, add=False)
             self._exclusive = False
             self._door.release()
+
+    def _abandon(self) -> None:
+        """Gives back all that taking it or giving it back may have left, wherever that was broken off."""
+        try:
+            self._roster.clean_up()
+            self._door.clean_up()
+            if self._door.is_mine() or self._roster.lists(self._me):
+                self._door.acquire(time.monotonic() + _LAST_WAIT_S, _LAST_WAIT_S)
+                try:
+                    for kind in (_SHARED, _EXCLUSIVE):
+                        self._roster.change(kind, self._me, add=False)
+                finally:
+                    self._door.release()
+            _remove_directory(self._door.path)  # if it is empty, which protects nothing
+        except (Error, OSError):
+            pass  # whoever comes next finds its holder dead
 
     def _deadline(self) -> float | None:
         return None if self._timeout_s is None else time.monotonic() + self._timeout_s
@@ -147,29 +171,33 @@ class _Door:
         self._me = me
         self._sink = sink
         self._mine = f"{me[0]}.{me[1]}-{me[2]:x}"
+        self._temporary = f"{path}.{os.urandom(4).hex()}.tmp"
 
     def acquire(self, deadline: float | None, timeout_s: float | None) -> None:
         if self.is_mine():
             return
-        temporary = f"{self.path}.{os.urandom(4).hex()}.tmp"
-        mine = os.path.join(temporary, self._mine)
+        mine = os.path.join(self._temporary, self._mine)
         try:
-            os.mkdir(temporary)
+            os.mkdir(self._temporary)
             os.close(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
         except OSError as error:
-            _remove_directory(temporary)
+            _remove_directory(self._temporary)
             raise LockFailed(self.name, error.strerror) from None
         try:
-            self._move_in(temporary, deadline, timeout_s)
+            self._move_in(deadline, timeout_s)
         except BaseException:
-            _remove_if_present(mine)
-            _remove_directory(temporary)
+            self.clean_up()
             raise
 
-    def _move_in(self, temporary: str, deadline: float | None, timeout_s: float | None) -> None:
+    def clean_up(self) -> None:
+        """Removes what was made to be moved in, if that is still there."""
+        _remove_if_present(os.path.join(self._temporary, self._mine))
+        _remove_directory(self._temporary)
+
+    def _move_in(self, deadline: float | None, timeout_s: float | None) -> None:
         while True:
             try:
-                os.rename(temporary, self.path)
+                os.rename(self._temporary, self.path)
                 return
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
@@ -221,6 +249,11 @@ class _Roster:
     def __init__(self, path: str, name: str) -> None:
         self.path = path
         self.name = name
+        self._temporary = f"{path}.{os.urandom(4).hex()}.tmp"
+
+    def lists(self, locker: Locker) -> bool:
+        """Whether it is a holder of either kind."""
+        return any(locker in lockers for lockers in self.load().values())
 
     def load(self) -> dict[str, list[Locker]]:
         """Who holds which kind of lock, without those that are dead."""
@@ -253,14 +286,17 @@ class _Roster:
 
     def _save(self, roster: dict[str, list[Locker]]) -> None:
         # By rename, since a crash in the middle would forget other readers.
-        temporary = f"{self.path}.{os.urandom(4).hex()}.tmp"
         try:
-            with open(temporary, "x", encoding="utf-8") as file:
+            with open(self._temporary, "x", encoding="utf-8") as file:
                 file.write(json.dumps(roster))
-            os.rename(temporary, self.path)
+            os.rename(self._temporary, self.path)
         except OSError as error:
-            _remove_if_present(temporary)
+            self.clean_up()
             raise LockFailed(self.name, error.strerror) from None
+
+    def clean_up(self) -> None:
+        """Removes what was written to become the roster, if that is still there."""
+        _remove_if_present(self._temporary)
 
 
 def _parse_name(name: str) -> Locker | None:

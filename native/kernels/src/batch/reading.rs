@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use rustix::buffer::spare_capacity;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{SeekFrom, readlinkat, seek};
-use rustix::io::{Errno, read};
+use rustix::io::read;
 
 use super::FileBatch;
 use super::attributes::{Access, Attributes, LISTING};
@@ -15,6 +15,7 @@ use super::entry::{BatchEntry, Content, Failure};
 use super::options::{FilesChanged, ItemOptions};
 use crate::chunking::{Chunk, Chunker};
 use crate::hashing::{ExpectedIds, IdQueue};
+use crate::interruptions::persistently;
 use crate::memory::{self, Shared};
 use crate::parallel::{self, Turn};
 use crate::scanning::Stat;
@@ -238,11 +239,7 @@ impl Reading<'_> {
             if buffer.len() == buffer.capacity() {
                 buffer.reserve(4096);
             }
-            let count = match read(opened, spare_capacity(buffer)) {
-                Ok(count) => count,
-                Err(Errno::INTR) => continue,
-                Err(error) => return Err(Failure::during("read")(error)),
-            };
+            let count = persistently(|| read(opened, spare_capacity(buffer))).map_err(Failure::during("read"))?;
             let length = (buffer.len() - start) as u64;
             if length > self.max_file_bytes {
                 buffer.truncate(start);

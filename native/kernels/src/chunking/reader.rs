@@ -16,6 +16,7 @@ use super::params::Chunker;
 use super::sparse::SparseReader;
 use crate::errors::Result;
 use crate::hashing::IdQueue;
+use crate::interruptions::Interruptions;
 
 /// State of reading one file. The descriptor stays the caller's, who passes the same one each time.
 pub struct FileReader {
@@ -30,6 +31,7 @@ enum Stage {
     },
     Sequential {
         cutter: Cutter,
+        interruptions: Interruptions,
         /// The size of a regular file and one byte to see its end: no more space than that is needed for the first batch.
         promised: Option<usize>,
     },
@@ -61,14 +63,18 @@ impl FileReader {
                 let pieces = reader.read(fd, batch_bytes, self.ids.hasher())?;
                 Ok(Some(Cuts::new(pieces, &self.ids)))
             }
-            Stage::Sequential { cutter, promised } => {
+            Stage::Sequential {
+                cutter,
+                interruptions,
+                promised,
+            } => {
                 let batch = batch_size(&self.chunker, batch_bytes);
                 // Later reads of a regular file are taken for such, which costs next to nothing.
                 let waits = promised.is_none();
                 loop {
                     // Once: a file that turns out to be longer than it promised is read like any other.
                     let want = promised.take().map_or(batch, |size| size.min(batch));
-                    let filled = fill(fd, cutter, want, waits)?;
+                    let filled = fill(fd, cutter, interruptions, want, waits)?;
                     let ended = filled == Filled::Ended;
                     let chunks = cutter.take(ended, if ended { 0 } else { batch });
                     if ended || !chunks.is_empty() {
@@ -101,6 +107,7 @@ impl FileReader {
         };
         Stage::Sequential {
             cutter: Cutter::new(self.chunker.clone()),
+            interruptions: Interruptions::default(),
             promised,
         }
     }
@@ -137,7 +144,13 @@ const POLL_TIMEOUT: Timespec = Timespec {
 };
 
 /// Reads up to `want` bytes. `waits` says that there may be nothing to read for long, as in a pipe.
-fn fill(fd: BorrowedFd<'_>, cutter: &mut Cutter, want: usize, waits: bool) -> Result<Filled> {
+fn fill(
+    fd: BorrowedFd<'_>,
+    cutter: &mut Cutter,
+    interruptions: &mut Interruptions,
+    want: usize,
+    waits: bool,
+) -> Result<Filled> {
     let begun = Instant::now();
     let mut rest = want;
     while rest > 0 {
@@ -145,14 +158,14 @@ fn fill(fd: BorrowedFd<'_>, cutter: &mut Cutter, want: usize, waits: bool) -> Re
         if begun.elapsed() > PATIENCE || (waits && !is_readable(fd)) {
             return Ok(Filled::Paused);
         }
-        match rustix::io::read(fd, cutter.space(rest)) {
-            Ok(0) => return Ok(Filled::Ended),
-            Ok(count) => {
+        let answer = rustix::io::read(fd, cutter.space(rest));
+        match interruptions.outlast(answer).map_err(std::io::Error::from)? {
+            None => return Ok(Filled::Paused),
+            Some(0) => return Ok(Filled::Ended),
+            Some(count) => {
                 cutter.accept(count);
                 rest -= count;
             }
-            Err(Errno::INTR) => return Ok(Filled::Paused),
-            Err(error) => return Err(std::io::Error::from(error).into()),
         }
     }
     Ok(Filled::Full)

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::hashing::IdHasher;
+use crate::interruptions::persistently;
 use crate::memory::{self, Shared};
 
 pub(super) struct SparseReader {
@@ -77,11 +78,10 @@ impl SparseReader {
         let mut bytes = memory::scratch_buffer(length);
         let mut filled = 0;
         while filled < length {
-            match rustix::io::pread(fd, &mut bytes[filled..], self.position + filled as u64) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(std::io::Error::from(error).into()),
+            let count = persistently(|| rustix::io::pread(fd, &mut bytes[filled..], self.position + filled as u64));
+            match count.map_err(std::io::Error::from)? {
+                0 => break,
+                count => filled += count,
             }
         }
         bytes.truncate(filled);

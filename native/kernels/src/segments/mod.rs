@@ -25,6 +25,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::Id;
 use crate::errors::{Error, Result};
+use crate::interruptions::persistently;
 
 pub const PUT: u8 = 0;
 pub const DELETE: u8 = 1;
@@ -83,11 +84,10 @@ impl Head {
 fn read_at(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
-        match rustix::io::pread(fd, &mut buffer[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(errno) => return Err(Error::os(errno, None)),
+        let count = persistently(|| rustix::io::pread(fd, &mut buffer[filled..], offset + filled as u64));
+        match count.map_err(|errno| Error::os(errno, None))? {
+            0 => break,
+            count => filled += count,
         }
     }
     Ok(filled)
