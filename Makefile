@@ -22,7 +22,7 @@ export PIP_QUIET := 1
 
 RUST_SOURCES := $(shell find native -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help build demo test test-rust test-python compat fuzz torture check format bench oracles clean
+.PHONY: help build demo test test-rust test-python compat fuzz torture check format docs bench oracles clean
 
 help:
 	@echo 'make build    the program, in $(BIN)/borg (and vinculum)'
@@ -33,6 +33,7 @@ help:
 	@echo 'make torture  faults at every call, power cuts, kill -9, full disks, for all commands that write: MINUTES=30'
 	@echo 'make check    format, lint, types, layers, clippy'
 	@echo 'make format   lets the formatters have their way'
+	@echo 'make docs     the manual, in build/manual/html'
 	@echo 'make bench    timings beside other programs, in turns; an hour, or minutes with BENCH_ARGS=--quick'
 	@echo 'make oracles  the real Borgs that the tests compare with, in build/oracles'
 	@echo 'make clean    removes all that was built'
@@ -85,7 +86,7 @@ fuzz: build
 torture: build oracles
 	$(BIN)/python tests/torture/run.py $(MINUTES) --workers $(WORKERS)
 
-check: build
+check: build docs
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -98,6 +99,9 @@ format: $(STAMPS)/tools
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix-only --quiet
 	cargo fmt
+
+docs: build
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html -d build/manual/doctrees docs build/manual/html
 
 bench: build oracles
 	$(BIN)/python benchmarks/$(BENCH).py $(BENCH_ARGS)
