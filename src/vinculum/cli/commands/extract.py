@@ -6,6 +6,7 @@ import os
 import sys
 
 from vinculum.cli import option_groups, option_types
+from vinculum.errors import CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ def add_arguments(parser: CommandParser) -> None:
     add("--noacls", action="store_true", help="do not restore ACLs")
     add("--noxattrs", action="store_true", help="do not restore extended attributes")
     add("--stdout", action="store_true", help="write the content of all files to stdout instead")
+    add(
+        "--continue",
+        dest="goes_on",
+        action="store_true",
+        help="go on with an interrupted restore: leave alone what it finished",
+    )
     add("--sparse", action="store_true", help="leave holes where the data are all zeros")
     group = option_groups.add_exclusion(parser)
     group.add_argument(
@@ -56,6 +63,8 @@ def run(args: argparse.Namespace, session: Session) -> None:
     from vinculum.operations.extract.options import ExtractOptions
     from vinculum.operations.extract.selection import Selection
 
+    if args.goes_on and args.stdout:
+        raise CommandError("--continue and --stdout exclude each other.")
     keep_idle(_IDLE_BYTES)
     sink = session.sink
     matcher = wanted_files(args)
@@ -66,6 +75,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         acls=not args.noacls,
         xattrs=not args.noxattrs,
         sparse=args.sparse,
+        goes_on=args.goes_on,
     )
     with session.open_archives("read") as opened:
         store, key = opened.store, opened.key

@@ -13,6 +13,7 @@ import stat
 from typing import TYPE_CHECKING, Protocol
 
 from vinculum import _native
+from vinculum.operations.extract.present import Present
 from vinculum.operations.extract.selection import Selection, is_hard_link
 from vinculum.operations.extract.troubles import content_troubles, tell_trouble
 from vinculum.platform import owners
@@ -46,11 +47,12 @@ class Source(Protocol):
 class _Window:
     """Actions that are done together. What is announced but not done is only an entry."""
 
-    __slots__ = ("batch", "chunks_to_come", "entries", "ids", "places", "to_come")
+    __slots__ = ("batch", "chunks_to_come", "entries", "ids", "paths", "places", "to_come")
 
     def __init__(self) -> None:
         self.batch = _native.RestoreBatch()
         self.entries: list[tuple[_native.Item, bytes, bool]] = []  # with its path, and whether it is listed
+        self.paths: set[bytes] = set()  # of all entries, in normal form
         self.places: list[int] = []  # which entry each action of the batch belongs to
         self.ids = b""  # of all content, once the window is full
         self.to_come: _native.RestoreToCome | None = None
@@ -61,6 +63,7 @@ class _Window:
         if acts:
             self.places.append(len(self.entries))
         self.entries.append((item, path, is_listed))
+        self.paths.add(os.path.normpath(path))
 
     def has_room(self, content_bytes: int) -> bool:
         batch = self.batch
@@ -86,6 +89,7 @@ class Extractor:
         self._sink = sink
         self._output = None if options.dry_run else output
         self._restorer = None if options.dry_run or output is not None else _restorer(root, options)
+        self._present = Present(root, with_flags=options.flags) if options.goes_on else None
         self._filling = _Window()
         self._expected = _Window()  # full, its content on its way
         self._running = _Window()
@@ -110,14 +114,16 @@ class Extractor:
             self._leave_directories(path)
         if len(self._filling.entries) >= WINDOW_ENTRIES:
             self._turn()
-        if not writes:
+        if writes and is_hard_link(item):
+            self._plan_link(item, path)
+        elif self._is_there(item, path):
+            self._advance(item, item.content_bytes)
+        elif not writes:
             self._note_content(item, path)
         elif stat.S_ISDIR(item.mode):
             self._filling.note(item, path)
             self._filling.batch.make_directory(item, path)
             self._directories.append((item, path))
-        elif is_hard_link(item):
-            self._plan_link(item, path)
         elif stat.S_ISREG(item.mode):
             self._note_content(item, path)
         else:
@@ -126,8 +132,11 @@ class Extractor:
     def _plan_link(self, item: _native.Item, path: bytes) -> None:
         source, content = self._selection.link_source(item, path)
         if source is not None:
-            self._filling.note(item, path)
-            self._filling.batch.make_link(item, source, path)
+            if not self._are_linked(source, path):
+                self._filling.note(item, path)
+                self._filling.batch.make_link(item, source, path)
+        elif self._is_there(content, path):
+            self._advance(content, content.content_bytes)
         elif stat.S_ISREG(content.mode):
             self._note_content(content, path)
         else:
@@ -152,6 +161,23 @@ class Extractor:
         self._filling.note(item, path, acts=acts)
         if acts:
             self._filling.batch.write_file(item, path)
+
+    # -- what is there already -----------------------------------------------------------------------------------------
+
+    def _is_there(self, item: _native.Item, path: bytes) -> bool:
+        """True if an earlier restore finished this one. What is at paths with something still to be done does not count."""
+        return self._present is not None and self._is_settled(path) and self._present.is_complete(item, path)
+
+    def _are_linked(self, source: bytes, path: bytes) -> bool:
+        """True if an earlier restore linked these two."""
+        is_settled = self._present is not None and self._is_settled(source) and self._is_settled(path)
+        return is_settled and self._present is not None and self._present.are_same(source, path)
+
+    def _is_settled(self, path: bytes) -> bool:
+        is_pending = any(path in window.paths for window in (self._filling, self._expected, self._running))
+        return not is_pending and os.path.normpath(path) == path
+
+    # -- order ---------------------------------------------------------------------------------------------------------
 
     def _leave_directories(self, path: bytes) -> None:
         """Finishes the directories that `path` is not in."""

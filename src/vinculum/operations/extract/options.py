@@ -13,3 +13,4 @@ class ExtractOptions(NamedTuple):
     acls: bool = True
     xattrs: bool = True
     sparse: bool = False
+    goes_on: bool = False  # what an earlier restore finished is left alone
