@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from vinculum.cli import option_groups, option_types
-from vinculum.errors import CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +38,9 @@ def add_arguments(parser: CommandParser) -> None:
         action="store_true",
         help="go on with an interrupted restore: leave alone what it finished",
     )
+    add("--into", metavar="DIR", help="make DIR what the archive says: write only what differs there")
+    add("--delete", action="store_true", help="with --into: delete what DIR has and the archive has not")
+    add("--stats", action="store_true", help="with --into: tell at the end what was done")
     add("--sparse", action="store_true", help="leave holes where the data are all zeros")
     group = option_groups.add_exclusion(parser)
     group.add_argument(
@@ -58,13 +59,13 @@ def run(args: argparse.Namespace, session: Session) -> None:
     from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.archive.item_stream import read_windows
+    from vinculum.cli import in_place
     from vinculum.cli.choosing import never_matched_warnings, wanted_files
     from vinculum.operations.extract.extract import Extractor
     from vinculum.operations.extract.options import ExtractOptions
     from vinculum.operations.extract.selection import Selection
 
-    if args.goes_on and args.stdout:
-        raise CommandError("--continue and --stdout exclude each other.")
+    in_place.check_options(args)
     keep_idle(_IDLE_BYTES)
     sink = session.sink
     matcher = wanted_files(args)
@@ -75,7 +76,6 @@ def run(args: argparse.Namespace, session: Session) -> None:
         acls=not args.noacls,
         xattrs=not args.noxattrs,
         sparse=args.sparse,
-        goes_on=args.goes_on,
     )
     with session.open_archives("read") as opened:
         store, key = opened.store, opened.key
@@ -85,10 +85,15 @@ def run(args: argparse.Namespace, session: Session) -> None:
             return read_windows(store, key, archive.items)
 
         selection = Selection(matcher, read, args.strip_components, with_parts=args.consider_part_files)
+        target = in_place.root(args)
+        deleted = in_place.delete_surplus(target, selection, sink, dry_run=args.dry_run) if args.delete else 0
         output = sys.stdout.buffer if args.stdout else None
-        extractor = Extractor(ChunkReader(store, key), os.getcwdb(), selection, options, sink, output)
-        if args.progress:
-            extractor.total_bytes = selection.total_bytes()
-        extractor.extract()
+        with in_place.looked_at(target, options, args) as present:
+            extractor = Extractor(ChunkReader(store, key), target, selection, options, sink, output, present)
+            if args.progress:
+                extractor.total_bytes = selection.total_bytes()
+            extractor.extract()
     for text, code in never_matched_warnings(matcher):
         sink.warning(text, code)
+    if args.stats:
+        in_place.tell_statistics(extractor, deleted, sink, iec=args.iec)

@@ -13,9 +13,9 @@ import stat
 from typing import TYPE_CHECKING, Protocol
 
 from vinculum import _native
-from vinculum.operations.extract.present import Present
 from vinculum.operations.extract.selection import Selection, is_hard_link
 from vinculum.operations.extract.troubles import content_troubles, tell_trouble
+from vinculum.operations.extract.window import WINDOW_BYTES, Window
 from vinculum.platform import owners
 
 if TYPE_CHECKING:
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
     from vinculum.events import Sink
     from vinculum.operations.extract.options import ExtractOptions
-
-WINDOW_BYTES = 16 * 1024 * 1024
-WINDOW_CHUNKS = 2048
-WINDOW_ENTRIES = 4096
+    from vinculum.operations.extract.present import Present
 
 
 class Source(Protocol):
@@ -44,32 +41,6 @@ class Source(Protocol):
         """What opens them."""
 
 
-class _Window:
-    """Actions that are done together. What is announced but not done is only an entry."""
-
-    __slots__ = ("batch", "chunks_to_come", "entries", "ids", "paths", "places", "to_come")
-
-    def __init__(self) -> None:
-        self.batch = _native.RestoreBatch()
-        self.entries: list[tuple[_native.Item, bytes, bool]] = []  # with its path, and whether it is listed
-        self.paths: set[bytes] = set()  # of all entries, in normal form
-        self.places: list[int] = []  # which entry each action of the batch belongs to
-        self.ids = b""  # of all content, once the window is full
-        self.to_come: _native.RestoreToCome | None = None
-        self.chunks_to_come: _native.ChunksToCome | None = None
-
-    def note(self, item: _native.Item, path: bytes, *, acts: bool = True, is_listed: bool = True) -> None:
-        """An entry; if it `acts`, the next action of the batch is its own."""
-        if acts:
-            self.places.append(len(self.entries))
-        self.entries.append((item, path, is_listed))
-        self.paths.add(os.path.normpath(path))
-
-    def has_room(self, content_bytes: int) -> bool:
-        batch = self.batch
-        return batch.content_bytes + content_bytes <= WINDOW_BYTES and batch.chunk_count < WINDOW_CHUNKS
-
-
 class Extractor:
     """Restores the selected items into a directory, or only reads them (`dry_run`), or writes their content to one stream."""
 
@@ -81,6 +52,7 @@ class Extractor:
         options: ExtractOptions,
         sink: Sink,
         output: BinaryIO | None = None,
+        present: Present | None = None,
     ) -> None:
         self._source = source
         self._root = root
@@ -89,12 +61,15 @@ class Extractor:
         self._sink = sink
         self._output = None if options.dry_run else output
         self._restorer = None if options.dry_run or output is not None else _restorer(root, options)
-        self._present = Present(root, with_flags=options.flags) if options.goes_on else None
-        self._filling = _Window()
-        self._expected = _Window()  # full, its content on its way
-        self._running = _Window()
+        self._present = present
+        self._filling = Window()
+        self._expected = Window()  # full, its content on its way
+        self._running = Window()
         self._directories: list[tuple[_native.Item, bytes]] = []  # entered and not yet finished
         self._done_bytes = 0
+        self.left_alone = 0  # files that were there already
+        self.written_files = 0
+        self.written_bytes = 0
         self.total_bytes: int | None = None  # set it for progress in percent
 
     def extract(self) -> None:
@@ -112,55 +87,74 @@ class Extractor:
         writes = self._restorer is not None
         if writes:
             self._leave_directories(path)
-        if len(self._filling.entries) >= WINDOW_ENTRIES:
+        if self._filling.is_full:
             self._turn()
         if writes and is_hard_link(item):
             self._plan_link(item, path)
         elif self._is_there(item, path):
-            self._advance(item, item.content_bytes)
-        elif not writes:
-            self._note_content(item, path)
+            self._leave(item)
         elif stat.S_ISDIR(item.mode):
-            self._filling.note(item, path)
-            self._filling.batch.make_directory(item, path)
-            self._directories.append((item, path))
-        elif stat.S_ISREG(item.mode):
+            self._plan_directory(item, path)
+        elif not writes or stat.S_ISREG(item.mode):
             self._note_content(item, path)
         else:
             self._note_special(item, path)
 
+    def _plan_directory(self, item: _native.Item, path: bytes) -> None:
+        acts = self._restorer is not None
+        self._filling.note(item, path, acts=acts, letter=self._letter(item, path))
+        if not acts:
+            return
+        if self._present is not None and self._is_settled(path):
+            try:
+                self._present.prepare_directory(item, path)
+            except OSError as error:
+                tell_trouble(self._sink, self._root, item, path, ("os", error.errno or 0, b""))
+        self._filling.batch.make_directory(item, path)
+        self._directories.append((item, path))
+
     def _plan_link(self, item: _native.Item, path: bytes) -> None:
         source, content = self._selection.link_source(item, path)
         if source is not None:
-            if not self._are_linked(source, path):
-                self._filling.note(item, path)
+            if self._are_linked(source, path):
+                self._leave(item)
+            else:
+                self._note_file(item, path)
                 self._filling.batch.make_link(item, source, path)
         elif self._is_there(content, path):
-            self._advance(content, content.content_bytes)
+            self._leave(content)
         elif stat.S_ISREG(content.mode):
             self._note_content(content, path)
         else:
             self._note_special(content, path)
 
     def _note_special(self, item: _native.Item, path: bytes) -> None:
-        self._filling.note(item, path)
+        self._note_file(item, path)
         self._filling.batch.make_special(item, path)
 
     def _note_content(self, item: _native.Item, path: bytes) -> None:
         """A file to be written or, where nothing is written, anything that has content."""
         if item.content_bytes > WINDOW_BYTES:
             self._run_all()
-            if self._sink.wants_files:
-                self._sink.status("", path)
+            self.written_files += 1
+            self.written_bytes += item.content_bytes
+            letter = self._letter(item, path)
+            if self._sink.wants_files and letter is not None:
+                self._sink.status(letter, path)
             for trouble in self._stream(item, path):
                 tell_trouble(self._sink, self._root, item, path, trouble)
             return
         if not self._filling.has_room(item.content_bytes):
             self._turn()
         acts = self._restorer is not None or item.chunks is not None
-        self._filling.note(item, path, acts=acts)
+        self._note_file(item, path, acts=acts)
         if acts:
             self._filling.batch.write_file(item, path)
+
+    def _note_file(self, item: _native.Item, path: bytes, *, acts: bool = True) -> None:
+        self._filling.note(item, path, acts=acts, letter=self._letter(item, path))
+        self.written_files += 1
+        self.written_bytes += item.content_bytes
 
     # -- what is there already -----------------------------------------------------------------------------------------
 
@@ -172,6 +166,14 @@ class Extractor:
         """True if an earlier restore linked these two."""
         is_settled = self._present is not None and self._is_settled(source) and self._is_settled(path)
         return is_settled and self._present is not None and self._present.are_same(source, path)
+
+    def _leave(self, item: _native.Item) -> None:
+        """Goes past something that is as it should be."""
+        self.left_alone += 1
+        self._advance(item, item.content_bytes)
+
+    def _letter(self, item: _native.Item, path: bytes) -> str | None:
+        return "" if self._present is None else self._present.letter(item, path)
 
     def _is_settled(self, path: bytes) -> bool:
         is_pending = any(path in window.paths for window in (self._filling, self._expected, self._running))
@@ -187,7 +189,7 @@ class Extractor:
             self._finish_directory(*self._directories.pop())
 
     def _finish_directory(self, item: _native.Item, path: bytes) -> None:
-        self._filling.note(item, path, is_listed=False)
+        self._filling.note(item, path, letter=None)
         self._filling.batch.finish_directory(item, path)
 
     def _finish_directories(self) -> None:
@@ -204,7 +206,7 @@ class Extractor:
     def _turn(self) -> None:
         """Lets the content of the window that is full now come, and begins the one before when the one before that is done."""
         full, window = self._filling, self._expected
-        self._filling, self._expected = _Window(), full
+        self._filling, self._expected = Window(), full
         full.ids = full.batch.ids()
         if full.ids:
             self._source.expect(full.ids)
@@ -238,7 +240,7 @@ class Extractor:
 
     def _finish_running(self) -> None:
         """Waits for what is being done, and reports it: what goes wrong with one file is a warning."""
-        window, self._running = self._running, _Window()
+        window, self._running = self._running, Window()
         if window.to_come is not None:
             troubles = window.to_come.wait()
         elif window.chunks_to_come is not None:
@@ -253,14 +255,14 @@ class Extractor:
         else:
             places = by_entry
         for place in places:
-            item, path, is_listed = window.entries[place]
-            if is_listed:
-                self._sink.status("", path)
+            item, path, letter = window.entries[place]
+            if letter is not None:
+                self._sink.status(letter, path)
                 self._advance(item, item.content_bytes)
             for trouble in by_entry.get(place, ()):
                 tell_trouble(self._sink, self._root, item, path, trouble)
 
-    def _print(self, window: _Window, chunks: list[_native.Bytes]) -> list[tuple[int, _native.Trouble]]:
+    def _print(self, window: Window, chunks: list[_native.Bytes]) -> list[tuple[int, _native.Trouble]]:
         """Writes content to the stream, file by file."""
         assert self._output is not None
         troubles: list[tuple[int, _native.Trouble]] = []

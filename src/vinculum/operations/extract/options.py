@@ -13,4 +13,3 @@ class ExtractOptions(NamedTuple):
     acls: bool = True
     xattrs: bool = True
     sparse: bool = False
-    goes_on: bool = False  # what an earlier restore finished is left alone

@@ -1,7 +1,7 @@
 """What is in the target already: how a restore that goes on knows what need not be written again.
 
 A file gets its time of last modification when all else but its flags is done. So a file that has the archived time, size and
-flags was finished. Looking changes nothing; still a file counts only if its directory is a real one all the way from the top.
+flags was finished. Looking follows no symlinks: a file counts only if its directory is a real one all the way from the top.
 """
 
 from __future__ import annotations
@@ -11,75 +11,83 @@ import stat
 from typing import TYPE_CHECKING
 
 from vinculum import _native
+from vinculum.platform import descent
 
 if TYPE_CHECKING:
     from vinculum._native import Item
 
 _DEVICES = (stat.S_IFBLK, stat.S_IFCHR)
+_LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Present:
-    """Looks at what lies below `root`. Nothing may change there meanwhile but what the caller knows of."""
-
-    __slots__ = ("_parent", "_root", "_with_flags")
+    """Looks at what lies below `root`. Paths are relative, and in normal form. Confined to one thread."""
 
     def __init__(self, root: bytes, *, with_flags: bool = True) -> None:
-        self._root = root
         self._with_flags = with_flags
-        self._parent = b""  # found to be a real directory last
+        self._top = descent.open_top(root)
+        self._parent: bytes = b""  # the directory that was looked into last, and its descriptor
+        self._directory = os.dup(self._top)
+
+    def close(self) -> None:
+        os.close(self._top)
+        os.close(self._directory)
 
     def is_complete(self, item: Item, path: bytes) -> bool:
-        """True if what `item` describes is at `path`, a relative path in normal form, as a restore leaves it."""
-        found = self._look(path)
-        if found is None or stat.S_IFMT(found.st_mode) != stat.S_IFMT(item.mode) or found.st_mtime_ns != item.mtime:
-            return False
-        kind = stat.S_IFMT(item.mode)
-        if kind == stat.S_IFREG:
-            is_whole = item.chunks_healthy is None and item.size in (None, item.content_bytes)
-            return is_whole and found.st_size == item.content_bytes and self._has_flags(item, path)
-        if kind == stat.S_IFDIR:
-            # Others are finished once more, as something may come into them still; these might take nothing any more.
-            return bool(item.bsdflags) and self._with_flags and self._has_flags(item, path)
-        if kind == stat.S_IFLNK:
-            return os.readlink(os.path.join(self._root, path)) == item.source
-        return kind == stat.S_IFIFO or (kind in _DEVICES and found.st_rdev == item.rdev)
+        """True if what `item` describes is at `path` as a restore leaves it."""
+        found = self.look(path)
+        return found is not None and self._is_finished(item, os.path.basename(path), found)
 
     def are_same(self, first: bytes, second: bytes) -> bool:
         """True if both paths are links to the same file."""
-        one, other = self._look(first), self._look(second)
+        one, other = self.look(first), self.look(second)
         return one is not None and other is not None and (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 
-    def _look(self, path: bytes) -> os.stat_result | None:
-        parent = os.path.dirname(path)
-        if parent != self._parent:
-            if not self._is_real_directory(parent):
-                return None
-            self._parent = parent
+    def letter(self, item: Item, path: bytes) -> str | None:  # noqa: ARG002
+        """The status that what is restored there is listed with; None if it is not worth a line."""
+        return ""
+
+    def prepare_directory(self, item: Item, path: bytes) -> None:
+        """Takes away what a directory has beyond the item, if that matters: it would stay, or be passed on to new files."""
+
+    def look(self, path: bytes) -> os.stat_result | None:
+        """What is there, None if nothing is, or no directory leads to it."""
+        parent, name = os.path.split(path)
         try:
-            return os.lstat(os.path.join(self._root, path))
+            if parent != self._parent:
+                directory = descent.open_directory(self._top, parent)
+                os.close(self._directory)
+                self._parent, self._directory = parent, directory
+            return os.stat(name or b".", dir_fd=self._directory, follow_symlinks=False)
         except OSError:
             return None
 
-    def _is_real_directory(self, path: bytes) -> bool:
-        while path:
-            try:
-                if not stat.S_ISDIR(os.lstat(os.path.join(self._root, path)).st_mode):
-                    return False
-            except OSError:
-                return False
-            path = os.path.dirname(path)
-        return True
+    def _is_finished(self, item: Item, name: bytes, found: os.stat_result) -> bool:
+        kind = stat.S_IFMT(item.mode)
+        if stat.S_IFMT(found.st_mode) != kind or found.st_mtime_ns != item.mtime:
+            return False
+        if kind == stat.S_IFREG:
+            is_whole = item.chunks_healthy is None and item.size in (None, item.content_bytes)
+            return is_whole and found.st_size == item.content_bytes and self._has_flags(item, name)
+        if kind == stat.S_IFDIR:
+            # Others are finished once more, as something may come into them still; these might take nothing any more.
+            return bool(item.bsdflags) and self._with_flags and self._has_flags(item, name)
+        if kind == stat.S_IFLNK:
+            return os.readlink(name, dir_fd=self._directory) == item.source
+        return kind == stat.S_IFIFO or (kind in _DEVICES and found.st_rdev == item.rdev)
 
-    def _has_flags(self, item: Item, path: bytes) -> bool:
-        if not item.bsdflags or not self._with_flags:
-            return True
+    def _has_flags(self, item: Item, name: bytes) -> bool:
+        return not item.bsdflags or not self._with_flags or self._flags(name) == item.bsdflags
+
+    def _flags(self, name: bytes) -> int | None:
+        """Those of a regular file or directory, None if they cannot be had."""
         try:
-            fd = os.open(os.path.join(self._root, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = os.open(name, _LOOK, dir_fd=self._directory)
         except OSError:
-            return False
+            return None
         try:
-            return _native.get_flags(fd) == item.bsdflags
+            return _native.get_flags(fd)
         except OSError:
-            return False
+            return None
         finally:
             os.close(fd)

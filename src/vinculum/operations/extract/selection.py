@@ -54,6 +54,12 @@ class Selection:
                 if path:
                     yield item, path
 
+    def paths(self) -> Iterator[bytes]:
+        """Where all of them go; goes through all items."""
+        for window in self._read():
+            stripped = (strip_components(path, self._strip) for path in self._choice.choose(window).paths())
+            yield from filter(None, stripped)
+
     def total_bytes(self) -> int:
         """How much content will come back; goes through all items."""
         if self._strip:
