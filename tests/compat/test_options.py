@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vinculum.cli import registry
-from vinculum.cli.common_options import OWN_OPTIONS
+from vinculum.cli.common_options import own_options
 from vinculum.cli.parser import build_parser, load_command
 
 ASK_BORG = """
@@ -40,8 +40,9 @@ def options_of_borg(borg145_python: Path) -> dict[str, dict[str, list[bool]]]:
 def test_options_are_those_of_borg(name: str, options_of_borg: dict[str, dict[str, list[bool]]]) -> None:
     parser = build_parser("borg", name, load_command(name))
     ours = {flag: [action.nargs == 0, action.required] for action in parser._actions for flag in action.option_strings}
-    assert {flag: kind for flag, kind in ours.items() if flag not in OWN_OPTIONS} == options_of_borg[name]
-    assert set(ours) - set(options_of_borg[name]) == OWN_OPTIONS
+    own = own_options(name)
+    assert {flag: kind for flag, kind in ours.items() if flag not in own} == options_of_borg[name]
+    assert set(ours) - set(options_of_borg[name]) == own
 
 
 def test_our_own_options_do_not_make_abbreviations_ambiguous() -> None:

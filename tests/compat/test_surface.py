@@ -72,4 +72,4 @@ def _differences(name: str) -> Any:
 def test_options_of_our_own_take_no_abbreviation_away(name: str) -> None:
     known = set(borg()[name]["options"]) | set(borg()[""]["options"])
     own = {flags for flags in ours(name)["options"] if flags not in known}
-    assert own <= common_options.OWN_OPTIONS
+    assert own <= common_options.own_options(name)

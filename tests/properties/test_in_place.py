@@ -26,7 +26,7 @@ from vinculum.operations.extract.surplus import Surplus, with_parents
 
 KEY = PlainKey()
 NAMES = [b"a", b"b", b"c"]
-CONTENTS = [b"", b"one", b"two", b"long" * 1000]
+CONTENTS = [b"", b"one", b"two", b"long" * 4]
 TIMES = [10**18, 10**18 + 1]
 
 

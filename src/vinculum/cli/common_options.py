@@ -8,7 +8,14 @@ from vinculum.cli import option_types
 
 DEFAULT_UMASK = 0o077
 DEFAULT_LOCK_WAIT_S = 1
-OWN_OPTIONS = frozenset(("--threads",))  # those that Borg does not have
+# Those that Borg does not have: of all commands, and of single ones.
+_OWN_OPTIONS = frozenset(("--threads",))
+_OWN_OPTIONS_OF = {"extract": frozenset(("--continue", "--delete", "--into", "--stats"))}
+
+
+def own_options(command: str) -> frozenset[str]:
+    """The options of a command that Borg does not have."""
+    return _OWN_OPTIONS | _OWN_OPTIONS_OF.get(command, frozenset())
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:

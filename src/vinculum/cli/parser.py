@@ -106,7 +106,8 @@ class CommandParser(_ClearParser):
     def _get_option_tuples(self, option_string: str) -> list[Any]:
         # What abbreviates an option of Borg's must go on doing so, hence options of ours have to be written out.
         candidates: list[Any] = super()._get_option_tuples(option_string)
-        return [candidate for candidate in candidates if candidate[1] not in common_options.OWN_OPTIONS]
+        own = common_options.own_options(self._name)
+        return [candidate for candidate in candidates if candidate[1] not in own]
 
     def parse(self, arguments: list[str]) -> argparse.Namespace:
         """The options with locations parsed; ends the program on wrong use, as argparse does."""

@@ -102,16 +102,15 @@ class Extractor:
 
     def _plan_directory(self, item: _native.Item, path: bytes) -> None:
         acts = self._restorer is not None
-        self._filling.note(item, path, acts=acts, letter=self._letter(item, path))
-        if not acts:
-            return
-        if self._present is not None and self._is_settled(path):
+        if acts and self._present is not None and self._is_settled(path):
             try:
                 self._present.prepare_directory(item, path)
             except OSError as error:
                 tell_trouble(self._sink, self._root, item, path, ("os", error.errno or 0, b""))
-        self._filling.batch.make_directory(item, path)
-        self._directories.append((item, path))
+        self._filling.note(item, path, acts=acts, letter=self._letter(item, path))
+        if acts:
+            self._filling.batch.make_directory(item, path)
+            self._directories.append((item, path))
 
     def _plan_link(self, item: _native.Item, path: bytes) -> None:
         source, content = self._selection.link_source(item, path)

@@ -57,8 +57,8 @@ class InPlace(Present):
             return
         fd = descent.open_directory(self._top, path)
         try:
-            if self._with_flags and not item.bsdflags and _native.get_flags(fd):
-                _native.set_flags(fd, 0)
+            if self._with_flags and _native.get_flags(fd):
+                _native.set_flags(fd, 0)  # which might keep files out; the archived ones come back in the end
             wanted = self._wanted_attributes(item)
             for name in os.listxattr(fd):
                 if self._is_compared(name) and name not in wanted:
