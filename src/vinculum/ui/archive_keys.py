@@ -29,8 +29,8 @@ def archive_line(entry: ArchiveEntry) -> str:
 class ArchiveFormatter:
     """Turns archives into lines or JSON objects; archive objects are only loaded for keys that need them."""
 
-    def __init__(self, format_text: str, load: Callable[[ArchiveEntry], ArchiveMetadata]) -> None:
-        self.template = Template(format_text, ARCHIVE_KEYS)
+    def __init__(self, format_text: str, load: Callable[[ArchiveEntry], ArchiveMetadata], *, for_json: bool = False) -> None:
+        self.template = Template(format_text, ARCHIVE_KEYS, only_chooses=for_json)
         self._load = load
         self._from_archive = [key for key in _FROM_ARCHIVE if key in self.template.keys]
 

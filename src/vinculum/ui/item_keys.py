@@ -114,8 +114,9 @@ class ItemFormatter:
         archive_id: bytes,
         fetch: Callable[[bytes], list[Bytes]],
         index: ChunkIndex | None,
+        for_json: bool = False,
     ) -> None:
-        self.template = Template(format_text, ITEM_KEYS)
+        self.template = Template(format_text, ITEM_KEYS, only_chooses=for_json)
         self._fetch = fetch
         self._index = index
         self._archive = {"archivename": archive_name, "archiveid": archive_id.hex()}

@@ -64,18 +64,23 @@ class _Part:
 
 
 class Template:
-    """A format such as "{archive:<36} {time} [{id}]{NL}". CommandError for a malformed one or an unknown key."""
+    """A format such as "{archive:<36} {time} [{id}]{NL}". CommandError for a malformed one or an unknown key.
 
-    def __init__(self, text: str, known: Collection[str]) -> None:
+    With `only_chooses` nothing is rendered by it: it says which keys JSON shall have besides the usual ones, and those that
+    do not exist are ignored, as by Borg.
+    """
+
+    def __init__(self, text: str, known: Collection[str], *, only_chooses: bool = False) -> None:
         from string import Formatter
 
         try:
             self.parts = [_Part(*part) for part in Formatter().parse(text)]
         except ValueError as error:
             raise CommandError(f"Invalid format {text!r}: {error}") from None
-        self.keys = frozenset(part.key for part in self.parts if part.key is not None)
-        unknown = sorted(self.keys - set(known) - LAYOUT_KEYS.keys())
-        if unknown:
+        keys = frozenset(part.key for part in self.parts if part.key is not None)
+        unknown = sorted(keys - set(known) - LAYOUT_KEYS.keys())
+        self.keys = keys.difference(unknown)
+        if unknown and not only_chooses:
             raise CommandError(f"Invalid format {text!r}: unknown key {unknown[0]!r}")
         self._text = text
 

@@ -55,7 +55,9 @@ def _list_repository(args: argparse.Namespace, session: Session) -> None:
         format_text = archive_keys.SHORT_FORMAT if args.short else archive_keys.DEFAULT_FORMAT
     with session.open_archives("read") as opened:
         formatter = archive_keys.ArchiveFormatter(
-            format_text, lambda entry: load_archive(opened.store, opened.key, entry, workarounds=session.workarounds)
+            format_text,
+            lambda entry: load_archive(opened.store, opened.key, entry, workarounds=session.workarounds),
+            for_json=args.json,
         )
         chosen = wanted_archives(args, consider_checkpoints=args.consider_checkpoints).select(opened.manifest.archives.values())
         if args.json:
@@ -74,7 +76,7 @@ def _list_archive(args: argparse.Namespace, session: Session) -> None:
     if format_text is None:
         format_text = item_keys.SHORT_FORMAT if args.short else item_keys.DEFAULT_FORMAT
     matcher = wanted_files(args)
-    if Template(format_text, item_keys.ITEM_KEYS).keys & item_keys.KEYS_NEEDING_INDEX:
+    if Template(format_text, item_keys.ITEM_KEYS, only_chooses=args.json_lines).keys & item_keys.KEYS_NEEDING_INDEX:
         with session.open_cache("read") as opened:
             _print_items(args, session, opened, opened.cache.chunks, format_text, matcher)
     else:
@@ -104,6 +106,7 @@ def _print_items(
         archive_id=entry.id,
         fetch=ChunkReader(opened.store, opened.key).fetch,
         index=index,
+        for_json=args.json_lines,
     )
     windows = read_windows(opened.store, opened.key, archive.items)
     wanted = chosen(windows, ItemChoice(matcher, with_parts=args.consider_part_files))
