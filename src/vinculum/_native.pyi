@@ -723,6 +723,21 @@ def scan_directory(listing: DirectoryListing, index: int) -> DirectoryListing:
 # -- files -------------------------------------------------------------------------------------------------------------
 
 @final
+class PlainWalk:
+    """A walk through all that a directory leads to, as far as `everything` of its root says. Confined to one thread."""
+
+    def __init__(self, listing: DirectoryListing) -> None:
+        """Begins with the first entry of a directory. ValueError if its root was not scanned with `everything`."""
+    @property
+    def has_ended(self) -> bool: ...
+    def fill(self, batch: FileBatch) -> list[tuple[int, bytes, int, str]]:
+        """Adds entries until the batch is full, the end is reached, or many directories were entered.
+
+        Returns what could not be listed or entered, each with the number of entries before: (before, path, errno, operation).
+        Operations: dir_open, listxattr, scandir (entered, and empty therefore), stat.
+        """
+
+@final
 class ItemOptions:
     """What to record of a file. Immutable."""
 
@@ -816,7 +831,9 @@ class FileBatch:
         """Leaves a large entry out because opening or reading it failed. A hard link of it later in this batch becomes so."""
     def failures(self) -> list[tuple[int, bytes, int, str]]:
         """(entry, path, errno, operation) of each entry that could not be read; errno 0 with operation "race" for a file that
-        was replaced meanwhile. Operations: open, dir_open, fstat, read, readlink, listxattr, getxattr, race."""
+        was replaced meanwhile. Operations: open, dir_open, fstat, read, readlink, listxattr, getxattr (of an ACL), race."""
+    def unreadable_attributes(self) -> list[tuple[int, bytes, int]]:
+        """(entry, name, errno) of each extended attribute that could not be read, and that its entry goes without."""
     def claim(self, chunks: ChunkIndex, start: int = 0, stop: int = ...) -> ChunkBatch:
         """References the chunks of the entries from `start` to `stop`; returns the ones to store, freeing the others.
 

@@ -107,7 +107,7 @@ impl HardLinks {
 pub struct FileBatch(Mutex<batch::FileBatch>);
 
 impl FileBatch {
-    fn lock(&self) -> MutexGuard<'_, batch::FileBatch> {
+    pub fn lock(&self) -> MutexGuard<'_, batch::FileBatch> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -191,6 +191,12 @@ impl FileBatch {
             (index, PyBytes::new(py, &path), failure.errno, failure.operation)
         };
         failures.map(wrap).collect()
+    }
+
+    fn unreadable_attributes<'py>(&self, py: Python<'py>) -> Vec<(usize, Bound<'py, PyBytes>, i32)> {
+        let unreadable = self.lock().unreadable_attributes().into_iter();
+        let wrap = |(index, name, errno): (usize, Vec<u8>, i32)| (index, PyBytes::new(py, &name), errno);
+        unreadable.map(wrap).collect()
     }
 
     #[pyo3(signature = (chunks, start = 0, stop = usize::MAX))]

@@ -18,6 +18,7 @@ mod index;
 mod items;
 mod listing;
 mod memory;
+mod plain_walk;
 mod pump;
 mod references;
 mod restoring;
@@ -62,6 +63,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     survey::register(module)?;
     restoring::register(module)?;
     rpc::register(module)?;
+    plain_walk::register(module)?;
     pump::register(module)?;
     filesystem::register(module)
 }

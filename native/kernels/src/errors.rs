@@ -30,6 +30,14 @@ impl Error {
         Self::Value(message.into())
     }
 
+    /// What the system said; 0 if it was not the system.
+    pub fn errno(&self) -> i32 {
+        match self {
+            Self::Os { error, .. } => error.raw_os_error().unwrap_or_default(),
+            _ => 0,
+        }
+    }
+
     pub fn os(error: impl Into<io::Error>, path: Option<PathBuf>) -> Self {
         Self::Os {
             error: error.into(),

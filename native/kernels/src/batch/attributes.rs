@@ -28,6 +28,8 @@ pub struct Attributes {
     pub acl_default: Option<Acl>,
     pub flags: u32,
     pub target: Option<Vec<u8>>,
+    /// Extended attributes that the system would not give, and what it said.
+    pub unreadable: Vec<(Vec<u8>, Errno)>,
 }
 
 /// How attributes are reached: by descriptor where the file is open, else by name, else by path.
@@ -104,11 +106,20 @@ impl<'a> Access<'a> {
         sys::attribute_names(|buffer| self.list(buffer)).map_err(Failure::during(LISTING))
     }
 
-    /// The value of an attribute; None if it is gone or not for us to see.
-    fn value(&self, name: &CStr) -> Result<Option<Vec<u8>>, Failure> {
+    /// The value of an attribute; None if it is gone.
+    fn value(&self, name: &CStr) -> rustix::io::Result<Option<Vec<u8>>> {
         match sys::growing(|buffer| self.get(name, buffer)) {
             Ok(value) => Ok(Some(value)),
-            Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS | Errno::INVAL | Errno::NOSYS) => Ok(None),
+            Err(Errno::NODATA) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An ACL; None if there is none, or it is not for us to see.
+    fn acl(&self, name: &CStr) -> Result<Option<Acl>, Failure> {
+        match self.value(name) {
+            Ok(value) => Ok(value.as_deref().and_then(Acl::from_xattr)),
+            Err(Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS | Errno::INVAL | Errno::NOSYS) => Ok(None),
             Err(error) => Err(Failure::during("getxattr")(error)),
         }
     }
@@ -121,7 +132,8 @@ fn proc_is_mounted() -> bool {
 }
 
 impl Attributes {
-    /// Extended attributes and ACLs. `names` is what `Access::names` gave.
+    /// Extended attributes and ACLs. `names` is what `Access::names` gave. A file may do without an attribute, but not without the
+    /// ACL that keeps others out.
     pub fn read(access: &Access, names: &[u8], is_directory: bool, mode: u32, options: &ItemOptions) -> Result<Self, Failure> {
         let mut found = Self::default();
         let (mut access_acl, mut default_acl) = (None, None);
@@ -129,16 +141,17 @@ impl Attributes {
             let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
             if name.to_bytes().starts_with(ACL_PREFIX) {
                 if options.acls && name == ACL_ACCESS {
-                    access_acl = access.value(name)?.as_deref().and_then(Acl::from_xattr);
+                    access_acl = access.acl(name)?;
                 } else if options.acls && name == ACL_DEFAULT && is_directory {
-                    default_acl = access.value(name)?.as_deref().and_then(Acl::from_xattr);
+                    default_acl = access.acl(name)?;
                 }
-            } else if options.xattrs
-                && let Some(value) = access.value(name)?
-            {
-                found
-                    .xattrs
-                    .insert(name.to_bytes().to_vec(), Some(value).filter(|value| !value.is_empty()));
+            } else if options.xattrs {
+                let key = name.to_bytes().to_vec();
+                match access.value(name) {
+                    Ok(Some(value)) => drop(found.xattrs.insert(key, Some(value).filter(|value| !value.is_empty()))),
+                    Ok(None) => {}
+                    Err(error) => found.unreadable.push((key, error)),
+                }
             }
         }
         default_acl = default_acl.filter(|acl| !acl.is_empty());

@@ -12,6 +12,7 @@ mod links;
 mod matching;
 mod options;
 mod owners;
+mod plain_walk;
 mod reading;
 
 pub use entry::Failure;
@@ -19,6 +20,7 @@ pub use large::LargeFile;
 pub use links::HardLinks;
 pub use options::{FilesChanged, ItemOptions};
 pub use owners::OwnerNames;
+pub use plain_walk::{Obstacle, PlainWalk};
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -133,6 +135,16 @@ impl FileBatch {
         numbered
             .filter_map(|(index, entry)| Some((index, entry.walked(), entry.failure()?)))
             .collect()
+    }
+
+    /// (entry, name, errno) of every extended attribute that its file goes without.
+    pub fn unreadable_attributes(&self) -> Vec<(usize, Vec<u8>, i32)> {
+        let numbered = self.entries.iter().enumerate();
+        let of_entry = |(index, entry): (usize, &BatchEntry)| {
+            let unreadable = entry.attributes.unreadable.clone().into_iter();
+            unreadable.map(move |(name, error)| (index, name, error.raw_os_error()))
+        };
+        numbered.flat_map(of_entry).collect()
     }
 
     fn entry(&self, index: usize) -> Result<&BatchEntry> {

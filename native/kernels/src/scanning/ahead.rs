@@ -42,8 +42,15 @@ pub struct Everything {
 
 impl Everything {
     fn includes(&self, entry: &Entry) -> bool {
-        let stat = &entry.stat;
-        stat.kind() == b'd' && self.device.is_none_or(|device| stat.dev == device) && !self.skip.contains(&(stat.ino, stat.dev))
+        entry.stat.kind() == b'd' && self.is_on_device(entry) && !self.is_skipped(entry)
+    }
+
+    pub fn is_on_device(&self, entry: &Entry) -> bool {
+        self.device.is_none_or(|device| entry.stat.dev == device)
+    }
+
+    pub fn is_skipped(&self, entry: &Entry) -> bool {
+        self.skip.contains(&(entry.stat.ino, entry.stat.dev))
     }
 }
 

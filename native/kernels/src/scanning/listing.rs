@@ -24,8 +24,9 @@ const NODUMP: u32 = 1;
 const GETDENTS_BYTES: usize = 128 << 10;
 
 pub struct Entry {
-    /// Where its name begins in the listing's names.
+    /// Where its name begins in the listing's names, and how long it is without the zero byte.
     name: usize,
+    length: usize,
     pub stat: Stat,
     entered: AtomicBool,
     /// Of a directory that was entered, if the walk asks for them.
@@ -33,9 +34,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn new(name: usize, stat: Stat) -> Self {
+    fn new(name: usize, length: usize, stat: Stat) -> Self {
         Self {
             name,
+            length,
             stat,
             entered: AtomicBool::new(false),
             attribute_names: OnceLock::new(),
@@ -63,7 +65,7 @@ pub struct Listing {
     /// with all that is in it.
     asks_attributes: bool,
     /// What the walk goes through, if that needs no more than this to be decided.
-    pub(super) everything: Option<Arc<Everything>>,
+    pub everything: Option<Arc<Everything>>,
     /// Each ended by a zero byte.
     names: Vec<u8>,
     pub entries: Vec<Entry>,
@@ -101,7 +103,12 @@ impl Listing {
 
     /// The name of one of its entries, relative to its directory; of a root it is the whole path.
     pub fn name(&self, entry: &Entry) -> &CStr {
-        CStr::from_bytes_until_nul(&self.names[entry.name..]).unwrap_or_default()
+        CStr::from_bytes_with_nul(&self.names[entry.name..=entry.name + entry.length]).unwrap_or_default()
+    }
+
+    /// The same without the zero byte.
+    fn name_bytes(&self, entry: &Entry) -> &[u8] {
+        &self.names[entry.name..entry.name + entry.length]
     }
 
     /// An entry as walked to.
@@ -113,7 +120,7 @@ impl Listing {
 
     /// The same, at the end of what `out` holds.
     pub fn append_walked(&self, entry: &Entry, out: &mut Vec<u8>) {
-        let name = self.name(entry).to_bytes();
+        let name = self.name_bytes(entry);
         if self.is_root() {
             out.extend_from_slice(name);
         } else {
@@ -139,7 +146,7 @@ impl Listing {
             out.extend_from_slice(&self.archived);
             out.push(b'/');
         }
-        out.extend_from_slice(self.name(entry).to_bytes());
+        out.extend_from_slice(self.name_bytes(entry));
     }
 
     /// Indices of the entries with the nodump flag. Only regular files and directories have flags that Borg sees.
@@ -171,8 +178,8 @@ pub fn scan_root(path: &[u8], archived: &[u8], asks_attributes: bool, everything
         archived: archived.to_vec(),
         asks_attributes,
         everything: everything.map(Arc::new),
+        entries: vec![Entry::new(0, name.as_bytes().len(), stat)],
         names: name.into_bytes_with_nul(),
-        entries: vec![Entry::new(0, stat)],
         error: None,
         failures: Vec::new(),
         ahead: Ahead::default(),
@@ -204,7 +211,7 @@ pub(super) fn list_directory(parent: &Listing, index: usize) -> Result<Listing> 
     for (_, place) in places {
         let name = CStr::from_bytes_until_nul(&names[place..]).unwrap_or_default();
         match Stat::of_name(&directory, name) {
-            Ok(stat) => entries.push(Entry::new(place, stat)),
+            Ok(stat) => entries.push(Entry::new(place, name.count_bytes(), stat)),
             Err(error) => {
                 let mut walked = Vec::new();
                 append_walked(&path, name.to_bytes(), &mut walked);

@@ -59,7 +59,8 @@ class Creation:
 
     def walker(self, rules: WalkRules, skip: set[tuple[int, int]]) -> Walker:
         """What `add_trees` takes: it leaves out what is in `skip` (inode, device)."""
-        return Walker(rules, self._gatherer, skip)
+        take_tree = None if self._sink.wants_files else self._gatherer.take_tree
+        return Walker(rules, self._gatherer, skip, take_tree)
 
     def add_trees(self, walker: Walker, roots: list[bytes]) -> None:
         """Archives one tree after the other, gathering, reading and storing at the same time."""

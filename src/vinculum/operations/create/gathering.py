@@ -21,6 +21,7 @@ MAX_LISTINGS = 96  # each keeps its directory open
 
 _WARNING_CODES = {errnos.EPERM: 105, errnos.EACCES: 105, errnos.EIO: 106, errnos.ENOENT: 107}
 _OS_ERROR_CODE = 104
+_BY_NAME = ("dir_open", "stat")  # system calls that are given a name in an open directory
 
 
 def describe_os_error(path: bytes, error: OSError, operation: str) -> tuple[str, int]:
@@ -90,6 +91,18 @@ class Gatherer:
             self._bundle.roots.add(len(self._bundle.batch))
         while (start := self._bundle.batch.add(listing, start, stop)) < stop:
             self.flush()
+
+    def take_tree(self, listing: _native.DirectoryListing) -> None:
+        """All that is in a directory, without a Python statement for each of those below it."""
+        walk = _native.PlainWalk(listing)
+        while not walk.has_ended:
+            for before, path, errno, operation in walk.fill(self._bundle.batch):
+                name = os.path.basename(path) if operation in _BY_NAME else None
+                error = OSError(errno, os.strerror(errno), *([] if name is None else [os.fsdecode(name)]))
+                self._bundle.notes.append(Note(before, "E", path, describe_os_error(path, error, operation)))
+            if self._bundle.batch.is_full:
+                self.flush()
+            self.pause()
 
     def note(self, letter: str, path: bytes) -> None:
         """Something to report between the entries taken so far and the next."""

@@ -41,7 +41,8 @@ class Reporter:
         statuses = batch.statuses().decode("ascii")
         failures = {index: (error, operation) for index, _, error, operation in batch.failures()}
         changed = [index for index, letter in enumerate(statuses) if letter == "C"] if "C" in statuses else []
-        odd = sorted({*failures, *changed})
+        unreadable = batch.unreadable_attributes()
+        odd = sorted({*failures, *changed, *(index for index, _, _ in unreadable)})
         everything = self._sink.wants_files
         paths = batch.paths() if statuses and (everything or odd or self._sink.wants_progress) else []
         position = 0
@@ -54,6 +55,8 @@ class Reporter:
                     self._report_change(batch, index, paths[index])
                 elif statuses[index] != "d":
                     self._sink.status(statuses[index], paths[index])
+                for _, name, errno in [found for found in unreadable if found[0] == index]:
+                    self._report_unreadable(paths[index], name, errno)
             position = stop
             if note is not None:
                 self._report_note(note)
@@ -87,6 +90,10 @@ class Reporter:
             self._sink.warning(*describe_os_error(path, error, operation))
         self._sink.status("E", path)
         self._failed.add(path)
+
+    def _report_unreadable(self, path: bytes, name: bytes, errno: int) -> None:
+        text = f"{os.fsdecode(path)}: extended attribute {name.decode(errors='replace')}: {OSError(errno, os.strerror(errno))}"
+        self._sink.warning(text, modern_code=0)  # to Borg, too, the backup is a success
 
     def _report_change(self, batch: _native.FileBatch, index: int, path: bytes) -> None:
         # The status that the file had before its content was read is told as well: Borg knows no better at that time.

@@ -13,7 +13,7 @@ from vinculum import _native
 from vinculum.archive.patterns import EXCLUDE_NO_RECURSE, INCLUDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vinculum.archive.patterns import PatternMatcher
 
@@ -85,9 +85,17 @@ class _Frame:
 class Walker:
     """Walks one root after the other; never enters a root or a skipped directory twice."""
 
-    def __init__(self, rules: WalkRules, visitor: Visitor, skip: set[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        rules: WalkRules,
+        visitor: Visitor,
+        skip: set[tuple[int, int]],
+        take_tree: Callable[[_native.DirectoryListing], None] | None = None,
+    ) -> None:
+        """`take_tree` walks through a directory in which there is nothing to choose; it notes nothing that is done."""
         self._rules = rules
         self._visitor = visitor
+        self._take_tree = take_tree
         self._skip = skip  # (inode, device) of what must not be entered
         self._file_roots = False  # whether `skip` holds something that is not a directory
         self._device: int | None = None
@@ -110,7 +118,12 @@ class Walker:
         self._stack = [self._frame(root, None, excluded=False)]
         while self._stack:
             self._visitor.pause()
-            self._advance(self._stack[-1])
+            frame = self._stack[-1]
+            if self._take_tree is not None and self._ahead is not None and frame.listing is not root:
+                self._stack.pop()
+                self._take_tree(frame.listing)
+            else:
+                self._advance(frame)
         self._skip.add(root.identity(0))
         self._file_roots = self._file_roots or root.kinds() != b"d"
 
@@ -214,8 +227,9 @@ class Walker:
                 self._leave_out_tagged(frame, index, content, tags)
             return True
         if not excluded:
-            # Only what listing their names says. If a value cannot be read, which comes to light later, the directory is left
-            # out as well, but not what is in it: Borg leaves that out too, though nothing is wrong with it.
+            # Only what listing their names says. An attribute that cannot be read is left out by itself. If that is an ACL,
+            # which comes to light later, so is the directory, but not what is in it: Borg leaves that out, too, though nothing
+            # is wrong with it.
             if errno := frame.listing.attributes_errno(index):
                 self._visitor.fail(path, OSError(errno, os.strerror(errno)), "listxattr")
                 return False
