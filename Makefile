@@ -22,7 +22,7 @@ export PIP_QUIET := 1
 
 RUST_SOURCES := $(shell find native -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help build demo test test-rust test-python compat fuzz torture check format docs bench oracles clean
+.PHONY: help build demo test test-rust test-python compat fuzz torture check format docs man bench oracles clean
 
 help:
 	@echo 'make build    the program, in $(BIN)/borg (and vinculum)'
@@ -34,6 +34,7 @@ help:
 	@echo 'make check    format, lint, types, layers, clippy'
 	@echo 'make format   lets the formatters have their way'
 	@echo 'make docs     the manual, in build/manual/html'
+	@echo 'make man      the pages for man, in build/man'
 	@echo 'make bench    timings beside other programs, in turns; an hour, or minutes with BENCH_ARGS=--quick'
 	@echo 'make oracles  the real Borgs that the tests compare with, in build/oracles'
 	@echo 'make clean    removes all that was built'
@@ -100,8 +101,13 @@ format: $(STAMPS)/tools
 	$(BIN)/ruff check --fix-only --quiet
 	cargo fmt
 
+SPHINX := $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d build/manual/doctrees
+
 docs: build
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html -d build/manual/doctrees docs build/manual/html
+	$(SPHINX) -b html docs build/manual/html
+
+man: build
+	$(SPHINX) -b man docs build/man
 
 bench: build oracles
 	$(BIN)/python benchmarks/$(BENCH).py $(BENCH_ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from sphinx.application import Sphinx
 
 PROJECT = Path(__file__).resolve().parent.parent
 VERSION = tomllib.loads((PROJECT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
+
+sys.path[:0] = [str(PROJECT / "docs"), str(PROJECT / "src")]
+from reference_pages import write_pages  # noqa: E402 (made of the program beside us)
 
 project = "vinculum"
 author = "the makers of vinculum"
@@ -22,13 +26,21 @@ root_doc = "index"
 nitpicky = True
 
 myst_heading_anchors = 3
-myst_enable_extensions = ["smartquotes", "deflist", "colon_fence"]
+myst_enable_extensions = ["deflist"]
+smartquotes = False  # they would make dashes of options
 
 html_theme = "furo"
 html_title = f"vinculum {release}"
 html_copy_source = False
 html_show_sphinx = False
 highlight_language = "none"
+
+# Written before Sphinx looks for pages; the manual and the pages of `man` are made of the same.
+man_pages = [
+    (f"reference/generated/{page.name}", page.name, page.summary, [], page.section)
+    for page in write_pages(PROJECT / "docs" / "reference" / "generated")
+]
+man_make_section_directory = True
 
 
 def setup(app: Sphinx) -> None:

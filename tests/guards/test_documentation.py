@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 import subprocess
@@ -9,8 +10,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from reference_pages import all_pages
 
 from support.programs import PROJECT
+from vinculum.cli import registry
+from vinculum.cli.parser import build_parser, load_command, read_help
 
 DOCS = PROJECT / "docs"
 PAGES = sorted([*PROJECT.glob("*.md"), *DOCS.rglob("*.md")])
@@ -42,6 +46,28 @@ def test_every_native_name_has_its_batch_unit() -> None:
     rows = [line.split("|")[1] for line in (DOCS / "native-boundary.md").read_text().splitlines() if line.startswith("| `")]
     described = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert described == names
+
+
+def test_every_environment_variable_is_described() -> None:
+    """And none that the program does not know."""
+    trees = [ast.parse(path.read_text()) for path in (PROJECT / "src" / "vinculum").rglob("*.py")]
+    texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    known = {text for text in texts if isinstance(text, str) and re.fullmatch("(BORG|VINCULUM)_[A-Z_]+", text)}
+    page = (DOCS / "reference" / "environment.md").read_text()
+    assert set(re.findall(r"`((?:BORG|VINCULUM)_[A-Z_]+)`", page)) == known
+
+
+def test_reference_describes_every_option_and_help_text() -> None:
+    """The reference is made from the parsers when the manual is built; here it is looked at with other eyes."""
+    pages = {page.title: page.body for page in all_pages()}
+    for name in registry.COMMANDS:
+        parser = build_parser("borg", name, load_command(name))
+        flags = {flag for action in parser._actions for flag in action.option_strings if action.help != argparse.SUPPRESS}
+        described = set(re.findall(r"(?<=[ ,])-[-\w]+", pages[f"borg {name}"] + pages["borg"]))
+        assert flags <= described, name
+        words = re.findall(r"[a-z]{4,}", read_help(name))
+        assert words == re.findall(r"[a-z]{4,}", re.sub(r"\.\. code-block.*", "", pages[f"borg {name}"]))[-len(words) :]
+    assert len(pages) == len(registry.COMMANDS) + len(registry.TOPICS) + 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))

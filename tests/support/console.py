@@ -14,7 +14,6 @@ import os
 import pty
 import re
 import select
-import shutil
 import struct
 import subprocess
 import sysconfig
@@ -28,7 +27,7 @@ from support.ssh_server import make_key
 
 PASSPHRASE = "correct horse"
 ROWS, COLUMNS = 40, 128
-LONGEST_COMMAND_S = 120
+LONGEST_COMMAND_S = 300
 
 # What is typed where the program asks: the end of what it says, and the answer.
 ANSWERS = (
@@ -54,18 +53,25 @@ done
 
 MACHINE = r"""
 set -e
-place=$1 source=$2 packages=$3
+umask 022
+place=$1 bytecode=$2 source=$3 packages=$4
 hostname laptop
 mount -t tmpfs none /mnt
 mkdir /mnt/source /mnt/packages /mnt/bytecode
 mount --bind "$source" /mnt/source
 mount --bind "$packages" /mnt/packages
-mount --bind "$place/bytecode" /mnt/bytecode
+mount --bind "$bytecode" /mnt/bytecode
 mknod -m 666 /mnt/fuse c 10 229
 mount --bind /mnt/fuse /dev/fuse
 mount --bind "$place/bin" /usr/local/bin
-mount --bind "$place/ssh" /etc/ssh
-for file in passwd group shadow hosts; do mount --bind "$place/$file" /etc/$file; done
+# A /etc of its own: what is mounted on single files vanishes when useradd outside replaces these.
+mkdir /mnt/etc
+mount --bind /etc /mnt/etc
+mount -t tmpfs -o mode=755 none /etc
+ln -s /mnt/etc/* /etc
+rm /etc/passwd /etc/group /etc/shadow /etc/hosts /etc/ssh
+cp -r "$place/etc/." /etc
+ln -sf /proc/self/mounts /etc/mtab
 mount -t tmpfs -o mode=755 none /run
 mkdir -p /run/sshd
 mount -t tmpfs -o mode=755 none /home
@@ -86,7 +92,7 @@ END
 /usr/sbin/sshd -E "$place/sshd.log"
 cd /home/anna
 exec setpriv --reuid=anna --regid=anna --init-groups env -i HOME=/home/anna USER=anna LOGNAME=anna SHELL=/bin/bash \
-    PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 TERM=dumb TZ=UTC bash -c "$4"
+    PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 TERM=dumb TZ=UTC bash -c "$5"
 """
 
 SSHD = """\
@@ -95,6 +101,7 @@ ListenAddress 127.0.0.1
 UsePAM no
 PasswordAuthentication no
 PidFile none
+LogLevel VERBOSE
 SetEnv PATH=/usr/local/bin:/usr/bin:/bin
 """
 USERS = {"root": (0, "/root"), "anna": (1000, "/home/anna"), "backup": (1001, "/home/backup"), "sshd": (990, "/run/sshd")}
@@ -107,14 +114,17 @@ exec /usr/bin/python3 -c "{WITHOUT_A_SCRIPT}" "$@"
 class Console:
     """From construction until `close`; a context manager."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, bytecode: Path) -> None:
+        """`bytecode` is where Python keeps what it compiles, for this machine and others."""
         _furnish(place)
+        bytecode.chmod(0o777)
         master, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", ROWS, COLUMNS, 0, 0))
         commands, self._commands = os.pipe()
         spaces = ["unshare", "--mount", "--pid", "--mount-proc", "--uts", "--net", "--fork", "--kill-child"]
-        arguments = [place, PROJECT / "src", sysconfig.get_path("purelib"), LOOP]
+        arguments = [place, bytecode, PROJECT / "src", sysconfig.get_path("purelib"), LOOP]
         self._terminal = master
+        self._log = place / "sshd.log"
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._shell = subprocess.Popen(
             [
@@ -158,6 +168,10 @@ class Console:
         os.write(self._commands, command.encode() + b"\0")
         return self._wait_for_end(command)
 
+    def server_log(self) -> str:
+        """What the server's sshd has to say."""
+        return self._log.read_text() if self._log.exists() else ""
+
     def _wait_for_end(self, what: str) -> tuple[str, int]:
         shown, answered = "", 0
         deadline = time.monotonic() + LONGEST_COMMAND_S
@@ -191,18 +205,17 @@ class Console:
 
 def _furnish(place: Path) -> None:
     """What the machine's directories are made of."""
-    for name in ("bin", "ssh", "bytecode"):
-        (place / name).mkdir(parents=True, exist_ok=True)
-    (place / "bytecode").chmod(0o777)
-    (place / "bin" / "borg").write_text(BORG)
-    (place / "bin" / "borg").chmod(0o755)
-    lines = [f"{name}:x:{number}:{number}::{home}:/bin/bash\n" for name, (number, home) in USERS.items()]
-    (place / "passwd").write_text("".join(lines))
-    (place / "group").write_text("".join(f"{name}:x:{number}:\n" for name, (number, _) in USERS.items()))
-    (place / "shadow").write_text("".join(f"{name}:*:19000:0:99999:7:::\n" for name in USERS))
-    (place / "hosts").write_text("127.0.0.1 localhost laptop backup.example.com\n")
+    programs, etc, keys = place / "bin", place / "etc", place / "etc" / "ssh"
+    for directory in (programs, keys):
+        directory.mkdir(parents=True)
+    (programs / "borg").write_text(BORG)
+    (programs / "borg").chmod(0o755)
+    users = USERS.items()
+    (etc / "passwd").write_text("".join(f"{name}:x:{number}:{number}::{home}:/bin/bash\n" for name, (number, home) in users))
+    (etc / "group").write_text("".join(f"{name}:x:{number}:\n" for name, (number, _) in users))
+    (etc / "shadow").write_text("".join(f"{name}:*:19000:0:99999:7:::\n" for name, _ in users))
+    (etc / "hosts").write_text("127.0.0.1 localhost laptop backup.example.com\n")
     make_key(place / "user_key")
-    make_key(place / "ssh" / "host_key")
-    (place / "ssh" / "sshd_config").write_text(SSHD)
-    (place / "ssh" / "ssh_known_hosts").write_text(f"backup.example.com {(place / 'ssh' / 'host_key.pub').read_text()}")
-    shutil.copy("/dev/null", place / "ssh" / "ssh_config")
+    make_key(keys / "host_key")
+    (keys / "sshd_config").write_text(SSHD)
+    (keys / "ssh_known_hosts").write_text(f"backup.example.com {(keys / 'host_key.pub').read_text()}")

@@ -2,9 +2,11 @@
 
 A session is a block of the language `console`: lines that begin with `$ ` are typed, those that begin with `> ` continue them,
 all others are shown. A line `...` stands for any number of lines, and `...` inside of a line for anything. Shell commands
-between `<!-- unseen` and `-->` are run at their place, too; no reader sees them.
+between `<!-- unseen` and `-->` are run at their place, too; no reader sees them. A block below `<!-- file NAME -->` is written
+to that file.
 
-What differs from one day to the next is not compared: times, durations, fingerprints, sizes in statistics, runs of spaces.
+What differs from one day to the next is not compared: times, durations, fingerprints, sizes in statistics, runs of spaces,
+the order of lines.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import NamedTuple
 
 FENCE = re.compile(r"^( *)```(\S*) *$")
 UNSEEN = "<!-- unseen"
-FILES = re.compile(r"(?:^[-bcdhlps][-rwxsStT]{9} .*\n?)+(?<!\n)", re.MULTILINE)
+FILE = re.compile(r"<!-- file (\S+) -->")
 MASKS = (
     (re.compile(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "DATE"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?"), "TIME"),
@@ -48,22 +50,29 @@ def read_sessions(page: str) -> list[Block]:
     """All sessions of a page, and what is done unseen, in their order."""
     blocks: list[Block] = []
     lines = page.splitlines()
+    file = None  # what the line before says of the block to come
     at = 0
     while at < len(lines):
-        fence = FENCE.match(lines[at])
+        end = at
         if lines[at].startswith(UNSEEN):
             end = lines.index("-->", at)
             blocks.append(Block(at + 1, end, "", [Command("\n".join(lines[at + 1 : end]), None)]))
-        elif fence:
-            end = lines.index(f"{fence[1]}```", at + 1)
-            if fence[2] == "console":
-                blocks.append(
-                    Block(at + 1, end, fence[1], _read_commands([line.removeprefix(fence[1]) for line in lines[at + 1 : end]]))
-                )
-        else:
-            end = at
+        elif fence := FENCE.match(lines[at]):
+            indentation, language = fence.groups()
+            end = lines.index(f"{indentation}```", at + 1)
+            content = [line.removeprefix(indentation) for line in lines[at + 1 : end]]
+            if language == "console":
+                blocks.append(Block(at + 1, end, indentation, _read_commands(content)))
+            elif file:
+                blocks.append(Block(at + 1, end, "", [_write_file(file[1], content)]))
+        file = FILE.match(lines[at])
         at = end + 1
     return blocks
+
+
+def _write_file(name: str, lines: list[str]) -> Command:
+    end = "END OF THE FILE"
+    return Command("\n".join([f"cat >{name} <<'{end}'", *lines, end]), None)
 
 
 def _read_commands(lines: list[str]) -> list[Command]:
@@ -92,10 +101,10 @@ def count_of_borg_blocks(page: str) -> int:
 
 
 def mask(text: str) -> str:
-    """The text without what differs from day to day; files that are listed together are sorted, as inodes give their order."""
+    """The text without what differs from day to day."""
     for pattern, name in MASKS:
         text = pattern.sub(name, text)
-    return FILES.sub(lambda lines: "\n".join(sorted(lines[0].split("\n"))), text.strip("\n"))
+    return text.strip("\n")
 
 
 def agrees(shown: str, printed: str) -> bool:
@@ -104,7 +113,12 @@ def agrees(shown: str, printed: str) -> bool:
         "(?:.*\n)?" if line == "..." else re.escape(line).replace(r"\.\.\.", "[^\n]*") + "\n"
         for line in mask(shown).split("\n")
     )
-    return re.fullmatch(pattern, mask(printed) + "\n", re.DOTALL) is not None
+    return re.fullmatch(pattern, mask(printed) + "\n", re.DOTALL) is not None or in_order(shown) == in_order(printed)
+
+
+def in_order(text: str) -> list[str]:
+    """The lines, sorted: inodes decide in which order files are listed."""
+    return sorted(mask(text).split("\n"))
 
 
 def render(block: Block) -> str:
@@ -113,7 +127,7 @@ def render(block: Block) -> str:
     for command in block.commands:
         text += "$ " + command.text.replace("\n", "\n> ") + "\n"
         if command.shown:
-            text += "".join(f"{line.rstrip()}\n" for line in command.shown.strip("\n").split("\n"))
+            text += "".join(f"{line.expandtabs().rstrip()}\n" for line in command.shown.strip("\n").split("\n"))
     return text
 
 
