@@ -114,7 +114,7 @@ def damage(files: Files, id: bytes, is_missing: bool) -> None:
         files.store.objects[id] = files.store.objects[files.ids[0][0]]
 
 
-def test_input_is_consumed_a_window_ahead_at_most() -> None:
+def test_input_is_consumed_three_windows_ahead_at_most() -> None:
     files = Files(*([bytes([n]) * 400] for n in range(10)))
     taken = 0
 
@@ -126,8 +126,8 @@ def test_input_is_consumed_a_window_ahead_at_most() -> None:
 
     portions: Iterator[Portion] = ChunkReader(files.store, KEY, WINDOW).read(lists())
     next(portions)
-    assert taken == 3
-    assert files.store.requests == [2]
+    assert taken == 7
+    assert files.store.requests == [2, 2]
 
 
 def test_fetch_gives_the_chunks_of_ids() -> None:

@@ -53,14 +53,16 @@ class Present:
     def look(self, path: bytes) -> os.stat_result | None:
         """What is there, None if nothing is, or no directory leads to it."""
         parent, name = os.path.split(path)
+        if path.startswith(b"/") or b".." in path.split(b"/"):
+            return None  # it leads out
         try:
             if parent != self._parent:
                 directory = descent.open_directory(self._top, parent)
                 os.close(self._directory)
                 self._parent, self._directory = parent, directory
             return os.stat(name or b".", dir_fd=self._directory, follow_symlinks=False)
-        except OSError:
-            return None
+        except (OSError, ValueError):
+            return None  # ValueError: there is a null byte in it
 
     def _is_finished(self, item: Item, name: bytes, found: os.stat_result) -> bool:
         kind = stat.S_IFMT(item.mode)
