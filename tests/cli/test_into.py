@@ -12,7 +12,7 @@ import pytest
 
 from support.compare import assert_restored, snapshot
 from support.programs import Program
-from support.trees import build_every_kind, build_plain, release
+from support.trees import build_every_kind, build_plain, random_content, release
 
 
 @pytest.fixture
@@ -91,6 +91,50 @@ def test_nothing_outside_is_changed(vinculum: Program, archive: str, tree: Path)
     assert snapshot(elsewhere) == before
     assert not directory.is_symlink()
     assert (directory / name).read_bytes() != b"other content"
+
+
+def test_content_is_read_where_times_say_nothing(vinculum: Program, archive: str, tree: Path) -> None:
+    """Equal content under another time is kept, other content under the same time and size is not."""
+    kept, changed = sorted(min(tree.iterdir()).iterdir())[:2]
+    original = snapshot(tree)
+    changed_ns = changed.stat().st_mtime_ns
+    changed.write_bytes(bytes(byte ^ 1 for byte in changed.read_bytes()))
+    os.utime(changed, ns=(changed_ns, changed_ns))
+    os.utime(kept, ns=(0, 0))
+    inode = kept.stat().st_ino
+    command = ("extract", "--into", "tree", "--strip-components", "1", "--compare", "content", "--list", archive)
+    assert vinculum.run(*command).err.splitlines() == [f"M {changed.parent.name}/{changed.name}"]
+    assert_restored(original, tree, ignoring=["mtime_ns"])
+    assert kept.stat().st_ino == inode
+    assert kept.stat().st_mtime_ns == original.entries[os.fsencode(kept.relative_to(tree))].mtime_ns
+
+
+def test_only_what_changed_of_a_large_file_is_fetched(vinculum: Program, workplace: Path) -> None:
+    tree = workplace / "tree"
+    tree.mkdir()
+    content = random_content("large", 40 << 20)
+    (tree / "large").write_bytes(content)
+    repository = workplace / "repository"
+    vinculum.run("init", "--encryption", "none", repository)
+    vinculum.run("create", "--chunker-params", "fixed,1048576", f"{repository}::a", "tree")
+    original = snapshot(tree)
+    with open(tree / "large", "r+b") as file:
+        file.seek(5 << 20)
+        file.write(b"changed")
+    # Everything but what is needed is lost: only the sixth block may be asked for.
+    needed = content[5 << 20 : 6 << 20]
+    lost = 0
+    for segment in (repository / "data" / "0").iterdir():
+        stored = segment.read_bytes()
+        for start in range(0, len(content), 1 << 20):
+            at = stored.find(content[start : start + 64])
+            if at >= 0 and not needed.startswith(content[start : start + 64]):
+                stored = stored[: at + 100] + b"damaged" + stored[at + 107 :]
+                lost += 1
+        segment.write_bytes(stored)
+    assert lost == 39
+    vinculum.run("extract", "--into", ".", f"{repository}::a")
+    assert_restored(original, tree)
 
 
 def test_another_file_system_is_left_alone(

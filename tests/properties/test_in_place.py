@@ -112,7 +112,9 @@ def packed(files: list[File], store: MemoryStore) -> bytes:
     return b"".join(items)
 
 
-def restore(into: Path, files: list[File], *, in_place: bool, sink: Listener, dry_run: bool = False) -> Extractor:
+def restore(
+    into: Path, files: list[File], *, in_place: bool, sink: Listener, dry_run: bool = False, reads: bool = False
+) -> Extractor:
     store, root, options = MemoryStore(), os.fsencode(into), ExtractOptions(dry_run=dry_run)
     items = packed(files, store)
     windows = [_native.ItemWindowDecoder().feed([_native.Bytes(items)])] if items else []
@@ -122,7 +124,7 @@ def restore(into: Path, files: list[File], *, in_place: bool, sink: Listener, dr
         extractor.extract()
         return extractor
     Surplus(root, with_parents(selection.paths()), sink, dry_run=dry_run).delete()
-    present = InPlace(root, options)
+    present = InPlace(root, options, KEY.hasher, compares_content=reads)
     try:
         extractor = Extractor(ChunkReader(store, KEY), root, selection, options, sink, None, present)
         extractor.extract()
@@ -178,9 +180,14 @@ def make(at: Path) -> Path:
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(trees(LINKS), st.one_of(st.none(), trees(LINKS)), CHANGES, st.one_of(st.none(), st.integers(1, 6)))
+@given(trees(LINKS), st.one_of(st.none(), trees(LINKS)), CHANGES, st.one_of(st.none(), st.integers(1, 6)), st.booleans())
 def test_any_directory_becomes_what_any_archive_says(
-    workplace: Path, archived: list[File], here: list[File] | None, changes: list[tuple[str, int]], stop: int | None
+    workplace: Path,
+    archived: list[File],
+    here: list[File] | None,
+    changes: list[tuple[str, int]],
+    stop: int | None,
+    reads: bool,
 ) -> None:
     clean, used = make(workplace / "clean"), make(workplace / "used")
     assert restore(clean, archived, in_place=False, sink=Listener()).left_alone == 0
@@ -190,13 +197,13 @@ def test_any_directory_becomes_what_any_archive_says(
     outside = snapshot(used.parent / "outside")
     dry = Listener()
     before = snapshot(used)
-    restore(used, archived, in_place=True, sink=dry, dry_run=True)
+    restore(used, archived, in_place=True, sink=dry, dry_run=True, reads=reads)
     assert not differences(before, snapshot(used))
     done = Listener(stop)
     try:
-        restore(used, archived, in_place=True, sink=done)
+        restore(used, archived, in_place=True, sink=done, reads=reads)
     except Stopped:
-        restore(used, archived, in_place=True, sink=Listener())
+        restore(used, archived, in_place=True, sink=Listener(), reads=reads)
     else:
         assert {line for line in done.listed if line[0] == "D"} == {line for line in dry.listed if line[0] == "D"}
         assert not done.warnings
@@ -204,5 +211,5 @@ def test_any_directory_becomes_what_any_archive_says(
     assert not differences(outside, snapshot(used.parent / "outside"), ignoring=["links"])
     # There is nothing left to do.
     again = Listener()
-    assert restore(used, archived, in_place=True, sink=again).written_files == 0
+    assert restore(used, archived, in_place=True, sink=again, reads=reads).written_files == 0
     assert not again.listed

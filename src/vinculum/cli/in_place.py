@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from vinculum._native import IdHasher
     from vinculum.events import Sink
     from vinculum.operations.extract.extract import Extractor
     from vinculum.operations.extract.options import ExtractOptions
@@ -26,8 +27,8 @@ def check_options(args: argparse.Namespace) -> None:
     """CommandError if what is asked for contradicts itself, or could delete what nobody meant."""
     if args.stdout and (args.goes_on or args.into is not None):
         raise CommandError("--stdout goes neither with --continue nor with --into.")
-    if args.into is None and (args.delete or args.stats):
-        raise CommandError("--delete and --stats take --into.")
+    if args.into is None and (args.delete or args.stats or args.compare):
+        raise CommandError("--compare, --delete and --stats take --into.")
     if args.delete and (args.paths or args.pattern_sources):
         raise CommandError("--delete takes a whole archive: it goes neither with paths nor with patterns.")
 
@@ -42,12 +43,15 @@ def root(args: argparse.Namespace) -> bytes:
 
 
 @contextmanager
-def looked_at(target: bytes, options: ExtractOptions, args: argparse.Namespace) -> Iterator[Present | None]:
+def looked_at(target: bytes, options: ExtractOptions, hasher: IdHasher, args: argparse.Namespace) -> Iterator[Present | None]:
     """What knows which files need not be written, if that matters."""
     if args.into is None and not args.goes_on:
         yield None
         return
-    present = Present(target, with_flags=options.flags) if args.into is None else InPlace(target, options)
+    if args.into is None:
+        present = Present(target, with_flags=options.flags)
+    else:
+        present = InPlace(target, options, hasher, compares_content=args.compare == "content")
     try:
         yield present
     finally:

@@ -128,9 +128,11 @@ def restore(place: Path, items: bytes, way: int) -> None:
         selection = Selection(PatternMatcher(), lambda: iter(windows), 1 if way == 2 else 0)
         if way == 5:
             Surplus(root, with_parents(selection.paths()), NullSink(), dry_run=False).delete()
-        present = {3: lambda: Present(root), 4: lambda: InPlace(root, options), 5: lambda: InPlace(root, options)}.get(
-            way, lambda: None
-        )()
+        present = {
+            3: lambda: Present(root),
+            4: lambda: InPlace(root, options, KEY.hasher),
+            5: lambda: InPlace(root, options, KEY.hasher),
+        }.get(way, lambda: None)()
         try:
             Extractor(ChunkReader(store, KEY), root, selection, options, NullSink(), None, present).extract()
         finally:

@@ -39,6 +39,12 @@ def add_arguments(parser: CommandParser) -> None:
         help="go on with an interrupted restore: leave alone what it finished",
     )
     add("--into", metavar="DIR", help="make DIR what the archive says: write only what differs there")
+    add(
+        "--compare",
+        metavar="WHAT",
+        choices=("time", "content"),
+        help="with --into: go by size and time (default), or read the files",
+    )
     add("--delete", action="store_true", help="with --into: delete what DIR has and the archive has not")
     add("--stats", action="store_true", help="with --into: tell at the end what was done")
     add("--sparse", action="store_true", help="leave holes where the data are all zeros")
@@ -88,7 +94,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         target = in_place.root(args)
         deleted = in_place.delete_surplus(target, selection, sink, dry_run=args.dry_run) if args.delete else 0
         output = sys.stdout.buffer if args.stdout else None
-        with in_place.looked_at(target, options, args) as present:
+        with in_place.looked_at(target, options, key.hasher, args) as present:
             extractor = Extractor(ChunkReader(store, key), target, selection, options, sink, output, present)
             if args.progress:
                 extractor.total_bytes = selection.total_bytes()

@@ -10,35 +10,25 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Protocol
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 from vinculum import _native
+from vinculum.operations.extract.large_content import large_content
 from vinculum.operations.extract.selection import Selection, is_hard_link
 from vinculum.operations.extract.troubles import content_troubles, tell_trouble
 from vinculum.operations.extract.window import WINDOW_BYTES, Window
 from vinculum.platform import owners
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import BinaryIO
 
     from vinculum.events import Sink
+    from vinculum.operations.extract.large_content import Source
+    from vinculum.operations.extract.local_content import LocalContent
     from vinculum.operations.extract.options import ExtractOptions
     from vinculum.operations.extract.present import Present
-
-
-class Source(Protocol):
-    """Where content comes from."""
-
-    def expect(self, ids: bytes) -> None:
-        """Tells that these ids will be fetched soon."""
-
-    def fetch_stored(self, ids: bytes) -> list[_native.Bytes]:
-        """The stored objects of n ids."""
-
-    @property
-    def opener(self) -> _native.Opener:
-        """What opens them."""
 
 
 class Extractor:
@@ -280,29 +270,37 @@ class Extractor:
     def _stream(self, item: _native.Item, path: bytes) -> list[_native.Trouble]:
         """A file bigger than the window, a window at a time; returns what went wrong."""
         if self._restorer is None:
-            return self._pass_on(item, None)
+            return self._pass_on(item, None, None)
+        local = None if self._present is None else self._present.content(path)
+        with nullcontext() if local is None else local:
+            return self._replace(self._restorer, item, path, local)
+
+    def _replace(
+        self, restorer: _native.Restorer, item: _native.Item, path: bytes, local: LocalContent | None
+    ) -> list[_native.Trouble]:
+        """Writes it to a new file, which takes over from the old one what that has."""
         batch = _native.RestoreBatch()
         batch.write_file(item, path)
         self._learn_owners(batch)
-        fd, trouble = self._restorer.open_file(path)
+        fd, trouble = restorer.open_file(path)
         if fd is None:
             return [] if trouble is None else [trouble]
         try:
             try:
-                wrong = self._pass_on(item, fd)
+                wrong = self._pass_on(item, fd, local)
             except BrokenPipeError:
                 raise
             except OSError as error:
                 return [("os", error.errno or 0, b"")]
-            found = self._restorer.finish_file(item, fd)
+            found = restorer.finish_file(item, fd)
             return found if any(kind != "attribute" for kind, _, _ in found) else [*found, *wrong]
         finally:
             os.close(fd)
 
-    def _pass_on(self, item: _native.Item, fd: int | None) -> list[_native.Trouble]:
+    def _pass_on(self, item: _native.Item, fd: int | None, local: LocalContent | None) -> list[_native.Trouble]:
         """Writes the content to a file, or to the stream if there is one; while one window is written, the next is opened."""
         size = 0
-        for chunks in self._windows_of(item):
+        for chunks in large_content(self._source, item.chunks or _native.ChunkList(), local):
             if fd is not None:
                 size += _native.write_chunks(fd, chunks, self._options.sparse)
             else:
@@ -311,22 +309,6 @@ class Extractor:
                     self._output.writelines(chunks)
             self._advance(item, sum(map(len, chunks)))
         return content_troubles(item, size)
-
-    def _windows_of(self, item: _native.Item) -> Iterator[list[_native.Bytes]]:
-        content = item.chunks or _native.ChunkList()
-        step = max(1, len(content) * WINDOW_BYTES // max(1, content.size_bytes))
-        windows = [content.part(start, min(len(content), start + step)).ids() for start in range(0, len(content), step)]
-        coming: _native.ChunksToCome | None = None
-        self._source.expect(windows[0])
-        for number, ids in enumerate(windows, 1):
-            if number < len(windows):
-                self._source.expect(windows[number])
-            following = self._source.opener.open_ahead(self._source.fetch_stored(ids), ids)
-            if coming is not None:
-                yield coming.wait()
-            coming = following
-        if coming is not None:
-            yield coming.wait()
 
     def _advance(self, item: _native.Item, content_bytes: int) -> None:
         self._done_bytes += content_bytes

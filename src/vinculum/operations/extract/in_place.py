@@ -1,7 +1,7 @@
 """Restoring in place: which files are as archived already, and what has to go before a tree can become what the archive says.
 
-A file is equal if size, time and all attributes are. It is left alone then, and otherwise written anew, as a new file: other
-links to the old one may lie outside. Directories stay, so they lose here what the archive does not give them.
+A file is equal if size, time (or content) and all attributes are. It is left alone then, and otherwise written anew, as a new
+file: other links to the old one may lie outside. Directories stay, so they lose here what the archive does not give them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import stat
 from typing import TYPE_CHECKING
 
 from vinculum import _native
+from vinculum.operations.extract.local_content import LocalContent
 from vinculum.operations.extract.present import Present
 from vinculum.platform import descent, owners
 
 if TYPE_CHECKING:
-    from vinculum._native import Item
+    from vinculum._native import IdHasher, Item
     from vinculum.operations.extract.options import ExtractOptions
 
 _ACCESS, _DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
@@ -25,13 +26,16 @@ _ACLS = frozenset((_ACCESS, _DEFAULT))
 class InPlace(Present):
     """Compares with all that an archive says of a file, as far as the options want it back. Confined to one thread."""
 
-    def __init__(self, root: bytes, options: ExtractOptions) -> None:
+    def __init__(self, root: bytes, options: ExtractOptions, hasher: IdHasher, *, compares_content: bool = False) -> None:
         super().__init__(root, with_flags=options.flags)
+        self._hasher = hasher
+        self._compares_content = compares_content
         self._options = options
         self._may_give_away = os.geteuid() == 0
         self._accepted: set[tuple[int, int]] = set()  # files with several links, each found to be equal to one item
 
     def is_complete(self, item: Item, path: bytes) -> bool:
+        """The same. A file with the archived content and another time needs nothing but that time, and gets it here."""
         name, found = os.path.basename(path), self.look(path)
         if found is None or stat.S_ISDIR(found.st_mode) or not self._is_finished(item, name, found):
             return False
@@ -41,9 +45,49 @@ class InPlace(Present):
         file = (found.st_dev, found.st_ino)
         if file in self._accepted:
             return False  # two files of the archive are one here
+        if self._compares_content and stat.S_ISREG(found.st_mode) and not self._has_content(item, path):
+            return False
+        if found.st_mtime_ns != item.mtime and not self._set_time(item, path):
+            return False
         if found.st_nlink > 1:
             self._accepted.add(file)
         return True
+
+    def content(self, path: bytes) -> LocalContent | None:
+        found = self.look(path)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return None
+        try:
+            return LocalContent(self._open(os.path.basename(path)), self._hasher)
+        except OSError:
+            return None
+
+    def _has_time(self, item: Item, found: os.stat_result) -> bool:
+        # Where content is compared the time can be mended, but not for others who may have links to the file.
+        is_mendable = self._compares_content and stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+        return is_mendable or super()._has_time(item, found)
+
+    def _set_time(self, item: Item, path: bytes) -> bool:
+        if self._options.dry_run:
+            return True
+        try:
+            fd = self._open(os.path.basename(path))
+        except OSError:
+            return False
+        try:
+            os.utime(fd, ns=(item.mtime if item.atime is None else item.atime, item.mtime))
+        except (OSError, OverflowError):
+            return False
+        finally:
+            os.close(fd)
+        return True
+
+    def _has_content(self, item: Item, path: bytes) -> bool:
+        local = self.content(path)
+        if local is None:
+            return False
+        with local:
+            return local.is_all_of(item.chunks or _native.ChunkList())
 
     def letter(self, item: Item, path: bytes) -> str | None:
         found = self.look(path)

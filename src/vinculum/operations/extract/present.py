@@ -15,6 +15,7 @@ from vinculum.platform import descent
 
 if TYPE_CHECKING:
     from vinculum._native import Item
+    from vinculum.operations.extract.local_content import LocalContent
 
 _DEVICES = (stat.S_IFBLK, stat.S_IFCHR)
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -50,6 +51,10 @@ class Present:
     def prepare_directory(self, item: Item, path: bytes) -> None:
         """Takes away what a directory has beyond the item, if that matters: it would stay, or be passed on to new files."""
 
+    def content(self, path: bytes) -> LocalContent | None:  # noqa: ARG002
+        """What the file at `path` has, if it may have something in common with what is to be written there."""
+        return None
+
     def look(self, path: bytes) -> os.stat_result | None:
         """What is there, None if nothing is, or no directory leads to it."""
         parent, name = os.path.split(path)
@@ -66,7 +71,7 @@ class Present:
 
     def _is_finished(self, item: Item, name: bytes, found: os.stat_result) -> bool:
         kind = stat.S_IFMT(item.mode)
-        if stat.S_IFMT(found.st_mode) != kind or found.st_mtime_ns != item.mtime:
+        if stat.S_IFMT(found.st_mode) != kind or not self._has_time(item, found):
             return False
         if kind == stat.S_IFREG:
             is_whole = item.chunks_healthy is None and item.size in (None, item.content_bytes)
@@ -78,13 +83,16 @@ class Present:
             return os.readlink(name, dir_fd=self._directory) == item.source
         return kind == stat.S_IFIFO or (kind in _DEVICES and found.st_rdev == item.rdev)
 
+    def _has_time(self, item: Item, found: os.stat_result) -> bool:
+        return found.st_mtime_ns == item.mtime
+
     def _has_flags(self, item: Item, name: bytes) -> bool:
         return not item.bsdflags or not self._with_flags or self._flags(name) == item.bsdflags
 
     def _flags(self, name: bytes) -> int | None:
         """Those of a regular file or directory, None if they cannot be had."""
         try:
-            fd = os.open(name, _LOOK, dir_fd=self._directory)
+            fd = self._open(name)
         except OSError:
             return None
         try:
@@ -93,3 +101,7 @@ class Present:
             return None
         finally:
             os.close(fd)
+
+    def _open(self, name: bytes) -> int:
+        """A file in the directory that was looked into last, to be read."""
+        return os.open(name, _LOOK, dir_fd=self._directory)

@@ -1,0 +1,78 @@
+"""The content of one large file, a window at a time: one is on its way and one being opened while the caller has a third."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Protocol
+
+from vinculum import _native
+from vinculum.operations.extract.local_content import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vinculum.operations.extract.local_content import LocalContent
+
+_ID_BYTES = 32
+
+
+class Source(Protocol):
+    """Where content comes from."""
+
+    def expect(self, ids: bytes) -> None:
+        """Tells that these ids will be fetched soon."""
+
+    def fetch_stored(self, ids: bytes) -> list[_native.Bytes]:
+        """The stored objects of n ids."""
+
+    @property
+    def opener(self) -> _native.Opener:
+        """What opens them."""
+
+
+class _Part:
+    """Consecutive chunks: some found in a local file, the others to be fetched."""
+
+    def __init__(self, chunks: _native.ChunkList, found: dict[int, _native.Bytes]) -> None:
+        ids = chunks.ids()
+        self._count = len(chunks)
+        self._found = found
+        missing = (
+            [ids[at * _ID_BYTES : (at + 1) * _ID_BYTES] for at in range(self._count) if at not in found] if found else [ids]
+        )
+        self.missing = b"".join(missing)
+        self._coming: _native.ChunksToCome | None = None
+
+    def begin(self, source: Source) -> None:
+        if self.missing:
+            self._coming = source.opener.open_ahead(source.fetch_stored(self.missing), self.missing)
+
+    def wait(self) -> list[_native.Bytes]:
+        fetched = [] if self._coming is None else self._coming.wait()
+        if not self._found:
+            return fetched
+        rest = iter(fetched)
+        return [self._found[at] if at in self._found else next(rest) for at in range(self._count)]
+
+
+def large_content(
+    source: Source, content: _native.ChunkList, local: LocalContent | None = None
+) -> Iterator[list[_native.Bytes]]:
+    """All chunks in order; those that `local` has are not fetched."""
+    expected: _Part | None = None
+    begun: _Part | None = None
+    for part in chain(_parts(content, local), (None, None)):
+        if part is not None and part.missing:
+            source.expect(part.missing)
+        if expected is not None:
+            expected.begin(source)
+        if begun is not None:
+            yield begun.wait()
+        expected, begun = part, expected
+
+
+def _parts(content: _native.ChunkList, local: LocalContent | None) -> Iterator[_Part]:
+    offset = 0
+    for part in parts(content):
+        yield _Part(part, {} if local is None else local.find(part, offset))
+        offset += part.size_bytes
