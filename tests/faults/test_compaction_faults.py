@@ -16,7 +16,7 @@ from support.store_oracle import CONFIG, StoreOracle, files_of, run_ours
 from vinculum.errors import InsufficientFreeSpace
 from vinculum.operations.compact import compact_repository
 from vinculum.repository.repository import Repository
-from vinculum.repository.segments import COMMIT, Segments
+from vinculum.repository.segments import COMMIT, DELETE, Segments
 from vinculum.repository.storage import LocalStorage
 from vinculum.repository.store import MANIFEST_KEY
 
@@ -136,6 +136,25 @@ def test_no_segment_is_deleted_before_a_commit_made_its_copies_durable(bench: Fa
     (index,) = path.glob("index.*")
     last_deletion = max(at[("delete", name)] for name in deleted)
     assert last_deletion < at[("sync_directory", "data")] < at[("write", f"{index.name}.tmp")]
+
+
+def test_a_delete_stays_until_what_it_deleted_is_certainly_gone(bench: FaultBench) -> None:
+    """Disks may forget one removal and keep a later one: then a PUT would be back without the DELETE that was to follow it."""
+    path = bench.copy()
+    segments = Segments(LocalStorage(str(path)), PER_DIRECTORY)
+    with_deletes = {segments.name(number) for number in segments.numbers() if DELETE in segments.scan(number).tags()}
+    segments.close()
+    storage = RecordingStorage(LocalStorage(str(path)))
+    assert bench.attempt(_work, path, storage)
+    uncertain, removed = set(), 0
+    for call, name in storage.calls:
+        if call == "delete" and name.startswith("data/"):
+            assert not uncertain or name not in with_deletes, f"{name} is removed, {uncertain} may come back"
+            uncertain.add(str(Path(name).parent))
+            removed += name in with_deletes
+        elif call == "sync_directory":
+            uncertain.discard(name)
+    assert removed > 1
 
 
 def test_transfers_end_in_the_segments_they_fill(bench: FaultBench) -> None:

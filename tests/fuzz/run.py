@@ -67,7 +67,8 @@ def search(name: str, seconds: str) -> None:
     dictionary = place / "words"
     dictionary.write_text("".join(f'"{escaped(word)}"\n' for word in corpora.words(target)))
     options = [f"-max_len={LONGEST_INPUT}", f"-rss_limit_mb={MOST_MEMORY_MB}", f"-timeout={LONGEST_RUN_S}"]
-    look = [f"-dict={dictionary}", f"-artifact_prefix={place}/finding-", f"-max_total_time={seconds}", "-print_final_stats=1"]
+    words = [f"-dict={dictionary}"] if dictionary.stat().st_size else []
+    look = [*words, f"-artifact_prefix={place}/finding-", f"-max_total_time={seconds}", "-print_final_stats=1"]
     if child(name, *options, *look, str(seen)):
         sys.exit(f"There is a finding in {place}")
     with tempfile.TemporaryDirectory() as kept:

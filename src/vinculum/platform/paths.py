@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from vinculum.platform.files import sync_directory
+
 _CACHE_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
 # This file is a cache directory tag created by Borg.
 # For information about cache directory tags, see:
@@ -44,7 +46,7 @@ def key_file() -> str | None:
 
 
 def make_private(path: str) -> str:
-    """Creates the directory with mode 0700 where it is missing, parents included; returns `path`."""
+    """Creates the directory with mode 0700 where it is missing, parents included, for good; returns `path`."""
     if not os.path.isdir(path):
         parent = os.path.dirname(path)
         if parent and parent != path:
@@ -54,6 +56,9 @@ def make_private(path: str) -> str:
         except FileExistsError:
             if not os.path.isdir(path):
                 raise
+        else:
+            # Keys and counters are in there, and a file is no safer than the name of its directory.
+            sync_directory(parent or ".")
     return path
 
 

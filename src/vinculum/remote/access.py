@@ -18,6 +18,7 @@ from vinculum.errors import (
     PathPermissionDenied,
     RepositoryDoesNotExist,
 )
+from vinculum.platform.files import sync_directory
 from vinculum.platform.paths import base_dir
 from vinculum.repository.creation import fill_directory, is_prepared
 from vinculum.repository.storage import LocalStorage
@@ -116,6 +117,7 @@ class Doorkeeper:
         self._look_around(text, *missing)
         for done, name in enumerate(missing, start=1):
             os.mkdir(name)
+            sync_directory(".")
             os.chdir(name)
             self._look_around(text, *missing[done:])
 

@@ -53,6 +53,7 @@ class Compaction:
         "_segments",
         "_sink",
         "_stable",
+        "_uncertain",
         "_writer",
     )
 
@@ -74,7 +75,8 @@ class Compaction:
         self._stable = stable
         self._room = room
         self._sink = sink
-        self._emptied: list[int] = []
+        self._emptied: list[tuple[int, bool]] = []  # segment, whether there are DELETEs in it
+        self._uncertain: set[int] = set()  # segments that were removed, which a power cut may bring back
 
     def run(self, threshold: float) -> int:
         """Compacts each segment of which more than the share `threshold` is free; returns the number of the last COMMIT."""
@@ -135,7 +137,7 @@ class Compaction:
                 self._finish_transfer(self._writer.commit_here())
         if hints.segments[segment]:
             self._warn(f"The hints of the repository miscounted the objects in segment {segment}.")
-        self._emptied.append(segment)
+        self._emptied.append((segment, DELETE in entries.tags()))
         return True
 
     def _make_room(self, size: int) -> bool:
@@ -177,9 +179,14 @@ class Compaction:
         hints = self._hints
         hints.count_puts(commit, 0, 0)
         hints.free(commit, len(COMMIT_ENTRY))
-        for segment in self._emptied:
+        for segment, has_deletes in sorted(self._emptied):
             hints.forget_segment(segment)
+            if has_deletes:
+                # The disk may forget a removal and keep a later one. What these DELETEs deleted must not be back then.
+                self._segments.sync_directories(self._uncertain)
+                self._uncertain.clear()
             self._segments.remove(segment)
+            self._uncertain.add(segment)
         self._emptied = []
 
     def _warn(self, text: str) -> None:

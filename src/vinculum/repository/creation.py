@@ -9,6 +9,7 @@ import os
 import stat
 
 from vinculum.errors import ParentPathDoesNotExist, PathAlreadyExists, PathPermissionDenied, RepositoryAlreadyExists
+from vinculum.platform.files import sync_directory
 from vinculum.repository.config import new_config, write_config
 
 TYPE_CHECKING = False
@@ -24,7 +25,10 @@ def create_directory(path: str, *, make_parent_dirs: bool) -> None:
     """Makes the directory of a new repository, or accepts one that is empty; `path` is absolute."""
     try:
         if not is_prepared(path):
-            (os.makedirs if make_parent_dirs else os.mkdir)(path)
+            if make_parent_dirs:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.mkdir(path)
+            sync_directory(os.path.dirname(path))  # or a power cut could take the directory with all that will be in it
     except PermissionError:
         raise PathPermissionDenied(path) from None
     except FileNotFoundError:

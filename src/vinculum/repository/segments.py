@@ -17,7 +17,7 @@ from vinculum.errors import IntegrityError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from vinculum._native import Bytes, MovedEntries, SegmentEntries
     from vinculum.repository.storage import Storage
@@ -188,6 +188,11 @@ class Segments:
         """Deletes all segments above a number, the highest first."""
         for number in reversed(self.numbers_after(segment)):
             self.remove(number)
+
+    def sync_directories(self, segments: Iterable[int]) -> None:
+        """Waits until removals of these segments are on disk."""
+        for directory in {self.directory(segment) for segment in segments}:
+            self._storage.sync_directory(directory)
 
     def remove_empty_directories(self) -> None:
         """Removes the directories without segments, and waits until all removals are on disk."""

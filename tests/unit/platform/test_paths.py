@@ -100,3 +100,14 @@ def test_cache_directory_is_tagged_once(tmp_path: Path, monkeypatch: pytest.Monk
     tag.write_bytes(b"mine")
     paths.make_cache_dir()
     assert tag.read_bytes() == b"mine"
+
+
+def test_a_directory_that_was_made_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With it would go the only key of a repository."""
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}")), sync(fd)))
+    paths.make_private(str(tmp_path / "a" / "b"))
+    assert synced == [str(tmp_path), str(tmp_path / "a")]
+    paths.make_private(str(tmp_path / "a" / "b"))
+    assert len(synced) == 2
