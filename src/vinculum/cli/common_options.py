@@ -8,9 +8,12 @@ from vinculum.cli import option_types
 
 DEFAULT_UMASK = 0o077
 DEFAULT_LOCK_WAIT_S = 1
-# Those that Borg does not have: of all commands, and of single ones.
+# Those that Borg does not have: of all commands, and of single ones or what stands in front of them.
 _OWN_OPTIONS = frozenset(("--threads",))
-_OWN_OPTIONS_OF = {"extract": frozenset(("--compare", "--continue", "--delete", "--into", "--stats"))}
+_OWN_OPTIONS_OF = {
+    "": frozenset(("--completion",)),
+    "extract": frozenset(("--compare", "--continue", "--delete", "--into", "--stats")),
+}
 
 
 def own_options(command: str) -> frozenset[str]:

@@ -10,6 +10,7 @@ import argparse
 import functools
 import importlib
 import os
+import sys
 
 from vinculum.cli import common_options, option_types, registry
 from vinculum.cli.program import COMMANDS_OF_PROGRAMS, version_line
@@ -129,6 +130,16 @@ class CommandParser(_ClearParser):
         return f"{self.format_options()}\n{read_help(self._name)}"
 
 
+class _ShowCompletion(argparse.Action):
+    """Prints what a shell needs to complete command lines."""
+
+    def __call__(self, parser: argparse.ArgumentParser, _namespace: object, shell: object, _option: object = None) -> None:
+        from vinculum.cli import completions  # only now
+
+        sys.stdout.write(completions.script(str(shell), _actions_of))
+        parser.exit()
+
+
 class _ChoiceParser(_ClearParser):
     """The parser for what stands before a command word: the program's own, or that of a group of commands."""
 
@@ -148,6 +159,13 @@ class _ChoiceParser(_ClearParser):
         if not group:
             self.add_argument(
                 "-V", "--version", action="version", version=version_line(program), help="show the version and exit"
+            )
+            self.add_argument(
+                "--completion",
+                action=_ShowCompletion,
+                choices=("bash", "fish", "zsh"),
+                default=argparse.SUPPRESS,
+                help="show what makes that shell complete command lines, and exit",
             )
         common_options.add_to(self)
         self.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -183,6 +201,13 @@ def build_parser(program: str, name: str, command: Command) -> CommandParser:
     common_options.add_to(parser)
     command.add_arguments(parser)
     return parser
+
+
+def _actions_of(name: str) -> list[argparse.Action]:
+    """The options that a command takes, or that a group takes before its commands; all before any command if it is empty."""
+    if name in registry.COMMANDS:
+        return build_parser("borg", name, load_command(name))._actions
+    return _ChoiceParser("borg", name)._actions
 
 
 def print_program_help(program: str, file: IO[str] | None = None, *, group: str = "") -> None:

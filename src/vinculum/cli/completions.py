@@ -1,0 +1,122 @@
+"""What shells need to complete command lines: scripts for bash, zsh and fish, made from the parsers that will read them."""
+
+from __future__ import annotations
+
+import shlex
+
+from vinculum.cli import registry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    Actions = Callable[[str], list[argparse.Action]]
+    """The options that may follow a command or group; with an empty name, those before any command."""
+
+_BASH = """\
+# Completion of {programs} in bash: `source <(borg --completion bash)`
+_vinculum_borg() {{
+    local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} command=
+    local part options= values= wants_word= IFS=$' \\n'
+    [ "$word" = = ] && word=
+    [ "$before" = = ] && before=${{COMP_WORDS[COMP_CWORD-2]}}
+    for part in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+        case "$command $part" in
+{finding}
+        esac
+    done
+    case "$command" in
+{options}
+    esac
+    case "$command:$before" in
+{values}
+    esac
+    if [ -n "$values" ]; then
+        COMPREPLY=($(compgen -W "$values" -- "$word"))
+    elif [ -n "$wants_word" ] || [[ $word == -* ]]; then
+        COMPREPLY=($(compgen -W "$options" -- "$word"))
+    else
+        IFS=$'\\n'
+        COMPREPLY=($(compgen -f -- "$word"))
+    fi
+}}
+complete -o filenames -F _vinculum_borg {programs}
+"""
+_ZSH = """\
+# Completion of {programs} in zsh, by way of bash's: `source <(borg --completion zsh)`
+autoload -U +X compinit bashcompinit && compinit && bashcompinit
+{bash}"""
+PROGRAMS = "borg vinculum"
+
+
+def script(shell: str, actions: Actions) -> str:
+    """The completion script for one of `SHELLS`."""
+    return SHELLS[shell](actions)
+
+
+def _names() -> list[str]:
+    return sorted({*registry.COMMANDS, *registry.GROUPS})
+
+
+def _following(name: str) -> list[str]:
+    """The words that may follow a group, or begin a command line."""
+    prefix = f"{name} ".lstrip()
+    return sorted(
+        {other.removeprefix(prefix).split(" ")[0] for other in _names() if other.startswith(prefix) and other != name}
+    )
+
+
+def _bash(actions: Actions) -> str:
+    finding = [
+        f"            {shlex.quote(name if ' ' in name else f' {name}')}) command={shlex.quote(name)} ;;" for name in _names()
+    ]
+    options, values = [], []
+    for name in ["", *_names()]:
+        flags = [flag for action in actions(name) for flag in action.option_strings]
+        words = flags if name in registry.COMMANDS else [*_following(name), *flags]
+        wants_word = "" if name in registry.COMMANDS else "wants_word=yes "
+        options.append(f"        {shlex.quote(name)}) {wants_word}options={shlex.quote(' '.join(words))} ;;")
+        values += [
+            f"        {'|'.join(shlex.quote(f'{name}:{flag}') for flag in action.option_strings)}) "
+            f"values={shlex.quote(' '.join(map(str, action.choices or ())))} ;;"
+            for action in actions(name)
+            if action.option_strings and action.choices
+        ]
+    texts = {"finding": finding, "options": options, "values": values}
+    return _BASH.format(programs=PROGRAMS, **{key: "\n".join(lines) for key, lines in texts.items()})
+
+
+def _zsh(actions: Actions) -> str:
+    return _ZSH.format(programs=PROGRAMS, bash=_bash(actions))
+
+
+def _fish(actions: Actions) -> str:
+    return "".join(f"{line}\n" for program in PROGRAMS.split() for line in _fish_lines(program, actions))
+
+
+def _fish_lines(program: str, actions: Actions) -> Iterator[str]:
+    yield f"# Completion of {program} in fish: `borg --completion fish | source`"
+    for name in _names():
+        *before, last = name.split()
+        condition = f"__fish_seen_subcommand_from {before[0]}" if before else "__fish_use_subcommand"
+        summary = registry.GROUPS.get(name) or registry.COMMANDS[name][1]
+        yield f"complete -c {program} -n {shlex.quote(condition)} -a {last} -d {shlex.quote(summary)}"
+    for name in registry.COMMANDS:
+        condition = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in name.split())
+        for action in actions(name):
+            yield from _fish_option(f"complete -c {program} -n {shlex.quote(condition)}", action)
+
+
+def _fish_option(start: str, action: argparse.Action) -> Iterator[str]:
+    if not action.option_strings:
+        return
+    flags = [f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}" for flag in action.option_strings]
+    taken = (
+        "" if action.nargs == 0 else f" -x -a {shlex.quote(' '.join(map(str, action.choices)))}" if action.choices else " -r"
+    )
+    text = (action.help or "").split("(default")[0].strip()
+    yield f"{start} {' '.join(flags)}{taken} -d {shlex.quote(text)}"
+
+
+SHELLS = {"bash": _bash, "zsh": _zsh, "fish": _fish}
