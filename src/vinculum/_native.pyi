@@ -951,6 +951,8 @@ class ItemWindow:
         """Those for which the mask, a byte for each, is not zero."""
     def content_bytes(self) -> int:
         """Sum of the sizes of their contents."""
+    def part(self, start: int, stop: int) -> ItemWindow:
+        """Consecutive items; none beyond the end."""
     def without_parts(self) -> ItemWindow:
         """Those that are no parts of files, as checkpoints leave them."""
 
@@ -990,6 +992,23 @@ class ItemRenderer:
         """The lines of all items, rendered in parallel; `columns` has a text for each item, column by column.
 
         None if the window holds an item that cannot be shown like this, or not at all.
+        """
+
+@final
+class ItemPairing:
+    """Brings together the items of two archives that have one path, and keeps those that are not equal. Confined to one thread.
+
+    With `by_ids` the same content has the same chunks; with `content_only` owners, modes and times do not count. What is
+    unequal comes as path, both items (for a hard link, what it refers to; None where an archive lacks it), and whether they are
+    equal after all if their content is. Both methods raise IntegrityError for an item that is none.
+    """
+
+    def __new__(cls, *, by_ids: bool, content_only: bool) -> ItemPairing: ...
+    def meet(self, old: ItemWindow, new: ItemWindow) -> list[tuple[bytes, Item | None, Item | None, bool]]:
+        """Goes on in both archives: with equally many items, unless one archive has ended."""
+    def rest(self, most: int) -> tuple[list[tuple[bytes, Item | None, Item | None, bool]], list[tuple[bytes, bytes]]]:
+        """After the end: about `most` of what one archive lacks, or nothing if there is no more; then path and source of hard
+        links whose first link has not come, and which cannot be compared.
         """
 
 def encode_items(items: list[Item]) -> Bytes:

@@ -7,6 +7,7 @@ mod batch;
 mod checksums;
 mod chunking;
 mod compaction;
+mod comparing;
 mod compression;
 mod crypto;
 mod errors;
@@ -59,6 +60,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     items::register(module)?;
     windows::register(module)?;
     listing::register(module)?;
+    comparing::register(module)?;
     references::register(module)?;
     survey::register(module)?;
     restoring::register(module)?;

@@ -43,6 +43,10 @@ impl ItemWindow {
         py.detach(|| self.0.content_bytes()).into_python()
     }
 
+    fn part(&self, start: usize, stop: usize) -> Self {
+        Self(self.0.part(start..stop))
+    }
+
     fn without_parts(&self, py: Python<'_>) -> PyResult<Self> {
         py.detach(|| self.0.without_parts()).map(Self).into_python()
     }

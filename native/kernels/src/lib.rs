@@ -6,6 +6,7 @@ pub mod batch;
 pub mod checksums;
 pub mod chunking;
 pub mod compaction;
+pub mod comparing;
 pub mod compression;
 pub mod crypto;
 pub mod errors;

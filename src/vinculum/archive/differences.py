@@ -36,43 +36,30 @@ class Difference:
 
 
 class Comparison:
-    """Compares items. With `by_ids` chunk lists are compared, otherwise the content that `fetch` reads by ids."""
+    """Tells what is different. With `by_ids` chunk lists are compared, otherwise the content that `fetch` reads by ids."""
 
-    __slots__ = ("_by_ids", "_content_only", "_fetch")
+    __slots__ = ("_fetch", "by_ids", "content_only")
 
     def __init__(self, fetch: Callable[[bytes], list[Bytes]], *, by_ids: bool, content_only: bool) -> None:
         self._fetch = fetch
-        self._by_ids = by_ids
-        self._content_only = content_only
+        self.by_ids = by_ids
+        self.content_only = content_only
 
-    def compare(self, path: bytes, old: Item | None, new: Item | None) -> Difference | None:
-        """None if both are equal. Raises what `fetch` raises."""
+    def describe(self, path: bytes, old: Item | None, new: Item | None, depends_on_content: bool) -> Difference | None:
+        """The difference between items that a kernel found unequal; None if it is up to the content, which is the same.
+
+        Raises what `fetch` raises.
+        """
         if old is None or new is None:
-            return None if old is new else Difference(path, old, new, _presence(old, new))
-        return None if self._equal(old, new) else Difference(path, old, new, self._changes(old, new))
+            return Difference(path, old, new, _presence(old, new))
+        if depends_on_content and self._same_content(old.chunks, new.chunks):
+            return None
+        return Difference(path, old, new, self._changes(old, new))
 
-    def _equal(self, old: Item, new: Item) -> bool:
-        if not self._content_only and (
-            old.mode != new.mode
-            or old.mtime != new.mtime
-            or old.ctime != new.ctime
-            or old.user != new.user
-            or old.group != new.group
-        ):
-            return False
-        if old.source != new.source:
-            return False
-        before, after = old.chunks, new.chunks
+    def _same_content(self, before: ChunkList | None, after: ChunkList | None) -> bool:
+        """Reads both until they differ; they may be cut differently."""
         if before is None or after is None:
             return True
-        same_ids = before.ids() == after.ids()
-        if self._by_ids:
-            # Stored sizes count too, so a recompressed file is listed, though with nothing to say about it.
-            return same_ids and before.sizes() == after.sizes() and before.csizes() == after.csizes()
-        return size_of(old) == size_of(new) and (same_ids or self._same_content(before, after))
-
-    def _same_content(self, before: ChunkList, after: ChunkList) -> bool:
-        """Reads both until they differ; they may be cut differently."""
         old_chunks, new_chunks = self._read(before), self._read(after)
         old = new = memoryview(b"")
         while True:
@@ -101,12 +88,12 @@ class Comparison:
             changes.append({"type": "changed link"})
         if old.chunks is not None and new.chunks is not None:
             changes += self._content_changes(old.chunks, new.chunks)
-        if not self._content_only:
+        if not self.content_only:
             changes += _attribute_changes(old, new)
         return changes
 
     def _content_changes(self, before: ChunkList, after: ChunkList) -> list[Change]:
-        if not self._by_ids:
+        if not self.by_ids:
             # Only where nothing else differs has the content been looked at: it may be the same.
             return [{"type": "modified"}]
         old_ids, new_ids = before.ids(), after.ids()

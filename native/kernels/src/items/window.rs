@@ -78,6 +78,15 @@ impl ItemWindow {
         Ok(runs.into_iter().sum())
     }
 
+    /// Some consecutive items; none beyond the end.
+    pub fn part(&self, places: Range<usize>) -> Self {
+        let end = places.end.min(self.len());
+        Self {
+            data: self.data.clone(),
+            spans: self.spans[places.start.min(end)..end].to_vec(),
+        }
+    }
+
     /// The items for which `is_wanted` holds.
     pub fn filter(&self, mut is_wanted: impl FnMut(usize) -> bool) -> Self {
         let wanted = (0..self.len()).filter(|&place| is_wanted(place));

@@ -7,4 +7,5 @@ mod text;
 mod values;
 
 pub use renderer::{Alignment, ItemRenderer, Layout, Segment};
+pub use text::count_characters;
 pub use values::Key;

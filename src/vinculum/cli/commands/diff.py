@@ -62,9 +62,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
             for name in (args.location.archive, args.archive2)
         ]
         choice = ItemChoice(matcher, with_parts=args.consider_part_files)
-        old_items, new_items = (
-            (window.items() for window in chosen(read_windows(store, key, archive.items), choice)) for archive in archives
-        )
+        old_items, new_items = (chosen(read_windows(store, key, archive.items), choice) for archive in archives)
         comparison = Comparison(
             ChunkReader(store, key).fetch,
             by_ids=args.same_chunker_params or _cut_alike(archives[0], archives[1], session),
