@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias, final
 Blob: TypeAlias = bytes | Bytes
 BuzhashParams: TypeAlias = tuple[Literal["buzhash"], int, int, int, int]
 FixedParams: TypeAlias = tuple[Literal["fixed"], int, int]
+HmacKind: TypeAlias = Literal["sha256", "sha512"]
 IdKind: TypeAlias = Literal["sha256", "hmac-sha256", "blake2b"]
 ListingPart: TypeAlias = bytes | tuple[str, str, int] | str | None
 Trouble: TypeAlias = tuple[
@@ -74,6 +75,13 @@ class IdHasher:
     def digest(self, data: Blob) -> bytes: ...
     def digest_many(self, buffers: list[Blob]) -> bytes:
         """The ids of all buffers, n * 32 bytes in order; BLAKE2b hashes four at a time."""
+
+def derive_key(passphrase: bytes, salt: bytes, iterations: int, length: int) -> bytes:
+    """A key from a passphrase, by PBKDF2-HMAC-SHA256."""
+
+def hmac(kind: HmacKind, key: bytes, data: bytes) -> bytes: ...
+def is_hmac(kind: HmacKind, key: bytes, data: bytes, claimed: bytes) -> bool:
+    """Compares in constant time."""
 
 # -- chunking ----------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,3 +74,27 @@ def test_senseless_arguments() -> None:
         _native.IdHasher("sha256").digest("text")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         _native.IdHasher("sha256").digest(bytearray(b"may change"))  # type: ignore[arg-type]
+
+
+@given(st.binary(max_size=150), st.binary(max_size=80), st.integers(1, 40), st.integers(0, 110))
+def test_keys_of_passphrases(passphrase: bytes, salt: bytes, iterations: int, length: int) -> None:
+    expected = hashlib.pbkdf2_hmac("sha256", passphrase, salt, iterations, length or 1)[:length]
+    assert _native.derive_key(passphrase, salt, iterations, length) == expected
+
+
+@pytest.mark.parametrize("kind", ["sha256", "sha512"])
+@given(key=st.binary(max_size=300), data=st.binary(max_size=300), place=st.integers(0, 10**6))
+def test_hmacs(kind: _native.HmacKind, key: bytes, data: bytes, place: int) -> None:
+    expected = hmac.digest(key, data, kind)
+    assert _native.hmac(kind, key, data) == expected
+    assert _native.is_hmac(kind, key, data, expected)
+    wrong = bytearray(expected)
+    wrong[place % len(wrong)] ^= 1 << place % 8
+    for claimed in (bytes(wrong), expected[:-1], b"", expected + b"x"):
+        assert not _native.is_hmac(kind, key, data, claimed)
+
+
+def test_only_known_hmacs() -> None:
+    for function, rest in ((_native.hmac, ()), (_native.is_hmac, (b"",))):
+        with pytest.raises(ValueError, match="md5"):
+            function("md5", b"", b"", *rest)  # type: ignore[call-overload]

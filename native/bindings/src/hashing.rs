@@ -1,4 +1,4 @@
-//! `IdHasher`.
+//! `IdHasher`, `derive_key`, `hmac`, `is_hmac`.
 
 use std::sync::Arc;
 
@@ -40,6 +40,25 @@ impl IdHasher {
     }
 }
 
+#[pyfunction]
+fn derive_key<'py>(py: Python<'py>, passphrase: &[u8], salt: &[u8], iterations: u32, length: usize) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &py.detach(|| hashing::derive_key(passphrase, salt, iterations, length)))
+}
+
+#[pyfunction]
+fn hmac<'py>(py: Python<'py>, kind: &str, key: &[u8], data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let digest = detach_if_large(py, data.len(), || hashing::hmac(kind, key, data)).into_python()?;
+    Ok(PyBytes::new(py, &digest))
+}
+
+#[pyfunction]
+fn is_hmac(py: Python<'_>, kind: &str, key: &[u8], data: &[u8], claimed: &[u8]) -> PyResult<bool> {
+    detach_if_large(py, data.len(), || hashing::is_hmac(kind, key, data, claimed)).into_python()
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<IdHasher>()
+    module.add_class::<IdHasher>()?;
+    module.add_function(wrap_pyfunction!(derive_key, module)?)?;
+    module.add_function(wrap_pyfunction!(hmac, module)?)?;
+    module.add_function(wrap_pyfunction!(is_hmac, module)?)
 }

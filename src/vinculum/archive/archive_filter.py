@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from vinculum.archive.patterns import translate_shell
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -22,14 +22,28 @@ def _sort_value(entry: ArchiveEntry, key: str) -> object:
     return entry.id if key == "id" else entry.name
 
 
-class ArchiveFilter(NamedTuple):
-    """Name first, then order, then how many from which end."""
+class ArchiveFilter:
+    """Name first, then order, then how many from which end. Immutable."""
 
-    glob: str | None = None
-    sort_by: tuple[str, ...] = ("timestamp",)
-    first: int = 0
-    last: int = 0
-    consider_checkpoints: bool = True
+    __slots__ = ("consider_checkpoints", "first", "glob", "last", "sort_by")
+
+    def __init__(
+        self,
+        glob: str | None = None,
+        sort_by: tuple[str, ...] = ("timestamp",),
+        first: int = 0,
+        last: int = 0,
+        consider_checkpoints: bool = True,
+    ) -> None:
+        self.glob = glob
+        self.sort_by = sort_by
+        self.first = first
+        self.last = last
+        self.consider_checkpoints = consider_checkpoints
+
+    def without_counts(self) -> ArchiveFilter:
+        """The same, but for the first and the last ones."""
+        return ArchiveFilter(self.glob, self.sort_by, consider_checkpoints=self.consider_checkpoints)
 
     def select(self, entries: Iterable[ArchiveEntry]) -> list[ArchiveEntry]:
         """The chosen entries in the wanted order (the first sort key counts most)."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum.archive.patterns import EXCLUDE, EXCLUDE_NO_RECURSE, INCLUDE, STYLES, parse_pattern
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os.path
 import re
 import warnings
-from typing import TYPE_CHECKING
 
 from vinculum._native import PathSelector
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 

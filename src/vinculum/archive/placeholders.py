@@ -6,11 +6,11 @@ Only what occurs is computed: the fully qualified name may cost a DNS query.
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING
 
 from vinculum import BORG_VERSION
 from vinculum.errors import InvalidPlaceholder, PlaceholderError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime

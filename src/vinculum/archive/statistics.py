@@ -6,7 +6,6 @@ Counted is the content of files only; neither item streams nor archive objects a
 from __future__ import annotations
 
 from itertools import chain
-from typing import NamedTuple
 
 from vinculum._native import ChunkIndex, ItemStream
 from vinculum.archive.item_stream import ItemChunkReader
@@ -110,15 +109,30 @@ class Statistics:
         return combined
 
 
-class RepositoryUsage(NamedTuple):
+class RepositoryUsage:
     """Sums over the whole repository; field names are the keys of Borg's JSON."""
 
-    total_chunks: int
-    total_csize: int
-    total_size: int
-    total_unique_chunks: int
-    unique_csize: int
-    unique_size: int
+    __slots__ = ("total_chunks", "total_csize", "total_size", "total_unique_chunks", "unique_csize", "unique_size")
+
+    def __init__(
+        self,
+        total_chunks: int,
+        total_csize: int,
+        total_size: int,
+        total_unique_chunks: int,
+        unique_csize: int,
+        unique_size: int,
+    ) -> None:
+        self.total_chunks = total_chunks
+        self.total_csize = total_csize
+        self.total_size = total_size
+        self.total_unique_chunks = total_unique_chunks
+        self.unique_csize = unique_csize
+        self.unique_size = unique_size
+
+    def as_dict(self) -> dict[str, int]:
+        """The object that `--json` shows."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def content_usage(

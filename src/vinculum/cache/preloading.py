@@ -9,28 +9,34 @@ from __future__ import annotations
 import _thread
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
 
 from vinculum._native import Bytes, ChunkIndex, FilesCache
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vinculum.cache.directory import FilesCacheSettings
 
 
-class LoadedChunks(NamedTuple):
+class LoadedChunks:
     """The chunk index and the bytes it came from."""
 
-    content: Bytes
-    chunks: ChunkIndex
+    __slots__ = ("chunks", "content")
+
+    def __init__(self, content: Bytes, chunks: ChunkIndex) -> None:
+        self.content = content
+        self.chunks = chunks
 
 
-class LoadedFiles(NamedTuple):
+class LoadedFiles:
     """The files cache and the bytes it came from."""
 
-    content: Bytes
-    cache: FilesCache
+    __slots__ = ("cache", "content")
+
+    def __init__(self, content: Bytes, cache: FilesCache) -> None:
+        self.content = content
+        self.cache = cache
 
 
 def load_chunks(directory: str) -> LoadedChunks:

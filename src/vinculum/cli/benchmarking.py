@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from vinculum.cli.parser import parse_command_line
 from vinculum.cli.session import Session
 from vinculum.operations.benchmark_files import Sample, sample_files
 from vinculum.ui.formatting import format_size
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

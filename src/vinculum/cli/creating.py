@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from vinculum import _native
 from vinculum.archive.patterns import PatternMatcher
@@ -22,6 +21,7 @@ from vinculum.platform import paths
 from vinculum.ui import json_documents, statistics_text
 from vinculum.ui.archive_description import ArchiveDescription
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from contextlib import AbstractContextManager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum.cli import interruption
 from vinculum.cli.choosing import filters_archives, wanted_archives
 from vinculum.cli.describing import sizes_of
@@ -13,6 +11,7 @@ from vinculum.operations.delete import Deletion
 from vinculum.ui import statistics_text
 from vinculum.ui.archive_keys import archive_line
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum.formats.times import parse_timestamp
 from vinculum.ui.json_documents import repository_document
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from vinculum import _native
 from vinculum.archive.placeholders import Surroundings
@@ -13,6 +12,7 @@ from vinculum.operations.create.options import CreateOptions
 from vinculum.operations.create.writer import Session as MakingSession
 from vinculum.operations.import_tar import TarImport
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import marshal
 from contextlib import contextmanager
 from cProfile import Profile
-from typing import TYPE_CHECKING
 
 import msgpack  # type: ignore[import-untyped]
 
 from vinculum.errors import Error
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

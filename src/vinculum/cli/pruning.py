@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum.cli import interruption
 from vinculum.cli.deleting import begin_deletion, report
 from vinculum.errors import CommandError, Error
 from vinculum.operations.retention import PERIODS, Plan, Rules, is_checkpoint, make_plan
 from vinculum.ui.archive_keys import archive_line
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from vinculum.archive.archive_filter import ArchiveFilter
 from vinculum.archive.placeholders import Surroundings
@@ -19,6 +18,7 @@ from vinculum.operations.recreate.recreate import SUFFIX, Recreated, Recreation
 from vinculum.ui import statistics_text
 from vinculum.ui.archive_description import ArchiveDescription
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

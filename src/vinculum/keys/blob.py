@@ -10,11 +10,9 @@ Where a blob is kept is not known here. Secrets never appear in a repr or a mess
 from __future__ import annotations
 
 import binascii
-import hashlib
-import hmac
 import os
 
-from vinculum._native import aes256_ctr
+from vinculum._native import aes256_ctr, derive_key, hmac, is_hmac
 from vinculum.errors import UnsupportedKeyFormat
 from vinculum.formats.msgpack import pack_sorted, unpack
 
@@ -73,7 +71,7 @@ class KeyMaterial:
     @classmethod
     def from_passphrase(cls, repository_id: bytes, passphrase: str) -> Self:
         """The secrets of a repository in the old passphrase mode, as a repokey holds them."""
-        derived = hashlib.pbkdf2_hmac("sha256", _encoded(passphrase), repository_id, ITERATIONS, 100)
+        derived = derive_key(_encoded(passphrase), repository_id, ITERATIONS, 100)
         return cls(
             repository_id=repository_id,
             enc_key=derived[:32],
@@ -122,7 +120,7 @@ def lock_blob(material: KeyMaterial, passphrase: str, *, salt: bytes | None = No
         {
             b"algorithm": _ALGORITHM,
             b"data": aes256_ctr(kek, _ZERO_COUNTER, plain),
-            b"hash": hmac.digest(kek, plain, "sha256"),
+            b"hash": hmac("sha256", kek, plain),
             b"iterations": iterations,
             b"salt": salt,
             b"version": VERSION,
@@ -150,7 +148,7 @@ class LockedBlob:
         """The secrets, or None if this is not the passphrase. ValueError if they are not well formed."""
         kek = _derive(passphrase, self._salt, self._iterations)
         plain = aes256_ctr(kek, _ZERO_COUNTER, self._data)
-        if not hmac.compare_digest(hmac.digest(kek, plain, "sha256"), self._hash):
+        if not is_hmac("sha256", kek, plain, self._hash):
             return None
         return _parse_material(plain)
 
@@ -192,7 +190,7 @@ def _parse_material(plain: bytes) -> KeyMaterial:
 
 
 def _derive(passphrase: str, salt: bytes, iterations: int) -> bytes:
-    return hashlib.pbkdf2_hmac("sha256", _encoded(passphrase), salt, iterations, 32)
+    return derive_key(_encoded(passphrase), salt, iterations, 32)
 
 
 def _encoded(passphrase: str) -> bytes:

@@ -8,7 +8,7 @@ inside it. What was decrypted never influences what is handed out.
 from __future__ import annotations
 
 import os
-import threading
+from _thread import allocate_lock
 
 from vinculum.errors import Error
 from vinculum.platform.files import write_atomically
@@ -51,7 +51,7 @@ class CounterAllocator:
         self._path = security_nonce_path
         self._next = first
         self._end: int | None = None
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
 
     def allocate(self, count: int) -> int:
         """The first of `count` consecutive counters that nobody else gets."""

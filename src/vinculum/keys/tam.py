@@ -8,9 +8,9 @@ Judged are the received bytes, never a re-encoding. Whether a TAM is required is
 
 from __future__ import annotations
 
-import hmac
 import os
 
+from vinculum._native import hmac, is_hmac
 from vinculum.errors import (
     ArchiveTamInvalid,
     ArchiveTamRequired,
@@ -52,7 +52,7 @@ def pack_with_tam(key: TamKey, fields: Mapping[bytes, object], context: Context,
     salt = os.urandom(_SALT_BYTES) if salt is None else salt
     tam: Fields = {b"hmac": _NO_HMAC, b"salt": salt, b"type": SUITE}
     authenticated = {**fields, b"tam": tam}
-    tam[b"hmac"] = hmac.digest(tam_key(key.tam_secret, salt, context), pack_sorted(authenticated), "sha512")
+    tam[b"hmac"] = hmac("sha512", tam_key(key.tam_secret, salt, context), pack_sorted(authenticated))
     return pack_sorted(authenticated)
 
 
@@ -99,8 +99,8 @@ def tam_key(secret: bytes | None, salt: bytes, context: Context) -> bytes:
     if secret is None:
         return salt + context
     # HKDF-SHA512 with an output of exactly one block.
-    extracted = hmac.digest(salt, secret, "sha512")
-    return hmac.digest(extracted, b"borg-metadata-authentication-" + context + b"\x01", "sha512")
+    extracted = hmac("sha512", salt, secret)
+    return hmac("sha512", extracted, b"borg-metadata-authentication-" + context + b"\x01")
 
 
 class _Verdict:
@@ -135,5 +135,5 @@ def _judge(key: TamKey, plaintext: bytes, context: Context, what: str) -> tuple[
         return fields, _Verdict(wrong=True)
     at = plaintext.index(claimed)
     covered = plaintext[:at] + _NO_HMAC + plaintext[at + _HMAC_BYTES :]
-    valid = hmac.compare_digest(hmac.digest(tam_key(key.tam_secret, salt, context), covered, "sha512"), claimed)
+    valid = is_hmac("sha512", tam_key(key.tam_secret, salt, context), covered, claimed)
     return fields, _Verdict(valid=valid, wrong=not valid)

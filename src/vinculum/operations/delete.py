@@ -7,7 +7,6 @@ cache's. Space is only freed by a later compaction.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from vinculum._native import ItemStream
 from vinculum.archive.archive import load_archive
@@ -16,6 +15,7 @@ from vinculum.archive.item_stream import ItemChunkReader
 from vinculum.archive.statistics import Statistics
 from vinculum.errors import ChunkIndexCorrupted, IntegrityError, ObjectNotFound
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import Bytes, ItemReferences, Released
     from vinculum.archive.manifest import ArchiveEntry

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum.archive.archive import load_archive
 from vinculum.archive.item_stream import read_items
 from vinculum.archive.statistics import RepositoryUsage, Statistics, content_usage
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum.archive.archive import ArchiveMetadata
     from vinculum.archive.manifest import Manifest

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum.archive.item_stream import ID_BYTES, read_items
 from vinculum.archive.manifest import fetch_manifest_object
 from vinculum.errors import ArchiveDoesNotExist, IntegrityError
 from vinculum.formats.msgpack import unpack
 from vinculum.formats.texts import to_raw
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias

@@ -6,12 +6,12 @@ For people who look for a fault. Nothing here needs a manifest, and never is mor
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from vinculum.errors import IntegrityError, RuntimeTrouble
 from vinculum.repository.segments import COMMIT, DELETE, PUT
 from vinculum.repository.store import MANIFEST_KEY
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

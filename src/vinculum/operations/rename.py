@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum._native import ChunkBatch
 from vinculum.archive.archive import pack_renamed
 from vinculum.archive.manifest import ArchiveEntry
 from vinculum.errors import ArchiveAlreadyExists
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum.operations.create.writer import Session
 

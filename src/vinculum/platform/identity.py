@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import uuid
 from _socket import AI_CANONNAME, SOCK_DGRAM, gaierror, getaddrinfo
 
 # The C module behind `socket`: the Python part costs five milliseconds of start-up for names that are not needed.
@@ -26,8 +25,25 @@ def host_id() -> str:
     """`<fqdn>@<node>`, or what was set. Constant within a process unless set."""
     global _host_id  # noqa: PLW0603 - who we are is a property of the process
     if not _host_id:
-        _host_id = f"{fqdn()}@{uuid.getnode()}"
+        _host_id = f"{fqdn()}@{_node()}"
     return _host_id
+
+
+def _node() -> int:
+    """What `uuid.getnode` says: 48 bits that stand for this machine, as a rule the address of a network card.
+
+    Asked is the C library behind it, as `uuid` itself does first: importing that compiles a dozen regular expressions.
+    """
+    try:
+        from _uuid import generate_time_safe  # type: ignore[import-not-found]
+    except ImportError:
+        generate_time_safe = None
+    if generate_time_safe is None:
+        import uuid  # only where that library is missing
+
+        return uuid.getnode()
+    time_based, _ = generate_time_safe()
+    return int.from_bytes(time_based[10:], "big")
 
 
 def hostname() -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from typing import TYPE_CHECKING
 
 from vinculum._native import Bytes, encode_calls, encode_puts
 from vinculum.errors import (
@@ -31,6 +30,7 @@ from vinculum.remote.messages import (
 from vinculum.remote.methods import ID_BYTES
 from vinculum.remote.rate_limit import RateLimit
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 

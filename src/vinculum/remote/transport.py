@@ -11,11 +11,11 @@ import select
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING
 
 from vinculum._native import Pump
 from vinculum.errors import Error
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 

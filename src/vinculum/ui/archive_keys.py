@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from vinculum.ui.templates import LAYOUT_KEYS, Moment, Template
 from vinculum.ui.text import display_text
 
@@ -47,6 +45,8 @@ class ArchiveFormatter:
         if not self._from_archive:
             return known
         archive = self._load(entry)
+        from shlex import join  # compiles regular expressions, for a key that few ask for
+
         command = [display_text(word) for word in archive.cmdline]
         detailed: dict[str, object] = {
             "hostname": display_text(archive.hostname or ""),
@@ -54,7 +54,7 @@ class ArchiveFormatter:
             "comment": display_text(archive.comment),
             "bcomment": archive.comment,
             "end": Moment.whole_second(archive.time_end),
-            "command_line": command if for_json else shlex.join(command),
+            "command_line": command if for_json else join(command),
             "tam": "verified" if archive.tam_verified else "none",
         }
         return {**known, **{key: detailed[key] for key in self._from_archive}}

@@ -39,5 +39,5 @@ def repository_document(
 
 def cache_document(path: str | None, usage: RepositoryUsage) -> dict[str, object]:
     """What a cache in the directory `path` knows; None if it has no directory."""
-    stats: dict[str, object] = {"stats": usage._asdict()}
+    stats: dict[str, object] = {"stats": usage.as_dict()}
     return stats if path is None else {"path": path, **stats}

@@ -1,9 +1,10 @@
-//! Object ids: SHA-256, HMAC-SHA-256 or BLAKE2b-256 over key and data, of one buffer or of many at once.
+//! Object ids: SHA-256, HMAC-SHA-256 or BLAKE2b-256 over key and data, of one buffer or of many at once; and keys of passphrases.
 //!
 //! The key is absorbed once, when a hasher is made; afterwards only the primed state exists, shared by all clones and wiped with
 //! the last of them.
 
 mod blake2b;
+mod derivation;
 mod lanes;
 mod queue;
 mod sha256;
@@ -17,6 +18,7 @@ use crate::Id;
 use crate::errors::{Error, Result};
 use crate::parallel;
 pub(crate) use blake2b::{PrimedBlake2b, lanes as lanes_of_blake2b};
+pub use derivation::{derive_key, hmac, is_hmac};
 pub(crate) use lanes::Message;
 pub use queue::{ExpectedIds, IdQueue};
 pub(crate) use sha256::{PrimedHmac, lanes as lanes_of_sha256};

@@ -8,7 +8,7 @@ use super::lanes::{Lanes, Message, PADDING, Segment, digest_all};
 use super::simd::sha256::{Words, compress_pair, has_pairs};
 use crate::Id;
 
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 const INITIAL: Words = [
     0x6a09_e667,
     0xbb67_ae85,
@@ -94,6 +94,11 @@ impl PrimedHmac {
         };
         let (inner, outer) = (after(0x36), after(0x5c));
         Self { inner, outer }
+    }
+
+    /// The states that the inner and the outer hash go on from.
+    pub(super) fn states(&self) -> [&Words; 2] {
+        [&self.inner, &self.outer]
     }
 
     pub fn digest(&self, data: &[u8]) -> Id {

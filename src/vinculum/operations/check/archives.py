@@ -6,8 +6,6 @@ in a repair, a second time to write down what is left.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum._native import ItemSalvage, ItemStream, encode_items
 from vinculum.archive.archive import IGNORE_INVALID_ARCHIVE_TAM, ArchiveMetadata
 from vinculum.archive.item_references import ItemReferenceReader
@@ -20,6 +18,7 @@ from vinculum.operations.check.files import FileExamination
 from vinculum.operations.check.lost_manifest import TAM_ERRORS
 from vinculum.operations.check.workshop import Findings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -131,7 +131,7 @@ def _choose(manifest: Manifest, findings: Findings, options: CheckOptions) -> li
         return [manifest.archives[options.archive]]
     choice = options.choice
     entries = choice.select(manifest.archives.values())
-    if choice.glob and not choice._replace(first=0, last=0).select(manifest.archives.values()):
+    if choice.glob and not choice.without_counts().select(manifest.archives.values()):
         findings.warning(f"--glob-archives {choice.glob} does not match any archives")
     for option, wanted in (("first", choice.first), ("last", choice.last)):
         if wanted and len(entries) < wanted:

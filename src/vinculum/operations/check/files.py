@@ -8,11 +8,10 @@ A chunk that comes back, as by a later backup of the same file, takes the place 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum._native import ChunkList
 from vinculum.formats.texts import to_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import Item
     from vinculum.operations.check.workshop import Findings, Workshop

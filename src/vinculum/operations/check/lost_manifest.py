@@ -5,8 +5,6 @@ What was deleted from the old manifest but not from the repository comes back wi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum.archive.archive import ArchiveMetadata
 from vinculum.archive.manifest import ArchiveEntry, Manifest
 from vinculum.errors import ArchiveTamInvalid, ArchiveTamRequired, Error, IntegrityError, TamUnsupportedSuite
@@ -14,6 +12,7 @@ from vinculum.keys.counters import counter_after
 from vinculum.keys.tam import verify_archive
 from vinculum.repository.store import MANIFEST_KEY
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import Bytes
     from vinculum.keys.key import Key

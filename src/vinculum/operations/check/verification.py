@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum.errors import Error, IntegrityError, ObjectNotFound
 from vinculum.repository.store import MANIFEST_KEY
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import Bytes, DamageToCome
     from vinculum.keys.key import Key

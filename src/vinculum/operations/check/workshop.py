@@ -6,11 +6,10 @@ before the commit at the end.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum._native import ArchiveSurvey, ChunkBatch, ItemRules
 from vinculum.objects.codec import MAX_DATA
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum.archive.manifest import Manifest
     from vinculum.events import Sink

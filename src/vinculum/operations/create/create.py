@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import TYPE_CHECKING
 
 from vinculum import _native
 from vinculum.archive.statistics import Statistics
@@ -20,6 +19,7 @@ from vinculum.operations.create.writer import ArchiveWriter
 from vinculum.platform import owners
 from vinculum.platform.devices import readers_for
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 

@@ -8,7 +8,6 @@ time per file.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from vinculum import _native
 from vinculum.operations.create.content import ContentUnreadable
@@ -16,6 +15,7 @@ from vinculum.operations.create.reading import Apart, Begun, Ended, Large, Lull,
 from vinculum.operations.create.reporting import Reporter
 from vinculum.platform import owners
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum import _native
 from vinculum.operations.create.gathering import describe_os_error
 from vinculum.operations.create.walk import Walker, WalkRules, error_by_name, split_root
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from vinculum.operations.create.gathering import describe_os_error
 from vinculum.operations.create.walk import error_by_name
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum import _native
     from vinculum.archive.statistics import Statistics

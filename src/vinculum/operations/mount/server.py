@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from vinculum.archive.chunk_reader import ID_BYTES
 from vinculum.errors import IntegrityError, ObjectNotFound
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from vinculum.archive.archive import load_archive
 from vinculum.archive.item_stream import read_windows
 from vinculum.archive.patterns import INCLUDE
 from vinculum.platform import owners
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

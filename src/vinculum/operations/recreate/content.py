@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 from vinculum import _native
 from vinculum.archive.chunk_reader import ID_BYTES
 from vinculum.errors import ChunkIndexCorrupted
 from vinculum.operations.create.content import BATCH_BYTES, ContentTaker
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vinculum import _native
 from vinculum.operations.create.content import ChunkStore
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum.archive.statistics import Statistics
     from vinculum.operations.create.writer import Session

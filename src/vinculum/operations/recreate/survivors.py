@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from vinculum.archive.patterns import INCLUDE
 from vinculum.operations.extract.selection import LINKABLE, is_hard_link
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum import _native
     from vinculum.archive.patterns import PatternMatcher

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from vinculum.archive.chunk_reader import ID_BYTES, ChunkReader
 from vinculum.archive.item_stream import read_items
 from vinculum.archive.patterns import EXCLUDE_NO_RECURSE, INCLUDE, Pattern
 from vinculum.operations.create.walk import CACHE_TAG_CONTENT, CACHE_TAG_NAME
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
