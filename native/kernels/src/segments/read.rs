@@ -2,10 +2,13 @@
 
 use std::os::fd::BorrowedFd;
 
+use rayon::prelude::*;
+
 use super::{HEADER, HEADER_AND_KEY, Head, PUT, damaged, hex, read_at};
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::memory::{self, Shared};
+use crate::parallel;
 
 /// What is read for an entry whose size is not known yet.
 const GUESS: usize = 64 * 1024;
@@ -13,56 +16,74 @@ const GUESS: usize = 64 * 1024;
 const GAP: u32 = 128 * 1024;
 const WINDOW: u32 = 1024 * 1024;
 
-/// A stretch of the file that has been read.
-#[derive(Default)]
-struct Stretch {
-    offset: u64,
-    bytes: Vec<u8>,
-}
-
-impl Stretch {
-    /// The bytes from `offset` on, None if they lie elsewhere.
-    fn from(&self, offset: u64) -> Option<&[u8]> {
-        let start = usize::try_from(offset.checked_sub(self.offset)?).ok()?;
-        self.bytes.get(start..)
-    }
-}
-
-/// The data of the PUT entries of `ids` at `offsets`, in this order; they are read in the order of the file.
+/// The data of the PUT entries of `ids` at `offsets`, in this order; they are read in the order of the file, several at a time if
+/// there is enough to do. The first failure in the file counts.
 pub fn read_objects(fd: BorrowedFd<'_>, ids: &[Id], offsets: &[u32]) -> Result<Vec<Shared>> {
     if ids.len() != offsets.len() {
         return Err(Error::value(format!("{} ids with {} offsets", ids.len(), offsets.len())));
     }
-    let mut order: Vec<usize> = (0..ids.len()).collect();
-    order.sort_unstable_by_key(|&index| offsets[index]);
-    let mut objects = vec![None; ids.len()];
-    let mut stretch = Stretch::default();
-    for (place, &index) in order.iter().enumerate() {
-        let offset = u64::from(offsets[index]);
-        if stretch.from(offset).is_none_or(|ahead| ahead.len() < HEADER_AND_KEY) {
-            let length = length_to_read(order[place..].iter().map(|&index| offsets[index]));
-            stretch.offset = offset;
-            stretch.bytes.resize(length, 0);
-            let count = read_at(fd, &mut stretch.bytes, offset)?;
-            stretch.bytes.truncate(count);
+    let mut order: Vec<(u32, usize)> = offsets.iter().copied().zip(0..).collect();
+    order.sort_unstable();
+    let stretches = Stretch::of_entries(&order);
+    let read = |stretch: &Stretch| stretch.read(fd, ids);
+    let bytes = stretches.iter().map(Stretch::length).sum();
+    let found: Vec<Result<Vec<Shared>>> = match parallel::readers() {
+        // Not on the cores' own threads, which have what was read before at hand meanwhile.
+        Some(readers) if parallel::is_worthwhile(stretches.len(), bytes) => {
+            readers.install(|| stretches.par_iter().with_max_len(1).map(read).collect())
         }
-        let ahead = stretch.from(offset).unwrap_or_default();
-        objects[index] = Some(read_object(fd, &ids[index], offset, ahead)?);
+        _ => stretches.iter().map(read).collect(),
+    };
+    let mut objects = vec![None; ids.len()];
+    for (stretch, found) in stretches.iter().zip(found) {
+        for (&(_, place), object) in stretch.entries.iter().zip(found?) {
+            objects[place] = Some(object);
+        }
     }
     Ok(objects.into_iter().flatten().collect())
 }
 
-/// How much to read for the first of these ascending offsets and those close behind it.
-fn length_to_read(mut offsets: impl Iterator<Item = u32>) -> usize {
-    let Some(first) = offsets.next() else { return 0 };
-    let mut last = first;
-    for offset in offsets {
-        if offset - last > GAP || offset - first > WINDOW {
-            break;
+/// Entries that lie close together, and are read in one go: offsets, ascending, and places in the batch.
+struct Stretch<'a> {
+    entries: &'a [(u32, usize)],
+}
+
+impl<'a> Stretch<'a> {
+    fn of_entries(mut entries: &'a [(u32, usize)]) -> Vec<Self> {
+        let mut stretches = Vec::new();
+        while let Some(&(first, _)) = entries.first() {
+            let mut last = first;
+            let close = entries.iter().take_while(|&&(offset, _)| {
+                let is_close = offset - last <= GAP && offset - first <= WINDOW;
+                last = offset;
+                is_close
+            });
+            let (stretch, rest) = entries.split_at(close.count());
+            stretches.push(Self { entries: stretch });
+            entries = rest;
         }
-        last = offset;
+        stretches
     }
-    (last - first) as usize + GUESS
+
+    /// How much to read at first: in most cases all of it, or the head of one large entry.
+    fn length(&self) -> usize {
+        let ends = [self.entries.first(), self.entries.last()];
+        let [first, last] = ends.map(|entry| entry.map_or(0, |&(offset, _)| offset));
+        (last - first) as usize + GUESS
+    }
+
+    fn read(&self, fd: BorrowedFd<'_>, ids: &[Id]) -> Result<Vec<Shared>> {
+        let start = self.entries.first().map_or(0, |&(offset, _)| u64::from(offset));
+        let mut bytes = memory::scratch_buffer(self.length());
+        let count = read_at(fd, &mut bytes, start)?;
+        let objects = self.entries.iter().map(|&(offset, place)| {
+            let ahead = bytes[..count].get((u64::from(offset) - start) as usize..).unwrap_or_default();
+            read_object(fd, &ids[place], offset.into(), ahead)
+        });
+        let objects = objects.collect();
+        memory::recycle(bytes);
+        objects
+    }
 }
 
 /// The data of one entry whose first bytes are `ahead`.
@@ -71,11 +92,10 @@ fn read_object(fd: BorrowedFd<'_>, id: &Id, offset: u64, ahead: &[u8]) -> Result
         return Err(damaged(offset, "it lies behind the end of the file"));
     };
     let head = Head::parse(bytes, offset)?;
-    let mut entry = memory::buffer(head.size);
-    entry.extend_from_slice(&ahead[..head.size.min(ahead.len())]);
-    if entry.len() < head.size {
-        let known = entry.len();
-        entry.resize(head.size, 0);
+    let known = head.size.min(ahead.len());
+    let mut entry = memory::scratch_buffer(head.size);
+    entry[..known].copy_from_slice(&ahead[..known]);
+    if known < head.size {
         let count = read_at(fd, &mut entry[known..], offset + known as u64)?;
         if known + count < head.size {
             let missing = head.size - known - count;
