@@ -8,7 +8,6 @@ repository: what is missing or damaged is begun anew with a warning, never an er
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 
 from vinculum._native import ChunkIndex, FilesCache
 from vinculum.cache import transaction
@@ -17,20 +16,19 @@ from vinculum.cache.config import CacheConfig
 from vinculum.cache.layout import ARCHIVE_INDEXES, create_cache, fill_cache, replace_content
 from vinculum.cache.old_totals import OldTotals
 from vinculum.cache.preloading import load_chunks, load_files
-from vinculum.cache.security import SecurityRecord, check_access
+from vinculum.cache.security import check_access
 from vinculum.errors import IntegrityError
 from vinculum.formats.integrity import HASH_INDEX_PARTS, integrity_string, verify_integrity, vouches_for
 from vinculum.repository.locking import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
     from typing import Protocol, Self
 
     from vinculum._native import Blob
     from vinculum.cache.preloading import LoadedChunks, LoadedFiles, Preloaded
-    from vinculum.cache.security import AccessKey, AccessManifest, Confirm
+    from vinculum.cache.security import AccessKey, AccessManifest, Confirm, SecurityRecord
     from vinculum.events import Sink
 
     class MirroredManifest(AccessManifest, Protocol):
@@ -233,55 +231,6 @@ class Cache:
 
     def _warn(self, text: str) -> None:
         self._sink.warning(text, _UNHARMFUL)
-
-
-def check_access_without_cache(
-    directory: str,
-    key: AccessKey,
-    manifest: AccessManifest,
-    location: str,
-    record: SecurityRecord,
-    *,
-    lock_wait: float | None,
-    confirm: Confirm,
-) -> None:
-    """See `security.check_access`, for commands that do not open the cache: locks it (if there is one) just to read its config.
-
-    A config that cannot be read is passed over; `Cache` repairs it.
-    """
-    config = _read_config(directory, lock_wait)
-    if check_access(record, key, manifest, location, cached=config, confirm=confirm) and config is not None:
-        # Not locked while the user was asked, so anything may have happened in between.
-        with _locked(directory, lock_wait):
-            config = CacheConfig.load(config.path)
-            config.previous_location = location
-            config.save()
-
-
-def is_in_sync(directory: str, manifest: MirroredManifest, lock_wait: float | None) -> bool:
-    """Whether there is a cache that needs no synchronisation, as far as its config knows."""
-    config = _read_config(directory, lock_wait)
-    return config is not None and config.manifest_id == manifest.id
-
-
-def _read_config(directory: str, lock_wait: float | None) -> CacheConfig | None:
-    if not os.path.isdir(directory):
-        return None
-    with _locked(directory, lock_wait):
-        try:
-            return CacheConfig.load(os.path.join(directory, "config"))
-        except (FileNotFoundError, ValueError):
-            return None
-
-
-@contextmanager
-def _locked(directory: str, lock_wait: float | None) -> Iterator[None]:
-    lock = Lock(directory, exclusive=True, timeout_s=lock_wait)
-    lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _kind(name: str) -> str:

@@ -292,7 +292,7 @@ class Session:
     ) -> Iterator[OpenCache | OpenAdHocCache]:
         """Archives, and the cache if it needs no synchronisation; else an index for this command alone."""
         from vinculum.cache.adhoc import AdHocCache
-        from vinculum.cache.directory import is_in_sync
+        from vinculum.cache.unopened import is_in_sync
 
         with self.open_manifest(operation, exclusive=True, compression=compression) as archives:
             store = archives.store
@@ -372,7 +372,7 @@ class Session:
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _check_access(self, archives: OpenArchives) -> None:
-        from vinculum.cache.directory import check_access_without_cache
+        from vinculum.cache.unopened import check_access_without_cache
 
         check_access_without_cache(
             self.cache_directory(archives.store.id),

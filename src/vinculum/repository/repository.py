@@ -2,6 +2,8 @@
 
 Use it as a context manager: entering takes the lock, leaving gives it back and forgets what was not committed. Whatever
 happens at any point, the repository is found in the state of its last commit. Confined to one thread at a time.
+
+What takes no part in opening and reading is imported where it is used, so that commands which only read begin sooner.
 """
 
 from __future__ import annotations
@@ -23,20 +25,13 @@ from vinculum.errors import (
     RepositoryDoesNotExist,
 )
 from vinculum.formats.sizes import format_size
-from vinculum.repository.check import SegmentCheck
-from vinculum.repository.compaction import Room
 from vinculum.repository.config import read_config, write_config
-from vinculum.repository.creation import create_directory, fill_directory
 from vinculum.repository.index_files import IndexFiles
 from vinculum.repository.locking import Lock, break_lock
-from vinculum.repository.quota import check_free_space
-from vinculum.repository.segment_walk import current_ids, walk
-from vinculum.repository.segment_writer import SegmentWriter
 from vinculum.repository.segments import ATTIC_MAGIC, Segments
 from vinculum.repository.state import State, load_missing_hints, load_state
 from vinculum.repository.storage import LocalStorage, delete_tree, replace_file
 from vinculum.repository.store import ObjectWindow
-from vinculum.repository.transaction import Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,10 +41,12 @@ if TYPE_CHECKING:
 
     from vinculum._native import Blob, Bytes, RepositoryIndex, SealedBatch
     from vinculum.events import Sink
+    from vinculum.repository.compaction import Room
     from vinculum.repository.config import RepositoryConfig
     from vinculum.repository.hints import Hints
     from vinculum.repository.segment_walk import Entry
     from vinculum.repository.storage import Storage
+    from vinculum.repository.transaction import Transaction
 
 _NONCE_NAME = "nonce"
 _CHECKED = "last_segment_checked"
@@ -76,6 +73,8 @@ class Repository:
         storage: Storage | None = None,
     ) -> None:
         """Makes a new, empty repository with a random id. Open it afterwards to use it."""
+        from vinculum.repository.creation import create_directory, fill_directory
+
         path = os.path.abspath(path)
         create_directory(path, make_parent_dirs=make_parent_dirs)
         fill_directory(storage or LocalStorage(path), append_only=append_only, storage_quota=storage_quota)
@@ -229,6 +228,8 @@ class Repository:
         return self._index().ids(marker, limit)
 
     def ids_in_disk_order(self) -> Iterator[bytes]:
+        from vinculum.repository.segment_walk import current_ids
+
         return current_ids(self._segments, self._index(), self._tell_damage)
 
     def ghosts(self, segment: int | None = None, offset: int | None = None) -> Iterator[tuple[int, Entry]]:
@@ -236,6 +237,8 @@ class Repository:
 
         Only those of one `segment` and at one `offset`, if given. Damage hides what is behind it in a segment, and is reported.
         """
+        from vinculum.repository.segment_walk import walk
+
         for number in self._segments.numbers():
             if segment not in (None, number):
                 continue
@@ -375,6 +378,9 @@ class Repository:
     def _begin(self) -> Transaction:
         if self._transaction is not None:
             return self._transaction
+        from vinculum.repository.segment_writer import SegmentWriter
+        from vinculum.repository.transaction import Transaction
+
         self._require_exclusive()
         state = self._state_for_writing()
         first = 0
@@ -393,6 +399,9 @@ class Repository:
 
     def _check_free_space(self, transaction: Transaction) -> Room | None:
         """How a compaction must get by if space is short; None if there is enough."""
+        from vinculum.repository.compaction import Room
+        from vinculum.repository.quota import check_free_space
+
         reserved = check_free_space(
             self._storage,
             self._segments,
@@ -432,6 +441,8 @@ class Repository:
             if self._sink is not None:
                 self._sink.error("This repository contains no valid data.", topic="repository")
             return False
+        from vinculum.repository.check import SegmentCheck
+
         check = SegmentCheck(self._segments, transaction, self.path, self._sink)
         if max_duration_s:
             checked = check.go_on(int(self.config.values.get(_CHECKED, -1)), max_duration_s)

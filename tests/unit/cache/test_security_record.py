@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from support.client_state import ClientState, SomeKey, SomeManifest, golden_state
-from vinculum.cache.directory import check_access_without_cache
 from vinculum.cache.security import RELOCATED_VARIABLE, UNENCRYPTED_VARIABLE, SecurityRecord, check_access
+from vinculum.cache.unopened import check_access_without_cache
 from vinculum.errors import (
     CacheInitAborted,
     EncryptionMethodMismatch,
