@@ -33,6 +33,8 @@ ID_BYTES = 32
 _FIRST_WINDOW = 4
 _LARGEST_WINDOW = 128
 _WINDOW_BYTES = 16 << 20
+# For commands that read nothing but item streams: a window comes into the memory of the one before, more need not lie idle.
+IDLE_BYTES = 32 << 20
 
 
 class ItemStreamWriter:

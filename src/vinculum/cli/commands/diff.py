@@ -44,17 +44,19 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
+    from vinculum._native import keep_idle
     from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.archive.differences import Comparison
     from vinculum.archive.item_choice import ItemChoice, chosen
-    from vinculum.archive.item_stream import read_windows
+    from vinculum.archive.item_stream import IDLE_BYTES, read_windows
     from vinculum.cli.choosing import never_matched_warnings, wanted_files
     from vinculum.operations.diff import differences
     from vinculum.operations.diff_order import in_order
     from vinculum.ui import diff_lines
 
     matcher = wanted_files(args)
+    keep_idle(IDLE_BYTES)
     with session.open_archives("read") as opened:
         store, key = opened.store, opened.key
         archives = [

@@ -92,10 +92,11 @@ def _print_items(
     format_text: str,
     matcher: PatternMatcher,
 ) -> None:
+    from vinculum._native import keep_idle
     from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.archive.item_choice import ItemChoice, chosen
-    from vinculum.archive.item_stream import read_windows
+    from vinculum.archive.item_stream import IDLE_BYTES, read_windows
     from vinculum.ui.item_keys import ItemFormatter
 
     entry = opened.manifest.archive(args.location.archive)
@@ -108,6 +109,7 @@ def _print_items(
         index=index,
         for_json=args.json_lines,
     )
+    keep_idle(IDLE_BYTES)
     windows = read_windows(opened.store, opened.key, archive.items)
     wanted = chosen(windows, ItemChoice(matcher, with_parts=args.consider_part_files))
     sys.stdout.writelines(formatter.json_lines(wanted) if args.json_lines else formatter.lines(wanted))
