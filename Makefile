@@ -7,7 +7,7 @@ STAMPS := build/stamps
 CARGO_PROFILE ?= quick
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
-# Which of benchmarks/ `bench` runs: compare, life_cycle or link.
+# Which of benchmarks/ `bench` runs: compare, restoring, life_cycle or link.
 BENCH ?= compare
 BENCH_ARGS ?=
 SECONDS ?= 60

@@ -51,13 +51,9 @@ class Pair(NamedTuple):
         return self.theirs.cpu_s / self.ours.cpu_s
 
 
-def run(program: Path, arguments: Iterable[str], cwd: Path, home: Path, settings: Mapping[str, str] | None = None) -> Measured:
-    """Runs to the end with `home` for all client state, output thrown away; a failure is raised.
-
-    `settings` are environment variables beside those that Borg needs.
-    """
-    arguments = list(arguments)
-    environment = {
+def environment(home: Path, settings: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a program runs in: `home` for all client state, and variables beside those that Borg needs."""
+    return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "BORG_BASE_DIR": str(home),
@@ -67,9 +63,19 @@ def run(program: Path, arguments: Iterable[str], cwd: Path, home: Path, settings
         "LANG": "C.UTF-8",
         **(settings or {}),
     }
+
+
+def run(program: Path, arguments: Iterable[str], cwd: Path, home: Path, settings: Mapping[str, str] | None = None) -> Measured:
+    """Runs to the end with `home` for all client state, output thrown away; a failure is raised.
+
+    `settings` are environment variables beside those that Borg needs.
+    """
+    arguments = list(arguments)
     with open(home / "messages", "w+", encoding="utf-8") as messages:
         started = time.perf_counter()
-        process = subprocess.Popen([program, *arguments], cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=messages)
+        process = subprocess.Popen(
+            [program, *arguments], cwd=cwd, env=environment(home, settings), stdout=subprocess.DEVNULL, stderr=messages
+        )
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:

@@ -15,7 +15,9 @@ import limits
 import link
 import plot
 import pytest
+import readers
 import report
+import restoring
 import rivals
 from contenders import CONTENDERS
 from paired import Measured, alternate
@@ -213,3 +215,25 @@ def test_the_page_of_the_link_compares_with_borg() -> None:
     result = {"machine": ["2 cores"], "round_trip_ms": 50, "files": 1, "size_mib": 1, "rounds": 1, "date": "2026-01-02"}
     rows = [line for line in link.page(result, turns).splitlines() if line.startswith(("| vinculum", "| Borg"))]
     assert [row.split(" | ")[1] for row in rows] == ["2.0 s (3.0)", "4.0 s (1.5)", "6.0 s"]
+
+
+def test_the_page_of_reading_compares_each_step_with_borg() -> None:
+    def turn(wall_s: float) -> dict[str, Measured]:
+        return dict.fromkeys(("list", "diff"), Measured(wall_s, 2 * wall_s, 100))
+
+    ours, theirs, other = "vinculum, repokey-blake2", restoring.BASELINE, "restic"
+    turns = {ours: [turn(1), turn(3), turn(2)], theirs: [turn(8)] * 3, other: [{"list": Measured(4, 4, 50)}] * 3}
+    lines = restoring.table(turns, {"list": "list", "diff": "diff"}, theirs)
+    assert lines[2] == "| list | 2.00 s (4.0) | 4.00 s (4.0) | 8.00 s | 16.0 s | 4.00 s (2.0) | 4.00 s (4.0) |"
+    assert lines[3].endswith("| 8.00 s | 16.0 s |  |  |")  # who has nothing like it is left out
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_everybody_is_told_how_to_do_every_step() -> None:
+    taking_part = list(readers.contenders())
+    assert restoring.BASELINE in {one.label for one in taking_part}
+    for contender in taking_part:
+        assert set(readers.READERS[contender.program].commands) == set(readers.STEPS)
+        assert "series" not in contender.backup
+    said = [[{"host": "h"}, [{"id": "b", "time": "2"}]], {"snapshots": [{"id": "a", "time": "1", "paths": []}]}]
+    assert [backup["id"] for backup in readers.backups_in(said)] == ["b", "a"]
