@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vinculum.errors import IntegrityError
+from vinculum.errors import IntegrityError, ObjectNotFound
 from vinculum.formats.texts import to_raw, to_text
 from vinculum.formats.times import format_timestamp, parse_timestamp
 from vinculum.keys.tam import pack_with_tam, verify_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
     from typing import Protocol, Self, TypeAlias
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     class ArchiveStore(Protocol):
         def get(self, id: bytes) -> Bytes: ...
 
+    class ArchivesStore(ArchiveStore, Protocol):
+        def get_many(self, ids: bytes) -> list[Bytes]: ...
+
     class ArchiveKey(TamKey, Protocol):
         @property
         def opener(self) -> Opener: ...
@@ -39,6 +42,8 @@ VERSION = 1
 IGNORE_INVALID_ARCHIVE_TAM = "ignore_invalid_archive_tam"
 _ID_BYTES = 32
 _TOTALS = ("size", "csize", "nfiles", "size_parts", "csize_parts", "nfiles_parts")
+# Of archive objects that are read together; most take some hundred bytes, none more than a few hundred KiB.
+_AT_ONCE = 256
 _NEEDED = ("name", "items", "cmdline", "time")
 
 
@@ -194,6 +199,24 @@ def load_archive(
     """
     plaintext = bytes(key.opener.open(store.get(entry.id), entry.id))
     return parse_archive(key, plaintext, entry.name, workarounds=workarounds, tam_required=tam_required)
+
+
+def load_archives(
+    store: ArchivesStore, key: ArchiveKey, entries: Iterable[ArchiveEntry], *, workarounds: frozenset[str] = frozenset()
+) -> Iterator[ArchiveMetadata]:
+    """The archives in this order, many at a time. Errors as `load_archive`, when it is the turn of the archive."""
+    entries = list(entries)
+    for start in range(0, len(entries), _AT_ONCE):
+        window = entries[start : start + _AT_ONCE]
+        ids = b"".join([entry.id for entry in window])
+        try:
+            plaintexts = key.opener.open_many(list(store.get_many(ids)), ids)
+        except (ObjectNotFound, IntegrityError):  # of any of them
+            for entry in window:
+                yield load_archive(store, key, entry, workarounds=workarounds)
+            continue
+        for entry, plaintext in zip(window, plaintexts, strict=True):
+            yield parse_archive(key, bytes(plaintext), entry.name, workarounds=workarounds)
 
 
 def parse_archive(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.archive.archive import load_archive
+from vinculum.archive.archive import load_archives
 from vinculum.archive.item_stream import read_items
 from vinculum.archive.statistics import RepositoryUsage, Statistics, content_usage
 
@@ -55,8 +55,9 @@ class Sizes:
     def of_repository(self) -> RepositoryUsage:
         """What `info REPO` and `create --stats` show for all archives together."""
         total_size = total_csize = 0
-        for entry in self._manifest.archives.values():
-            archive = load_archive(self._store, self._key, entry, workarounds=self._workarounds)
+        entries = list(self._manifest.archives.values())
+        archives = load_archives(self._store, self._key, entries, workarounds=self._workarounds)
+        for entry, archive in zip(entries, archives, strict=True):
             _, size, csize = self._totals(archive, entry.id)
             total_size += size
             total_csize += csize

@@ -7,7 +7,7 @@ from vinculum.ui.text import display_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from vinculum.archive.archive import ArchiveMetadata
     from vinculum.archive.manifest import ArchiveEntry
@@ -27,24 +27,30 @@ def archive_line(entry: ArchiveEntry) -> str:
 class ArchiveFormatter:
     """Turns archives into lines or JSON objects; archive objects are only loaded for keys that need them."""
 
-    def __init__(self, format_text: str, load: Callable[[ArchiveEntry], ArchiveMetadata], *, for_json: bool = False) -> None:
+    def __init__(
+        self, format_text: str, load: Callable[[list[ArchiveEntry]], Iterator[ArchiveMetadata]], *, for_json: bool = False
+    ) -> None:
         self.template = Template(format_text, ARCHIVE_KEYS, only_chooses=for_json)
         self._load = load
         self._from_archive = [key for key in _FROM_ARCHIVE if key in self.template.keys]
 
-    def line(self, entry: ArchiveEntry) -> str:
-        return self.template.render({**LAYOUT_KEYS, **self._values(entry, for_json=False)})
+    def lines(self, entries: list[ArchiveEntry]) -> Iterator[str]:
+        for values in self._values(entries, for_json=False):
+            yield self.template.render({**LAYOUT_KEYS, **values})
 
-    def json_object(self, entry: ArchiveEntry) -> dict[str, object]:
-        values = self._values(entry, for_json=True)
-        return {key: value.iso() if isinstance(value, Moment) else value for key, value in values.items()}
+    def json_objects(self, entries: list[ArchiveEntry]) -> Iterator[dict[str, object]]:
+        for values in self._values(entries, for_json=True):
+            yield {key: value.iso() if isinstance(value, Moment) else value for key, value in values.items()}
 
-    def _values(self, entry: ArchiveEntry, *, for_json: bool) -> dict[str, object]:
-        name, start = display_text(entry.name), Moment.whole_second(entry.time)
-        known = {"name": name, "archive": name, "barchive": entry.name, "id": entry.id.hex(), "time": start, "start": start}
-        if not self._from_archive:
-            return known
-        archive = self._load(entry)
+    def _values(self, entries: list[ArchiveEntry], *, for_json: bool) -> Iterator[dict[str, object]]:
+        archives = self._load(entries) if self._from_archive else iter(())
+        for entry in entries:
+            name, start = display_text(entry.name), Moment.whole_second(entry.time)
+            known = {"name": name, "archive": name, "barchive": entry.name, "id": entry.id.hex(), "time": start, "start": start}
+            detailed = self._details(next(archives), for_json=for_json) if self._from_archive else {}
+            yield {**known, **detailed}
+
+    def _details(self, archive: ArchiveMetadata, *, for_json: bool) -> dict[str, object]:
         from shlex import join  # compiles regular expressions, for a key that few ask for
 
         command = [display_text(word) for word in archive.cmdline]
@@ -57,4 +63,4 @@ class ArchiveFormatter:
             "command_line": command if for_json else join(command),
             "tam": "verified" if archive.tam_verified else "none",
         }
-        return {**known, **{key: detailed[key] for key in self._from_archive}}
+        return {key: detailed[key] for key in self._from_archive}

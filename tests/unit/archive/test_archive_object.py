@@ -13,7 +13,7 @@ from support.keys import given as given_passphrase
 from support.keys import key_of, vectors
 from support.memory_store import MemoryStore
 from vinculum._native import Compressor
-from vinculum.archive.archive import ArchiveMetadata, load_archive, pack_archive, parse_archive
+from vinculum.archive.archive import ArchiveMetadata, load_archive, load_archives, pack_archive, parse_archive
 from vinculum.archive.manifest import ArchiveEntry, Manifest
 from vinculum.errors import ArchiveTamInvalid, ArchiveTamRequired, Error, IntegrityError, ObjectNotFound
 from vinculum.formats.msgpack import pack_sorted, unpack
@@ -194,6 +194,30 @@ def test_archive_comes_from_the_object_that_the_manifest_names() -> None:
     store.put(bytes(32), sealed.object(0))
     with pytest.raises(IntegrityError):  # right object, wrong id
         load_archive(store, key, ArchiveEntry("outside", bytes(32), START))
+
+
+def test_many_archives_are_loaded_together_and_fail_in_turn() -> None:
+    store, key = MemoryStore(), key_of("none")
+    codec = ObjectCodec(key, None, Compressor("lz4"))
+    entries = []
+    for number in range(600):
+        id, sealed = codec.seal_object(pack_archive(key, metadata(name=f"{number}")))
+        store.put_many(sealed)
+        entries.append(ArchiveEntry(f"{number}", id, START))
+    again = [entries[599], *entries, entries[0]]
+    assert [archive.name for archive in load_archives(store, key, again)] == [entry.name for entry in again]
+    assert list(load_archives(store, key, [])) == []
+    for spoil, failure in (
+        (store.delete, ObjectNotFound),
+        (lambda id: store.put(id, b"\2nothing"), IntegrityError),
+    ):
+        before = store.get(entries[300].id)
+        spoil(entries[300].id)
+        archives = load_archives(store, key, entries)
+        assert [next(archives).name for _ in range(300)] == [f"{number}" for number in range(300)]
+        with pytest.raises(failure):
+            next(archives)
+        store.put(entries[300].id, before)
 
 
 def test_archive_that_is_too_big_is_refused_with_a_clear_message() -> None:

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
 
 
 def _list_repository(args: argparse.Namespace, session: Session) -> None:
-    from vinculum.archive.archive import load_archive
+    from vinculum.archive.archive import load_archives
     from vinculum.cli.choosing import wanted_archives
     from vinculum.cli.describing import describe_repository
     from vinculum.ui import archive_keys, json_documents
@@ -56,15 +56,15 @@ def _list_repository(args: argparse.Namespace, session: Session) -> None:
     with session.open_archives("read") as opened:
         formatter = archive_keys.ArchiveFormatter(
             format_text,
-            lambda entry: load_archive(opened.store, opened.key, entry, workarounds=session.workarounds),
+            lambda entries: load_archives(opened.store, opened.key, entries, workarounds=session.workarounds),
             for_json=args.json,
         )
         chosen = wanted_archives(args, consider_checkpoints=args.consider_checkpoints).select(opened.manifest.archives.values())
         if args.json:
-            document = {**describe_repository(session, opened), "archives": [formatter.json_object(entry) for entry in chosen]}
+            document = {**describe_repository(session, opened), "archives": list(formatter.json_objects(chosen))}
             sys.stdout.write(json_documents.dump(document, session.json_indent) + "\n")
         else:
-            sys.stdout.writelines(formatter.line(entry) for entry in chosen)
+            sys.stdout.writelines(formatter.lines(chosen))
 
 
 def _list_archive(args: argparse.Namespace, session: Session) -> None:
