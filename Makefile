@@ -113,4 +113,4 @@ bench: build oracles
 	$(BIN)/python benchmarks/$(BENCH).py $(BENCH_ARGS)
 
 clean:
-	rm -rf .venv build target dist src/vinculum/_native*.so
+	rm -rf .venv build target dist docs/reference/generated src/vinculum/_native*.so

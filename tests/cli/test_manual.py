@@ -65,6 +65,11 @@ def test_commands_print_what_the_page_shows(page: Path, console: Console) -> Non
     assert len(run) == count_of_borg_blocks(text)
 
 
+def test_translations_show_the_same() -> None:
+    english, korean = ((DOCS / "manual" / f"quick-start{suffix}.md").read_text() for suffix in ("", "-ko"))
+    assert [render(block) for block in read_sessions(korean)] == [render(block) for block in read_sessions(english)]
+
+
 def test_blocks_are_counted_however_they_are_written() -> None:
     """The count must not rely on how sessions are found, or it could not tell that one was overlooked."""
     fenced = "Text.\n\n```console\n$ borg list repo\n```\n\n1. Step\n   ```sh\n   borg create x\n   ```\n"
