@@ -31,11 +31,8 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def console(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Iterator[Console]:
-    """A new machine, whose user may read what the tests have put there."""
-    for place in (tmp_path, *tmp_path.parents[:3]):
-        if place.is_relative_to(tmp_path_factory.getbasetemp()):
-            place.chmod(0o755)
+def console(tmp_path: Path, bytecode: Path) -> Iterator[Console]:
+    """A new machine."""
     with Console(tmp_path / "machine", bytecode) as console:
         yield console
 

@@ -51,26 +51,29 @@ while IFS= read -r -u 3 -d '' command; do
 done
 """
 
+NAME_SPACES = ["unshare", "--mount", "--pid", "--mount-proc", "--uts", "--net", "--fork", "--kill-child"]
 MACHINE = r"""
 set -e
 umask 022
 place=$1 bytecode=$2 source=$3 packages=$4
 hostname laptop
 mount -t tmpfs none /mnt
-mkdir /mnt/source /mnt/packages /mnt/bytecode
+mkdir /mnt/place /mnt/source /mnt/packages /mnt/bytecode
+mount --bind "$place" /mnt/place
 mount --bind "$source" /mnt/source
 mount --bind "$packages" /mnt/packages
 mount --bind "$bytecode" /mnt/bytecode
 mknod -m 666 /mnt/fuse c 10 229
 mount --bind /mnt/fuse /dev/fuse
-mount --bind "$place/bin" /usr/local/bin
+place=/mnt/place
+mount --bind $place/bin /usr/local/bin
 # A /etc of its own: what is mounted on single files vanishes when useradd outside replaces these.
 mkdir /mnt/etc
 mount --bind /etc /mnt/etc
 mount -t tmpfs -o mode=755 none /etc
 ln -s /mnt/etc/* /etc
 rm /etc/passwd /etc/group /etc/shadow /etc/hosts /etc/ssh
-cp -r "$place/etc/." /etc
+cp -r $place/etc/. /etc
 ln -sf /proc/self/mounts /etc/mtab
 mount -t tmpfs -o mode=755 none /run
 mkdir -p /run/sshd
@@ -79,8 +82,8 @@ for user in anna backup; do
     mkdir -p /home/$user/.ssh
     chmod 755 /home/$user
 done
-cp "$place/user_key" /home/anna/.ssh/id_ed25519
-cp "$place/user_key.pub" /home/backup/.ssh/authorized_keys
+cp $place/user_key /home/anna/.ssh/id_ed25519
+cp $place/user_key.pub /home/backup/.ssh/authorized_keys
 chmod -R go= /home/*/.ssh
 for user in anna backup; do chown -R $user: /home/$user; done
 /usr/bin/python3 - <<'END'
@@ -89,7 +92,7 @@ SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 with socket.socket() as any_socket:
     fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
 END
-/usr/sbin/sshd -E "$place/sshd.log"
+/usr/sbin/sshd -E $place/sshd.log
 cd /home/anna
 exec setpriv --reuid=anna --regid=anna --init-groups env -i HOME=/home/anna USER=anna LOGNAME=anna SHELL=/bin/bash \
     PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 TERM=dumb TZ=UTC bash -c "$5"
@@ -121,30 +124,14 @@ class Console:
         master, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", ROWS, COLUMNS, 0, 0))
         commands, self._commands = os.pipe()
-        spaces = ["unshare", "--mount", "--pid", "--mount-proc", "--uts", "--net", "--fork", "--kill-child"]
-        arguments = [place, bytecode, PROJECT / "src", sysconfig.get_path("purelib"), LOOP]
         self._terminal = master
         self._log = place / "sshd.log"
         self._decoder = codecs.getincrementaldecoder("utf-8")()
+        at_terminal = ["setsid", "--ctty", "bash", "-c", f'exec 3<&{commands}; exec "$@"', "bash"]
+        packages = sysconfig.get_path("purelib")
+        machine = ["sh", "-c", MACHINE, "sh", place, bytecode, PROJECT / "src", packages, LOOP]
         self._shell = subprocess.Popen(
-            [
-                "setsid",
-                "--ctty",
-                "bash",
-                "-c",
-                f'exec 3<&{commands}; exec "$@"',
-                "sh",
-                *spaces,
-                "sh",
-                "-c",
-                MACHINE,
-                "sh",
-                *arguments,
-            ],
-            stdin=terminal,
-            stdout=terminal,
-            stderr=terminal,
-            pass_fds=[commands],
+            [*at_terminal, *NAME_SPACES, *machine], stdin=terminal, stdout=terminal, stderr=terminal, pass_fds=[commands]
         )
         os.close(terminal)
         os.close(commands)
