@@ -17,7 +17,7 @@ pub fn use_threads(count: usize) {
     let _ = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
 }
 
-/// How many files may be read at the same time, as suits the device: 1 for a spinning disk, many for a server far away, few where
+/// How many files may be read at the same time, as suits the device: 1 for a spinning disk, many for a server far away, 2 where
 /// nothing has to be waited for; 0 where that is not known. Only the first use of `readers` heeds how many there are to be.
 pub fn use_readers(count: usize) {
     WANTED_READERS.store(count, Ordering::Release);
@@ -37,6 +37,13 @@ pub fn readers() -> Option<&'static ThreadPool> {
         (cores > 1).then(|| builder.build().ok()).flatten()
     });
     pool.as_ref()
+}
+
+/// The same threads for what takes little but waiting, as listing does. None also where nothing has to be waited for and the threads
+/// that come for it keep the cores busy: what is handed from one to the next then costs more than it brings.
+pub fn idle_readers() -> Option<&'static ThreadPool> {
+    let is_in_memory = WANTED_READERS.load(Ordering::Acquire) == MEMORY_READERS;
+    readers().filter(|_| !is_in_memory || rayon::current_num_threads() > BUSY_CORES)
 }
 
 /// Permission to use the device, to be held while reading and to be dropped before computing.
@@ -61,6 +68,10 @@ pub const PARALLEL_BYTES: usize = 256 * 1024;
 
 const SHARES_PER_CORE: usize = 2;
 const LEAST_READERS: usize = 4;
+/// What `use_readers` is told of files in memory.
+const MEMORY_READERS: usize = 2;
+/// So many threads gather, read and store.
+const BUSY_CORES: usize = 3;
 
 static WANTED_READERS: AtomicUsize = AtomicUsize::new(0);
 

@@ -45,8 +45,14 @@ impl FileBatch {
             ids,
             max_file_bytes,
         };
+        let has_content = self.entries.iter().any(|entry| reading.expected_bytes(entry) > 0);
+        let readers = if has_content {
+            parallel::readers()
+        } else {
+            parallel::idle_readers()
+        };
         let groups = reading.grouped(&mut self.entries);
-        match parallel::readers() {
+        match readers {
             Some(readers) => readers.install(|| {
                 let groups = groups.into_par_iter().with_max_len(1);
                 groups.for_each(|group| reading.read_group(group));

@@ -119,7 +119,7 @@ impl Drop for Slot {
 
 /// Tells that the walk will enter these entries, in this order.
 pub fn scan_ahead(parent: &Arc<Listing>, indices: &[usize]) {
-    if parallel::readers().is_some() {
+    if parallel::idle_readers().is_some() {
         let mut plan = parent.ahead.lock();
         plan.rest = indices
             .iter()
@@ -184,7 +184,7 @@ impl Ahead {
 
 impl Plan {
     fn begin(&mut self, parent: &Arc<Listing>, most: usize) {
-        let Some(readers) = parallel::readers() else { return };
+        let Some(readers) = parallel::idle_readers() else { return };
         while self.begun.len() < WINDOW
             && let Some(&index) = self.rest.front()
             && let Some(slot) = Slot::new(most)
