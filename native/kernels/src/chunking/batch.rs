@@ -64,7 +64,10 @@ pub struct Cuts {
 
 impl Cuts {
     /// Chunks with the ids that are known; the others get theirs from the queue.
-    pub fn new(pieces: Vec<(Option<Id>, Shared)>, queue: &Arc<IdQueue>) -> Self {
+    pub fn new(mut pieces: Vec<(Option<Id>, Shared)>, queue: &Arc<IdQueue>) -> Self {
+        for (id, data) in &mut pieces {
+            *id = id.or_else(|| queue.id_of_zeros(data));
+        }
         let numbered = pieces.iter().enumerate();
         let nameless: Vec<usize> = numbered
             .filter(|(_, (id, _))| id.is_none())

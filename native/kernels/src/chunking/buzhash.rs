@@ -8,12 +8,15 @@
 use super::cut::Cut;
 use super::simd::{self, GROUP, Table};
 use super::table::BASE;
+use crate::memory;
 
 pub(super) struct Buzhash {
     table: Table,
     /// mask rotated right by e - 1 for e = 0..32.
     masks: [u32; GROUP],
     window: usize,
+    /// Whether there is a cut where a window of zeros begins.
+    cuts_zeros: bool,
     pub(super) min: usize,
     pub(super) max: usize,
     /// Positions examined between two looks at the result.
@@ -30,10 +33,15 @@ impl Buzhash {
         // Small blocks where cuts are frequent, as what follows a cut is examined in vain; never smaller than the window, whose
         // prefix values move once per block.
         let block = (1 << mask_bits >> 2).clamp(256, 8192).max(window.next_multiple_of(GROUP));
+        let zero = BASE[0] ^ seed;
+        let of_zeros = (0_u32..)
+            .take(window)
+            .fold(0, |hash, place| hash ^ zero.rotate_left(place % 32));
         Self {
             table: Table::new(BASE.map(|value| value ^ seed)),
             masks,
             window,
+            cuts_zeros: of_zeros & mask == 0,
             min,
             max,
             block,
@@ -46,6 +54,7 @@ impl Buzhash {
         let first = examined.max(self.min);
         // A window lies after its cut and ends at least one byte before the limit.
         let stop = limit.saturating_sub(self.window);
+        let first = self.skip_zeros(&data[..limit], first, stop);
         if first < stop
             && let Some(cut) = self.find(&data[..limit], first, stop)
         {
@@ -56,6 +65,15 @@ impl Buzhash {
         } else {
             Cut::NotBefore(stop.max(examined))
         }
+    }
+
+    /// Where to begin to look for a cut: behind windows of zeros, such as holes are full of, unless there is a cut.
+    fn skip_zeros(&self, data: &[u8], first: usize, stop: usize) -> usize {
+        if first >= stop || self.cuts_zeros {
+            return first;
+        }
+        let windows = (memory::leading_zeros(&data[first..]) + 1).saturating_sub(self.window);
+        stop.min(first + windows)
     }
 
     /// The first position from `first` up to but not including `stop` where the hash of the window that begins there has only
@@ -168,6 +186,22 @@ pub(super) mod tests {
             let expected = cut_slowly(&data, min, max, mask_bits, window, 77);
             assert_eq!(cut(&Buzhash::new(min, max, mask_bits, window, 77), &data), expected);
         }
+    }
+
+    #[test]
+    fn runs_of_zeros_are_cut_like_all_else() {
+        let mut data = noise(20_000, 2);
+        for run in [0..700, 900..1000, 1500..4000, 4100..9000, 15_000..20_000] {
+            data[run].fill(0);
+        }
+        let mut cutting = 0;
+        for seed in 0..400 {
+            let window = 31 + 2 * (seed as usize % 50);
+            let buzhash = Buzhash::new(64, 1024, 6, window, seed);
+            assert_eq!(cut(&buzhash, &data), cut_slowly(&data, 64, 1024, 6, window, seed), "{seed}");
+            cutting += u32::from(buzhash.cuts_zeros);
+        }
+        assert!((1..400).contains(&cutting), "{cutting}");
     }
 
     proptest! {

@@ -9,11 +9,18 @@ pub(super) struct Cutter {
     /// Begins at a chunk boundary. Only the first `filled` bytes are content, the rest is space for more.
     buffer: Vec<u8>,
     filled: usize,
-    /// No cut before here.
+    /// Where the chunks end that are certain by now.
+    ends: Vec<usize>,
+    /// No cut so soon after the last of them.
     examined: usize,
-    /// Offset of the buffer in the file.
+    /// How much was there at the last look for cuts.
+    looked_at: usize,
+    /// Offset of the last of the cuts in the file.
     position: u64,
 }
+
+/// How much to look at together: it is still in the cache then.
+const FRESH_BYTES: usize = 512 * 1024;
 
 impl Cutter {
     pub(super) fn new(chunker: Chunker) -> Self {
@@ -21,7 +28,9 @@ impl Cutter {
             chunker,
             buffer: Vec::new(),
             filled: 0,
+            ends: Vec::new(),
             examined: 0,
+            looked_at: 0,
             position: 0,
         }
     }
@@ -39,13 +48,15 @@ impl Cutter {
 
     pub(super) fn accept(&mut self, count: usize) {
         self.filled += count;
+        if self.filled - self.looked_at >= FRESH_BYTES {
+            self.look(false);
+        }
     }
 
-    /// The chunks that are certain by now, all that is left if the data have `ended`. They share the buffer; the rest is copied
-    /// to a new one that has space for `room` bytes more.
-    pub(super) fn take(&mut self, ended: bool, room: usize) -> Vec<Shared> {
-        let mut ends = Vec::new();
-        let mut start = 0;
+    /// Finds cuts.
+    fn look(&mut self, ended: bool) {
+        self.looked_at = self.filled;
+        let mut start = self.ends.last().copied().unwrap_or_default();
         while start < self.filled {
             let content = &self.buffer[start..self.filled];
             match self.chunker.look(content, self.position, self.examined, ended) {
@@ -53,7 +64,7 @@ impl Cutter {
                     start += size;
                     self.position += size as u64;
                     self.examined = 0;
-                    ends.push(start);
+                    self.ends.push(start);
                 }
                 Cut::NotBefore(examined) => {
                     self.examined = examined;
@@ -61,6 +72,14 @@ impl Cutter {
                 }
             }
         }
+    }
+
+    /// The chunks that are certain by now, all that is left if the data have `ended`. They share the buffer; the rest is copied
+    /// to a new one that has space for `room` bytes more.
+    pub(super) fn take(&mut self, ended: bool, room: usize) -> Vec<Shared> {
+        self.look(ended);
+        let ends = std::mem::take(&mut self.ends);
+        let start = ends.last().copied().unwrap_or_default();
         if ends.is_empty() {
             return Vec::new();
         }
@@ -71,6 +90,7 @@ impl Cutter {
             next[..rest.len()].copy_from_slice(rest);
         }
         self.filled = rest.len();
+        self.looked_at = self.filled;
         let mut full = std::mem::replace(&mut self.buffer, next);
         full.truncate(start);
         let whole = Shared::from(full);
@@ -83,6 +103,8 @@ impl Cutter {
     /// Back to the beginning of a file.
     pub(super) fn restart(&mut self) {
         self.filled = 0;
+        self.ends.clear();
+        self.looked_at = 0;
         self.examined = 0;
         self.position = 0;
     }

@@ -127,6 +127,9 @@ const LEAST_SPACE: usize = 4096;
 /// Reading less at a time costs more in calls than it saves.
 const SMALLEST_READ: usize = 128 * 1024;
 
+/// What is read in one call is looked for cuts while it is in the cache.
+const AT_ONCE: usize = 512 * 1024;
+
 /// How reading a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Filled {
@@ -158,7 +161,9 @@ fn fill(
         if begun.elapsed() > PATIENCE || (waits && !is_readable(fd)) {
             return Ok(Filled::Paused);
         }
-        let answer = rustix::io::read(fd, cutter.space(rest));
+        let space = cutter.space(rest);
+        let at_once = rest.min(AT_ONCE);
+        let answer = rustix::io::read(fd, &mut space[..at_once]);
         match interruptions.outlast(answer).map_err(std::io::Error::from)? {
             None => return Ok(Filled::Paused),
             Some(0) => return Ok(Filled::Ended),

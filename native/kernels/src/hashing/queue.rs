@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::IdHasher;
 use crate::Id;
-use crate::memory::Shared;
+use crate::memory::{self, Shared};
 
 pub struct IdQueue {
     hasher: IdHasher,
@@ -15,6 +15,8 @@ pub struct IdQueue {
     waiting: Mutex<Vec<Weak<Entry>>>,
     /// Held by who computes ids, until whoever waits for them can have them.
     turn: Mutex<()>,
+    /// Length and id of the longest buffer of zeros so far: holes consist of chunks that are as long as can be.
+    zeros: Mutex<(usize, Id)>,
 }
 
 struct Entry {
@@ -34,11 +36,24 @@ impl IdQueue {
             hasher,
             waiting: Mutex::default(),
             turn: Mutex::default(),
+            zeros: Mutex::default(),
         }
     }
 
     pub fn hasher(&self) -> &IdHasher {
         &self.hasher
+    }
+
+    /// The id of a buffer full of zeros, if it is remembered or worth remembering.
+    pub fn id_of_zeros(&self, buffer: &[u8]) -> Option<Id> {
+        if memory::leading_zeros(buffer) < buffer.len() {
+            return None;
+        }
+        let mut longest = lock(&self.zeros);
+        if longest.0 < buffer.len() {
+            *longest = (buffer.len(), self.hasher.digest(buffer));
+        }
+        (longest.0 == buffer.len() && !buffer.is_empty()).then_some(longest.1)
     }
 
     pub fn add(self: &Arc<Self>, buffers: Vec<Shared>) -> ExpectedIds {
@@ -87,6 +102,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use std::thread;
+
+    #[test]
+    fn zeros_have_the_id_that_others_compute() {
+        let hasher = IdHasher::new("sha256", &[]).unwrap();
+        let queue = IdQueue::new(hasher.clone());
+        for length in [100, 300, 200, 300, 0] {
+            let zeros = vec![0; length];
+            let id = queue.id_of_zeros(&zeros);
+            assert!(id.is_none_or(|id| id == hasher.digest(&zeros)));
+            assert_eq!(id.is_some(), [100, 300].contains(&length), "{length}");
+        }
+        let mut other = vec![0; 300];
+        other[299] = 1;
+        assert_eq!(queue.id_of_zeros(&other), None);
+    }
 
     #[test]
     fn everybody_gets_the_ids_of_their_own_buffers() {

@@ -15,7 +15,7 @@ use rustix::fs::{SeekFrom, ioctl_getflags, ioctl_setflags, seek};
 use rustix::io::{Errno, write};
 
 use crate::errors::{Error, Result};
-use crate::memory::Shared;
+use crate::memory::{self, Shared};
 use crate::scanning::{flags_from_inode, flags_to_inode};
 
 /// Writes chunks at the file's position, seeking over all-zero ones if `sparse`; returns how many bytes they cover. A file that
@@ -46,10 +46,8 @@ fn write_all(fd: BorrowedFd<'_>, data: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Compares the data with itself shifted by one byte, which runs at memory speed and stops early.
 fn is_zero(data: &[u8]) -> bool {
-    data.first()
-        .is_none_or(|&first| first == 0 && data[1..] == data[..data.len() - 1])
+    memory::leading_zeros(data) == data.len()
 }
 
 /// BSD flags of an open file, 0 if the file system knows none.
