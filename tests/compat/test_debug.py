@@ -14,7 +14,7 @@ import pytest
 from support.programs import Completed, Program
 from support.repositories import file_digests, locks
 from support.trees import random_content
-from support.twins import Servers, Twins, write_files
+from support.twins import Servers, Twins, complaint, write_files
 from vinculum.repository.repository import Repository
 from vinculum.repository.store import MANIFEST_KEY
 
@@ -250,19 +250,13 @@ BROKEN = [
 ]
 
 
-WORDED_ANEW = re.compile(
-    r" \(choose from.*|twin-."
-    r"|argument <command>: invalid choice: |there is no command |\. There are .*"  # ours suggests what might be meant
-)
-
-
 def test_wrong_use_is_refused_the_same(filled: Twins) -> None:
     before = file_digests(filled.repository("ours"))
     for call in REFUSED:
         words = call.format(unknown=UNKNOWN, short=UNKNOWN[:62], umlauts="\u00e4" * 64).split()
         for codes in ({}, {"BORG_EXIT_CODES": "modern"}) if "get-obj REPO" in call else ({},):
             theirs, ours = filled.both(*words, **codes)
-            last = [WORDED_ANEW.sub("", done.err.splitlines()[-1]) for done in (ours, theirs)]
+            last = [re.sub("twin-.", "", complaint(done)) for done in (ours, theirs)]
             assert (ours.code, last[0], ours.out) == (theirs.code, last[1], theirs.out)
             assert ours.code >= 2
     assert file_digests(filled.repository("ours")) == before

@@ -13,7 +13,7 @@ import pytest
 from support.golden import GoldenRepository
 from support.key_places import key_files, lose_key
 from support.programs import Completed, Program
-from support.twins import Twins
+from support.twins import Twins, complaint
 
 pytestmark = pytest.mark.can_be_far
 
@@ -168,7 +168,7 @@ def test_wrong_use_ends_alike(call: str, twins: Twins) -> None:
         twins.run(name, "init", "-e", "repokey", "HOME/r")
     theirs, ours = twins.both(*call.replace("REPO", "HOME/r").split())
     assert ours.code == theirs.code
-    complaints = [done.err.splitlines()[-1].partition(" (choose")[0] if done.err else "" for done in (ours, theirs)]
+    complaints = [complaint(done) for done in (ours, theirs)]
     assert complaints[0] == complaints[1]
 
 

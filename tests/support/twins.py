@@ -67,6 +67,15 @@ MASKS = [
 ]
 
 
+# Borg shows what may be chosen; ours suggests what was meant.
+_WORDED_ANEW = re.compile(r" \(choose from.*|argument <command>: invalid choice: |there is no command |\. There are .*")
+
+
+def complaint(done: Completed) -> str:
+    """The last line of stderr, without the words for a mistyped command."""
+    return _WORDED_ANEW.sub("", done.err.splitlines()[-1]) if done.err else ""
+
+
 class ForkServer:
     """Runs command lines of one program; see `fork_server`. Confined to one thread."""
 
