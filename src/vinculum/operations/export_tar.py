@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from vinculum import _native
 from vinculum.errors import IntegrityError
-from vinculum.formats.texts import to_text
+from vinculum.formats.tar_headers import Member, gnu_header
 from vinculum.operations.extract.selection import is_hard_link
 
 if TYPE_CHECKING:
@@ -113,31 +113,38 @@ class TarExporter:
             form = f"{stat.S_IFMT(item.mode):o}"
             self._sink.warning(f"{os.fsdecode(path)}: unsupported file type {form} for tar export")
             return None
-        header = tarfile.TarInfo(to_text(path))
-        header.type = kind
-        header.mode = stat.S_IMODE(item.mode)
-        header.mtime = item.mtime / 1e9  # rounds as Borg does; the format then cuts to whole seconds
-        header.uid, header.gid = item.uid or 0, item.gid or 0
-        header.uname, header.gname = to_text(item.user or b""), to_text(item.group or b"")
-        chunks = _NOTHING
+        chunks, size, link = _NOTHING, 0, b""
         if kind == tarfile.REGTYPE:
-            chunks = self._describe_file(header, item, path)
+            kind, chunks, link = self._describe_file(item, path)
+            size = chunks.size_bytes
         elif kind == tarfile.SYMTYPE:
-            header.linkname = to_text(item.source or b"")
-        elif kind in (tarfile.BLKTYPE, tarfile.CHRTYPE):
-            header.devmajor, header.devminor = os.major(item.rdev or 0), os.minor(item.rdev or 0)
-        return _Member(item.path, header.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"), chunks)
+            link = item.source or b""
+        is_device = kind in (tarfile.BLKTYPE, tarfile.CHRTYPE)
+        member = Member(
+            kind=kind,
+            name=path,
+            mode=stat.S_IMODE(item.mode),
+            uid=item.uid or 0,
+            gid=item.gid or 0,
+            size=size,
+            mtime=int(item.mtime / 1e9),  # rounds as Borg does; the format then cuts to whole seconds
+            link=link,
+            user=item.user or b"",
+            group=item.group or b"",
+            device=(os.major(item.rdev or 0), os.minor(item.rdev or 0)) if is_device else None,
+        )
+        return _Member(item.path, gnu_header(member), chunks)
 
-    def _describe_file(self, header: tarfile.TarInfo, item: _native.Item, path: bytes) -> _native.ChunkList:
+    def _describe_file(self, item: _native.Item, path: bytes) -> tuple[bytes, _native.ChunkList, bytes]:
+        """Type, content and target of a regular file, which may be a hard link."""
         content = item
         if is_hard_link(item):
             source, content = self._selection.link_source(item, path)
             if source:
-                header.type, header.linkname = tarfile.LNKTYPE, to_text(source)
-                return _NOTHING
+                return tarfile.LNKTYPE, _NOTHING, source
         chunks = content.chunks or _NOTHING
-        header.size = chunks.size_bytes
-        if content.size is not None and content.size != header.size:
-            text = f"{os.fsdecode(path)}: Size inconsistency detected: size {content.size}, chunks size {header.size}"
+        size = chunks.size_bytes
+        if content.size is not None and content.size != size:
+            text = f"{os.fsdecode(path)}: Size inconsistency detected: size {content.size}, chunks size {size}"
             self._sink.warning(text, _SIZE_WARNING)
-        return chunks
+        return tarfile.REGTYPE, chunks, b""
