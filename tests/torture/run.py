@@ -27,7 +27,7 @@ if __name__ == "__main__":
     sys.path[:1] = [str(PROJECT / "src"), str(PROJECT / "tests")]
 
 from torture.scenarios import MODES, SCENARIOS, Scenario  # noqa: E402
-from torture.stage import FULL, ROOMY, Broken, Stage  # noqa: E402
+from torture.stage import FULL, ROOMY, Broken, Hung, Stage  # noqa: E402
 
 FAULTS = ("kill", "EIO", "ENOSPC", "short", "delay")
 RARE = {"short": 3, "delay": 12}
@@ -58,6 +58,7 @@ class Torture:
         self.struck: Counter[tuple[str, str, str]] = Counter()
         self.calls: Counter[str] = Counter()
         self.missed = 0
+        self.repeated = 0  # because something hung, which it did not do again
         self.borg_checks = 0
         self.broken: list[str] = []
         self.whole_rounds = 0
@@ -102,11 +103,13 @@ class Torture:
         disk = place / "disk"
         disk.mkdir(parents=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOMY}", "none", disk], check=True)
-        stage = Stage(place, mode, self._seed + number, disk)
         try:
-            yield stage
+            stage = Stage(place, mode, self._seed + number, disk)
+            try:
+                yield stage
+            finally:
+                stage.close()
         finally:
-            stage.close()
             subprocess.run(["umount", "--lazy", disk], check=True)
             shutil.rmtree(place)
 
@@ -130,7 +133,11 @@ class Torture:
     def _do(self, stage: Stage, task: Task) -> None:
         kind = (task.scenario.name, task.place, task.kind)
         try:
-            outcome = stage.strike_somehow(task.scenario, task.place, task.kind, task.at, task.seed)
+            try:
+                outcome = stage.strike_somehow(task.scenario, task.place, task.kind, task.at, task.seed)
+            except Hung:
+                self.repeated += 1
+                outcome = stage.strike_somehow(task.scenario, task.place, task.kind, task.at, task.seed)
         except Broken as broken:
             print(f"BROKEN {broken}", file=sys.stderr, flush=True)
             with self._lock:
@@ -162,7 +169,8 @@ def report(torture: Torture, minutes: float) -> dict[str, object]:
     print(
         f"{faults} faults and {totals['later']} kill -9 at any moment in {minutes:.0f} minutes, {torture.whole_rounds} rounds;"
     )
-    print(f"Borg 1.4.5 looked {torture.borg_checks} times; {torture.missed} came too late; broken: {len(torture.broken)}")
+    print(f"Borg 1.4.5 looked {torture.borg_checks} times; {torture.missed} came too late; {torture.repeated} repeated")
+    print(f"broken: {len(torture.broken)}")
     return {
         "minutes": round(minutes),
         "struck": table,
@@ -170,6 +178,7 @@ def report(torture: Torture, minutes: float) -> dict[str, object]:
         "calls": dict(torture.calls),
         "borg_checks": torture.borg_checks,
         "too_late": torture.missed,
+        "repeated": torture.repeated,
         "whole_rounds": torture.whole_rounds,
         "broken": torture.broken,
     }

@@ -38,6 +38,10 @@ class Broken(AssertionError):
     """A promise was not kept."""
 
 
+class Hung(Broken):
+    """Something took a minute: it waits for ever, or the machine stood still."""
+
+
 class Outcome(NamedTuple):
     """What one strike did."""
 
@@ -175,7 +179,7 @@ class Stage:
         if BUG.search(done.stderr):
             raise Broken(f"a bug showed\n{done}")
         if done.code == SIGALRM:
-            raise Broken(f"it hung\n{done}")
+            raise Hung(f"it hung\n{done}")
         return done
 
     def ok(self, *words: str, codes: tuple[int, ...] = (0,), far: bool = False, **environment: str) -> Completed:
@@ -243,7 +247,9 @@ class Stage:
             borg_checked = self._look(scenario, place, order, done)
             self._look_at_counters(scenario)
         except Broken as error:
-            raise Broken(f"{scenario} ({self.mode}, {place}) {order}: {outcome}\n{error}\n--- the command\n{done}") from None
+            raise type(error)(
+                f"{scenario} ({self.mode}, {place}) {order}: {outcome}\n{error}\n--- the command\n{done}"
+            ) from None
         self.strikes += bool(outcome.struck)
         self.borg_checks += borg_checked
         return outcome._replace(borg_checked=borg_checked)
@@ -263,7 +269,7 @@ class Stage:
         text = report.read_text() if report.exists() else ""
         struck = re.search(r"^struck (.*)$", text, re.MULTILINE)
         ended = re.findall(r"^ended (\d+)$", text, re.MULTILINE)
-        if order.kind == "later" and ended:
+        if order.kind == "later" and ended and done.code != SIGKILL:
             struck = None  # the kill met somebody who was dying anyway
         if order.kind == FULL and NO_SPACE.search(done.stderr):
             struck = re.search("(.*)", "no space")
@@ -374,10 +380,11 @@ class Stage:
     def _ask_borg(self, phrases: dict[str, str]) -> bool:
         """Whether it is content with the repository."""
         environment = {**self._environment(), **phrases}
-        words = ["check", "--verify-data", str(self.case / "repo")]
+        # Where much else is going on, a second may be over before Borg has looked twice.
+        words = ["check", "--lock-wait=20", "--verify-data", str(self.case / "repo")]
         done = self._borg.run(words, stdin=b"", cwd=self.place, environment=environment)
         if done.code != 0:
-            raise Broken(f"Borg is not content\n{done}")
+            raise (Hung if done.code == SIGALRM else Broken)(f"Borg is not content\n{done}")
         return True
 
     # -- counters ------------------------------------------------------------------------------------------------------
