@@ -734,7 +734,7 @@ def scan_directory(listing: DirectoryListing, index: int) -> DirectoryListing:
 class PlainWalk:
     """A walk through all that a directory leads to, as far as `everything` of its root says. Confined to one thread."""
 
-    def __init__(self, listing: DirectoryListing) -> None:
+    def __new__(cls, listing: DirectoryListing) -> PlainWalk:
         """Begins with the first entry of a directory. ValueError if its root was not scanned with `everything`."""
     @property
     def has_ended(self) -> bool: ...
