@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Puts the real Borgs that the tests compare with under build/oracles: borg-1.4.5 from PyPI (compiled here, two minutes once),
 # borg-1.2.4 from the distribution where that has it, else from PyPI too.
+# With VINCULUM_FRONTENDS=1 also a front-end that drives either: borgmatic, and the library that its spot check hashes by in tests.
 # VINCULUM_BORG145 and VINCULUM_BORG124 name the bin/borg of installations to use instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -40,4 +41,11 @@ elif [ "$(version_of /usr/bin/borg)" = 1.2.4 ]; then
     provide 1.2.4 /usr/bin/borg
 else
     compile 1.2.4
+fi
+
+borgmatic=2.1.10
+if [ -n "${VINCULUM_FRONTENDS:-}" ] && [ "$(build/oracles/borgmatic/bin/borgmatic --version 2>/dev/null)" != "$borgmatic" ]; then
+    rm -rf build/oracles/borgmatic
+    "${PYTHON:-python3}" -m venv build/oracles/borgmatic
+    build/oracles/borgmatic/bin/pip install --quiet xxhash==3.6.0 "borgmatic==$borgmatic"
 fi
