@@ -22,6 +22,8 @@ from support.trees import release
 from support.twins import Servers
 from support.waiting_server import WaitingServer
 
+# A long form, of what other people's programs do with ours.
+collect_ignore = [] if os.environ.get("VINCULUM_FRONTENDS") else ["compat/test_borgmatic.py"]
 EVERYTHING_FAR = bool(os.environ.get("VINCULUM_FAR"))
 
 # How long an example takes says more about what else the machine does.
