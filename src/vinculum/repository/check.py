@@ -15,6 +15,7 @@ import time
 
 from vinculum._native import RepositoryIndex
 from vinculum.errors import IntegrityError
+from vinculum.repository.config import write_config
 from vinculum.repository.hints import Hints
 from vinculum.repository.recovery import replay_segment
 from vinculum.repository.segment_writer import SegmentWriter
@@ -22,10 +23,12 @@ from vinculum.repository.segments import COMMIT_ENTRY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vinculum._native import SegmentEntries
     from vinculum.events import Sink
+    from vinculum.repository.committed import CommittedState
+    from vinculum.repository.config import RepositoryConfig
     from vinculum.repository.index_files import IndexFiles
     from vinculum.repository.segments import Segments
     from vinculum.repository.storage import Storage
@@ -36,6 +39,85 @@ _MOST_SEGMENTS = 32
 _FEW_SEGMENTS = 4
 _ENOUGH_BYTES = 64 << 20
 _TOPIC = "repository"
+_CHECKED = "last_segment_checked"
+
+
+class RepositoryCheck:
+    """One check of a whole repository, whose config remembers how far a check in parts has come. Confined to one thread."""
+
+    def __init__(
+        self,
+        segments: Segments,
+        committed: CommittedState,
+        storage: Storage,
+        config: RepositoryConfig,
+        path: str,
+        sink: Sink | None,
+    ) -> None:
+        """`path` is what people call the repository."""
+        self._segments = segments
+        self._committed = committed
+        self._storage = storage
+        self._config = config
+        self._path = path
+        self._sink = sink
+
+    def compare(self) -> bool:
+        """Reads everything and compares with the index on disk; False if anything is wrong."""
+        return self._run("full", self._compare)
+
+    def go_on(self, max_duration_s: int) -> bool:
+        """Reads on from where an earlier check ended for want of time; False if anything is wrong in what was read."""
+        return self._run("partial", lambda check, _: self._go_on(check, max_duration_s))
+
+    def repair(self) -> bool:
+        """Leaves nothing damaged; False only if there is nothing at all."""
+        return self._run("full", self._repair, repairs=True)
+
+    def _run(self, kind: str, look: Callable[[SegmentCheck, RepositoryIndex | None], None], *, repairs: bool = False) -> bool:
+        self._info("Starting repository check")
+        transaction, index = self._committed.find()
+        if transaction is None:
+            self._error("This repository contains no valid data.")
+            return False
+        check = SegmentCheck(self._segments, transaction, self._path, self._sink)
+        look(check, index)
+        if not check.errors:
+            self._info(f"Finished {kind} repository check, no problems found.")
+        elif repairs:
+            self._info(f"Finished {kind} repository check, errors found and repaired.")
+        else:
+            self._error(f"Finished {kind} repository check, errors found.")
+        return repairs or not check.errors
+
+    def _compare(self, check: SegmentCheck, index: RepositoryIndex | None) -> None:
+        self._note_checked(None)
+        check.compare(index)
+
+    def _go_on(self, check: SegmentCheck, max_duration_s: int) -> None:
+        self._note_checked(check.go_on(int(self._config.values.get(_CHECKED, -1)), max_duration_s))
+
+    def _repair(self, check: SegmentCheck, _: RepositoryIndex | None) -> None:
+        self._note_checked(None)
+        self._committed.become(*check.repair(self._storage, self._committed.files, self._config.max_segment_size))
+
+    def _note_checked(self, segment: int | None) -> None:
+        """Remembers up to where a partial check has come; None if the next one is to begin anew."""
+        values = self._config.values
+        if segment is None:
+            if values.pop(_CHECKED, None) is None:
+                return
+        else:
+            values[_CHECKED] = str(segment)
+        write_config(self._storage, self._config, sink=self._sink)
+
+    def _error(self, text: str) -> None:
+        if self._sink is not None:
+            self._sink.error(text, topic=_TOPIC)
+
+    def _info(self, text: str) -> None:
+        if self._sink is not None:
+            self._sink.info(text, _TOPIC)
 
 
 class SegmentCheck:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-from bisect import bisect_right
-from itertools import accumulate
 
 from vinculum.errors import (
     AtticRepository,
@@ -25,34 +23,30 @@ from vinculum.errors import (
     RepositoryDoesNotExist,
 )
 from vinculum.formats.sizes import format_size
+from vinculum.repository.committed import CommittedState
 from vinculum.repository.config import read_config, write_config
+from vinculum.repository.counters import read_free_counter, reserve_counters
 from vinculum.repository.index_files import IndexFiles
 from vinculum.repository.locking import Lock, break_lock
+from vinculum.repository.reading import ObjectReader
 from vinculum.repository.segments import ATTIC_MAGIC, Segments
-from vinculum.repository.state import State, load_missing_hints, load_state
-from vinculum.repository.storage import LocalStorage, delete_tree, replace_file
-from vinculum.repository.store import ObjectWindow
+from vinculum.repository.storage import LocalStorage, delete_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
-    from vinculum._native import Blob, Bytes, RepositoryIndex, SealedBatch
+    from vinculum._native import Blob, Bytes, SealedBatch
     from vinculum.events import Sink
     from vinculum.repository.compaction import Room
     from vinculum.repository.config import RepositoryConfig
     from vinculum.repository.hints import Hints
     from vinculum.repository.segment_walk import Entry
     from vinculum.repository.storage import Storage
+    from vinculum.repository.store import ObjectWindow
     from vinculum.repository.transaction import Transaction
-
-_NONCE_NAME = "nonce"
-_CHECKED = "last_segment_checked"
-_READ_BYTES = 32 << 20
-ID_BYTES = 32
-_MOST_AT_ONCE = 256 * ID_BYTES
 
 
 class Repository:
@@ -105,8 +99,6 @@ class Repository:
         self._forced_append_only = append_only
         self._given_quota = storage_quota
         self._sink = sink
-        self._files = IndexFiles(self._storage, sink)
-        self._state: State | None = None
         self._transaction: Transaction | None = None
         self._disk_is_full = False
 
@@ -177,113 +169,67 @@ class Repository:
         last = self._segments.find_last()
         if last is not None and self._segments.magic(last) == ATTIC_MAGIC:
             raise AtticRepository(self.path)
+        self._committed = CommittedState(
+            self.path,
+            self._segments,
+            IndexFiles(self._storage, self._sink),
+            lambda: self._lock,
+            keeps_log=self.append_only,
+            commit_anew=self._commit_anew,
+            sink=self._sink,
+        )
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def get(self, id: bytes) -> Bytes:
-        position = self._index().get(id)
-        if position is None:
-            raise ObjectNotFound(id.hex(), self.path)
-        segment, offset = position
-        return self._read(segment, id, [offset])[0]
+        return self._objects().get(id)
 
     def get_many(self, ids: bytes) -> list[Bytes]:
-        objects: dict[int, Bytes] = {}
-        for segment, wanted, offsets, places in self._locate(ids):
-            objects.update(zip(places, self._read(segment, wanted, offsets), strict=True))
-        return list(map(objects.__getitem__, range(len(objects))))
+        return self._objects().get_many(ids)
 
     def get_some(self, ids: bytes, most_bytes: int) -> list[Bytes]:
         """The objects of the first of n ids, as many as have room in so many bytes, at least one. ObjectNotFound as above."""
-        window = ids[:_MOST_AT_ONCE]
-        sizes: dict[int, int] = {}
-        for segment, wanted, offsets, places in self._locate(window):
-            sizes.update(zip(places, self._entry_sizes(segment, wanted, offsets), strict=True))
-        ends = list(accumulate(map(sizes.__getitem__, range(len(sizes)))))
-        count = max(bisect_right(ends, most_bytes), 1)
-        return self.get_many(window[: count * ID_BYTES])
+        return self._objects().get_some(ids, most_bytes)
 
     def expect(self, ids: bytes) -> None:
         pass  # the disk is near
 
-    def _locate(self, ids: bytes) -> list[tuple[int, bytes, list[int], list[int]]]:
-        try:
-            return self._index().locate(ids)
-        except KeyError as error:
-            raise ObjectNotFound(error.args[0], self.path) from None
-
-    def _entry_sizes(self, segment: int, ids: bytes, offsets: list[int]) -> list[int]:
-        try:
-            return self._segments.entry_sizes(segment, ids, offsets)
-        except FileNotFoundError:
-            raise CheckNeeded(self.path) from None
-
-    def _read(self, segment: int, ids: bytes, offsets: list[int]) -> list[Bytes]:
-        try:
-            return self._segments.read(segment, ids, offsets)
-        except FileNotFoundError:
-            raise CheckNeeded(self.path) from None
-
     def list(self, limit: int | None = None, marker: bytes | None = None) -> list[bytes]:
-        return self._index().ids(marker, limit)
+        return self._committed.index().ids(marker, limit)
+
+    def read_all(self) -> Iterator[ObjectWindow]:
+        return self._objects().read_all()
 
     def ids_in_disk_order(self) -> Iterator[bytes]:
         from vinculum.repository.segment_walk import current_ids
 
-        return current_ids(self._segments, self._index(), self._tell_damage)
+        return current_ids(self._segments, self._committed.index(), self._tell_damage)
 
     def ghosts(self, segment: int | None = None, offset: int | None = None) -> Iterator[tuple[int, Entry]]:
         """Every entry of every segment file and the segment's number, committed or not, superseded or not.
 
         Only those of one `segment` and at one `offset`, if given. Damage hides what is behind it in a segment, and is reported.
         """
-        from vinculum.repository.segment_walk import walk
+        from vinculum.repository.segment_walk import everything
 
-        for number in self._segments.numbers():
-            if segment not in (None, number):
-                continue
-            try:
-                for entry in walk(self._segments, number, offset or 0, with_data=True):
-                    if offset is not None and entry.offset > offset:
-                        break
-                    yield number, entry
-            except IntegrityError as error:
-                self._tell_damage(number, error)
+        return everything(self._segments, segment, offset, self._tell_damage)
 
-    def read_all(self) -> Iterator[ObjectWindow]:
-        order = self._index().in_disk_order()
-        while (found := order.next(_READ_BYTES)) is not None:
-            segment, ids, offsets = found
-            try:
-                yield ObjectWindow(ids, self._read(segment, ids, offsets), [])
-            except IntegrityError:
-                yield self._read_each(segment, ids, offsets)
-
-    def _read_each(self, segment: int, ids: bytes, offsets: Iterable[int]) -> ObjectWindow:
-        """What can be read of some objects, one of which cannot."""
-        found: dict[bytes, Bytes] = {}
-        damaged = []
-        for at, offset in zip(range(0, len(ids), 32), offsets, strict=True):
-            id = ids[at : at + 32]
-            try:
-                found[id] = self._read(segment, id, [offset])[0]
-            except IntegrityError as error:
-                damaged.append((id, str(error)))
-        return ObjectWindow(b"".join(found), list(found.values()), damaged)
+    def _objects(self) -> ObjectReader:
+        return ObjectReader(self._segments, self._committed.index(), self.path)
 
     def hints(self) -> Hints:
         """The bookkeeping about segments as the next transaction would begin with it; not to be changed."""
         self._require_exclusive()
-        state = self._state_for_writing()
+        state = self._committed.for_writing()
         assert state.hints is not None
         state.hints.forget_shadows_after(-1 if state.transaction is None else state.transaction)
         return state.hints
 
     def __len__(self) -> int:
-        return len(self._index())
+        return len(self._committed.index())
 
     def __contains__(self, id: bytes, /) -> bool:
-        return id in self._index()
+        return id in self._committed.index()
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -339,16 +285,16 @@ class Repository:
             self.rollback()
             raise
         # From here on the transaction counts. If the files fail, the next one to open the repository replays it.
-        self._transaction = self._state = None
+        self._transaction = None
+        self._committed.forget()
         if compact and not self.append_only:
             committed = self._compact(transaction, threshold, cleanup_commits=cleanup_commits, room=room)
-        self._save(committed, transaction.index, transaction.hints)
-        self._state = State(committed, transaction.index, transaction.hints)
+        self._committed.become(committed, transaction.index, transaction.hints)
 
     def _compact(self, transaction: Transaction, threshold: float, *, cleanup_commits: bool, room: Room | None) -> int:
         """Compacts after the COMMIT. Where it fails, the last COMMIT it wrote counts, and what came after is worth nothing."""
         try:
-            stable = self._files.find_transaction()
+            stable = self._committed.files.find_transaction()
             return transaction.compact(threshold, cleanup_commits=cleanup_commits, stable=stable, room=room, sink=self._sink)
         except BaseException as error:
             self._note(error)
@@ -363,15 +309,15 @@ class Repository:
     def rollback(self) -> None:
         transaction, self._transaction = self._transaction, None
         # The index goes even if nothing was written: lookups reshuffle it, and Borg too begins anew with the one on disk.
-        state, self._state = self._state, None
+        last = self._committed.transaction()
+        self._committed.forget()
         if transaction is None:
             return
         transaction.close()
         if self._disk_is_full:
             self._disk_is_full = False
-            last = -1 if state is None or state.transaction is None else state.transaction
             try:
-                self._segments.remove_after(last)
+                self._segments.remove_after(-1 if last is None else last)
             except OSError:
                 pass  # the next transaction tries again
 
@@ -382,7 +328,7 @@ class Repository:
         from vinculum.repository.transaction import Transaction
 
         self._require_exclusive()
-        state = self._state_for_writing()
+        state = self._committed.for_writing()
         first = 0
         if state.transaction is not None:
             self._segments.remove_after(state.transaction)
@@ -396,6 +342,10 @@ class Repository:
         writer = SegmentWriter(self._storage, self._segments, first, self.config.max_segment_size)
         self._transaction = Transaction(state.index, state.hints, self._segments, writer, self._quota)
         return self._transaction
+
+    def _commit_anew(self) -> None:
+        self._begin()
+        self.commit()
 
     def _check_free_space(self, transaction: Transaction) -> Room | None:
         """How a compaction must get by if space is short; None if there is enough."""
@@ -434,137 +384,16 @@ class Repository:
             self._require_exclusive()
             if self.append_only:
                 raise Error(f"Repository {self.path} is append-only and cannot be repaired.")
-        self._tell("Starting repository check")
+        from vinculum.repository.check import RepositoryCheck
+
         self.rollback()
-        transaction, committed = self._find_state()
-        if transaction is None:
-            if self._sink is not None:
-                self._sink.error("This repository contains no valid data.", topic="repository")
-            return False
-        from vinculum.repository.check import SegmentCheck
-
-        check = SegmentCheck(self._segments, transaction, self.path, self._sink)
-        if max_duration_s:
-            checked = check.go_on(int(self.config.values.get(_CHECKED, -1)), max_duration_s)
-            self._note_checked(checked)
-        else:
-            self._note_checked(None)
-            if repair:
-                self._save(*check.repair(self._storage, self._files, self.config.max_segment_size))
-            else:
-                check.compare(committed)
-        self.rollback()
-        kind = "partial" if max_duration_s else "full"
-        if not check.errors:
-            self._tell(f"Finished {kind} repository check, no problems found.")
-        elif repair:
-            self._tell(f"Finished {kind} repository check, errors found and repaired.")
-        elif self._sink is not None:
-            self._sink.error(f"Finished {kind} repository check, errors found.", topic="repository")
-        return repair or not check.errors
-
-    def _find_state(self) -> tuple[int | None, RepositoryIndex | None]:
-        """The transaction to be checked, and the index that belongs to it, if there is a good one."""
+        check = RepositoryCheck(self._segments, self._committed, self._storage, self.config, self.path, self._sink)
         try:
-            state = self._state = self._load(for_writing=False)
-            if state.transaction is not None:
-                return state.transaction, state.index
-        except (CheckNeeded, IntegrityError):
-            pass  # what is wrong will show
-        for candidate in (self._segments.find_last_committed, self._files.find_transaction, self._segments.find_last):
-            transaction = candidate()
-            if transaction is not None:
-                break
-        return transaction, None
-
-    def _note_checked(self, segment: int | None) -> None:
-        """Remembers up to where a partial check has come; None if the next one is to begin anew."""
-        values = self.config.values
-        if segment is None:
-            if values.pop(_CHECKED, None) is None:
-                return
-        else:
-            values[_CHECKED] = str(segment)
-        self.save_config()
-
-    def _tell(self, text: str) -> None:
-        if self._sink is not None:
-            self._sink.info(text, "repository")
-
-    # -- committed state -----------------------------------------------------------------------------------------------
-
-    def _index(self) -> RepositoryIndex:
-        if self._state is None:
-            self._state = self._load(for_writing=False)
-        return self._state.index
-
-    def _state_for_writing(self) -> State:
-        if self._state is not None:
-            try:
-                load_missing_hints(self._state, self._segments, self._files)
-            except IntegrityError as error:
-                self._warn(f"Rebuilding index and hints of the repository: {error}")
-                assert self._state.transaction is not None
-                self._files.remove(self._state.transaction)
-                self._state = None
-        if self._state is None:
-            self._state = self._load(for_writing=True)
-        return self._state
-
-    def _load(self, *, for_writing: bool) -> State:
-        """Finds the committed state; where index files lag behind, it is replayed and (under a lock) saved."""
-        may_replay = self._lock is None or self._lock.is_exclusive
-        state = self._load_state(for_writing, may_replay=may_replay)
-        if state is not None:
-            return state if self._lock is None else self._keep(state, for_writing=for_writing)
-        assert self._lock is not None
-        self._lock.upgrade()
-        try:
-            # Others may have written before we got the lock.
-            self._segments.close()
-            state = self._load_state(for_writing, may_replay=True)
-            assert state is not None
-            return self._keep(state, for_writing=for_writing)
+            if max_duration_s:
+                return check.go_on(max_duration_s)
+            return check.repair() if repair else check.compare()
         finally:
-            self._lock.downgrade()
-
-    def _load_state(self, with_hints: bool, *, may_replay: bool) -> State | None:
-        return load_state(self._segments, self._files, self.path, with_hints=with_hints, may_replay=may_replay, sink=self._sink)
-
-    def _keep(self, state: State, *, for_writing: bool) -> State:
-        """Saves a state that was replayed, and commits it anew if that was due to damage met while reading."""
-        if not state.is_replayed:
-            return state
-        assert state.transaction is not None
-        assert state.hints is not None
-        if state.damage:
-            self._warn(f"Rebuilding index and hints of the repository: {state.damage}")
-            self._files.remove(state.transaction)
-        try:
-            self._save(state.transaction, state.index, state.hints)
-        except OSError as error:
-            if error.errno != errno.ENOSPC or for_writing:
-                raise
-            # What is on the disk can be read all the same.
-            self._warn(f"The disk of repository {self.path} is full: its index will have to be rebuilt each time.")
-            return state
-        state.is_replayed = False
-        if state.damage and not for_writing:
-            self._state = state
-            self._begin()
-            self.commit()
-            state = self._state
-        return state
-
-    def _save(self, transaction: int, index: RepositoryIndex, hints: Hints) -> None:
-        if self.append_only:
-            self._files.log_transaction(transaction)
-        self._files.save(transaction, index, hints)
-
-    def _warn(self, text: str) -> None:
-        """Tells of something that is odd but harmless: commands end as if nothing had been, as Borg's do."""
-        if self._sink is not None:
-            self._sink.warning(text, 0, topic="repository")
+            self.rollback()
 
     def _tell_damage(self, segment: int, error: IntegrityError) -> None:
         """Damage that somebody who looks around has found, and that is no reason to stop."""
@@ -584,30 +413,19 @@ class Repository:
         except PermissionError:
             if self._lock is not None:
                 raise
-            self._warn(f"No permission to change the config of repository {self.path}.")
+            if self._sink is not None:
+                self._sink.warning(f"No permission to change the config of repository {self.path}.", 0, topic="repository")
 
     def save_config(self) -> None:
         """Writes the config as it was changed in memory."""
         write_config(self._storage, self.config, sink=self._sink)
 
     def get_free_nonce(self) -> int | None:
-        try:
-            text = self._storage.read(_NONCE_NAME).strip()
-        except FileNotFoundError:
-            return None
-        try:
-            if len(text) != 16:
-                raise ValueError(text)
-            return int.from_bytes(bytes.fromhex(text.decode("ascii")), "big")
-        except ValueError:
-            raise IntegrityError(f"malformed nonce file in repository {self.path}") from None
+        return read_free_counter(self._storage, self.path)
 
     def commit_nonce_reservation(self, next_unreserved: int, start_nonce: int | None) -> None:
         self._require_exclusive()
-        found = self.get_free_nonce()
-        if found != start_nonce:
-            raise Error(f"Somebody else reserved counters of repository {self.path} (expected {start_nonce}, found {found}).")
-        replace_file(self._storage, _NONCE_NAME, f"{next_unreserved:016x}".encode())
+        reserve_counters(self._storage, self.path, next_unreserved, start_nonce)
 
 
 if TYPE_CHECKING:

@@ -79,3 +79,23 @@ def current_ids(
                     yield entry.id
         except IntegrityError as error:
             report_damage(segment, error)
+
+
+def everything(
+    segments: Segments, segment: int | None, offset: int | None, report_damage: Callable[[int, IntegrityError], None]
+) -> Iterator[tuple[int, Entry]]:
+    """Every entry of every segment and the segment's number, committed or not, superseded or not.
+
+    Only those of one `segment` and at one `offset`, if given. Damage hides what is behind it in a segment;
+    `report_damage` is told.
+    """
+    for number in segments.numbers():
+        if segment not in (None, number):
+            continue
+        try:
+            for entry in walk(segments, number, offset or 0, with_data=True):
+                if offset is not None and entry.offset > offset:
+                    break
+                yield number, entry
+        except IntegrityError as error:
+            report_damage(number, error)
