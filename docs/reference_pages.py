@@ -16,6 +16,7 @@ from help_prose import escape, inline, render_help
 from vinculum import errors
 from vinculum.cli import common_options, registry
 from vinculum.cli.parser import CommandParser, build_parser, load_command, read_help
+from vinculum.cli.program import COMMANDS_OF_PROGRAMS
 
 PROGRAM = "borg"
 COMMON = "Common options"
@@ -34,7 +35,8 @@ class Page(NamedTuple):
 
 def all_pages() -> list[Page]:
     """In the order in which they are listed."""
-    return [_overview(), *map(_command_page, registry.COMMANDS), *map(_topic_page, registry.TOPICS)]
+    commands = map(_command_page, registry.COMMANDS)
+    return [_overview(), *commands, *map(_topic_page, registry.TOPICS), _borgfs_page(), _vinculum_page()]
 
 
 def write_pages(directory: Path) -> list[Page]:
@@ -75,20 +77,49 @@ def _overview() -> Page:
 
 def _command_page(name: str) -> Page:
     command = load_command(name)
-    parser = build_parser(PROGRAM, name, command)
     body = f"{escape(command.SUMMARY)}\n\n"
     body += _synopsis(f"{PROGRAM} [common options] {name} [options] {command.OPERANDS}".rstrip())
     body += f".. program:: {PROGRAM} {name}\n\n"
+    body += _arguments(build_parser(PROGRAM, name, command))
+    body += _heading("Description", "-") + render_help(read_help(name))
+    page_name = f"{PROGRAM}-{name.replace(' ', '-')}"
+    return Page(page_name, f"{PROGRAM} {name}", registry.COMMANDS[name][1], 1, body)
+
+
+def _borgfs_page() -> Page:
+    """What mount(8) and fstab want of a command is one word."""
+    program, name = "borgfs", COMMANDS_OF_PROGRAMS["borgfs"]
+    command = load_command(name)
+    body = f"The same as :doc:`{PROGRAM}-{name}`, as a program of its own.\n\n"
+    body += _synopsis(f"{program} [options] {command.OPERANDS}")
+    body += f".. program:: {program}\n\n"
+    body += _arguments(build_parser(program, name, command))
+    return Page(program, program, registry.COMMANDS[name][1], 1, body)
+
+
+def _vinculum_page() -> Page:
+    body = (
+        f"The same program as :doc:`{PROGRAM}`, under a name of its own, so that it can be installed beside a real Borg.\n\n"
+        + _synopsis("vinculum [common options] <command> [options] [arguments]")
+        + _heading("Description", "-")
+        + f"Whatever is said of ``{PROGRAM}`` holds for ``vinculum``, on pages of the same name. One thing differs:\n"
+        + "``vinculum --version`` begins with the version of this program, not with that of the Borg that it stands for.\n\n"
+        + "Both programs may take turns on one repository, with the same keys, cache and environment variables. Where\n"
+        + "``vinculum`` reaches a repository through ssh it starts ``borg`` there; ``--remote-path vinculum`` makes that\n"
+        + "``vinculum``, too.\n\n"
+    )
+    return Page("vinculum", "vinculum", "deduplicating backups", 1, body)
+
+
+def _arguments(parser: CommandParser) -> str:
+    body = ""
     for group in parser._action_groups:
         listed = _actions(parser, group.title or "")
         if listed and group.title != COMMON:
             body += _heading(BUILT_IN_GROUPS.get(group.title or "", group.title or ""), "-")
             body += f"{escape(group.description)}\n\n" if group.description else ""
             body += listed
-    body += f"Options of all commands: :doc:`{PROGRAM}`.\n\n"
-    body += _heading("Description", "-") + render_help(read_help(name))
-    page_name = f"{PROGRAM}-{name.replace(' ', '-')}"
-    return Page(page_name, f"{PROGRAM} {name}", registry.COMMANDS[name][1], 1, body)
+    return f"{body}Options of all commands: :doc:`{PROGRAM}`.\n\n"
 
 
 def _topic_page(name: str) -> Page:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,11 +65,22 @@ def test_all_of_it_is_right_bash(script: Path) -> None:
 
 
 def test_zsh_and_fish_get_scripts_of_their_own(vinculum: Program, script: Path) -> None:
-    assert vinculum.run("--completion", "zsh").out.endswith(script.read_text())
+    assert script.read_text() in vinculum.run("--completion", "zsh").out
     fish = vinculum.run("--completion", "fish").out
     assert "complete -c borg -n __fish_use_subcommand -a create -d 'back up files into a new archive'\n" in fish
     assert "complete -c borg -n '__fish_seen_subcommand_from key; and __fish_seen_subcommand_from export' -l paper -d" in fish
     assert "complete -c borg -n '__fish_seen_subcommand_from create' -l files-changed -x -a 'ctime mtime disabled' -d" in fish
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_under_its_own_name_it_leaves_borg_alone(shell: str, vinculum: Program) -> None:
+    """A real one may be installed beside it."""
+    start = "import sys; sys.argv[0] = 'vinculum'; from vinculum.cli.main import main; sys.exit(main())"
+    own_name = Program("vinculum", [sys.executable, "-c", start], vinculum.environment, vinculum.cwd)
+    lines = own_name.run("--completion", shell).out.splitlines()
+    named = [line for line in lines if re.match("complete |#compdef", line)]
+    assert named
+    assert not any(re.search(r"\bborg\b", line.split(" -d ")[0]) for line in named)
 
 
 def test_another_shell_is_refused(vinculum: Program) -> None:

@@ -13,6 +13,7 @@ import pytest
 from reference_pages import all_pages
 
 from support.programs import PROJECT
+from vinculum import __version__
 from vinculum.cli import registry
 from vinculum.cli.parser import build_parser, load_command, read_help
 
@@ -67,10 +68,23 @@ def test_reference_describes_every_option_and_help_text() -> None:
         assert flags <= described, name
         words = re.findall(r"[a-z]{4,}", read_help(name))
         assert words == re.findall(r"[a-z]{4,}", re.sub(r"\.\. code-block.*", "", pages[f"borg {name}"]))[-len(words) :]
-    assert len(pages) == len(registry.COMMANDS) + len(registry.TOPICS) + 1
+    assert len(pages) == len(registry.COMMANDS) + len(registry.TOPICS) + len(["borg", "borgfs", "vinculum"])
+    mounting = re.findall(r"^\.\. option:: .*", pages["borg mount"], re.MULTILINE)
+    assert mounting
+    assert mounting == re.findall(r"^\.\. option:: .*", pages["borgfs"], re.MULTILINE)
 
 
 GENERATED = {f"borg-{name.replace(' ', '-')}.rst" for name in (*registry.COMMANDS, *registry.TOPICS)} | {"exit-codes.rst"}
+
+
+def test_version_is_the_same_wherever_it_has_to_be_written() -> None:
+    """Cargo.toml is where it is changed (packaging/release.sh does the rest)."""
+    cargo = tomllib.loads((PROJECT / "Cargo.toml").read_text())["workspace"]
+    locked = tomllib.loads((PROJECT / "Cargo.lock").read_text())["package"]
+    own = {package["name"]: package["version"] for package in locked if package["name"].startswith("vinculum-")}
+    assert own == {f"vinculum-{Path(member).name}": cargo["package"]["version"] for member in cargo["members"]}
+    assert __version__ == cargo["package"]["version"]
+    assert re.search(rf"^## {re.escape(__version__)} – ", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
@@ -90,7 +104,9 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors, target
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/testing.md", "docs/manual/installation.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/testing.md", "docs/manual/installation.md"]
+)
 def test_commands_exist(page: str) -> None:
     """Every make target that a page tells people to type."""
     targets = set(re.findall(r"\bmake ([a-z]+)", (PROJECT / page).read_text()))

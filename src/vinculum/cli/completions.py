@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     """The options that may follow a command or group; with an empty name, those before any command."""
 
 _BASH = """\
-# Completion of {programs} in bash: `source <(borg --completion bash)`
+# Completion of {programs} in bash: `source <({program} --completion bash)`
 _vinculum_borg() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} command=
     local part options= values= wants_word= IFS=$' \\n'
@@ -44,15 +44,24 @@ _vinculum_borg() {{
 complete -o filenames -F _vinculum_borg {programs}
 """
 _ZSH = """\
-# Completion of {programs} in zsh, by way of bash's: `source <(borg --completion zsh)`
-autoload -U +X compinit bashcompinit && compinit && bashcompinit
-{bash}"""
-PROGRAMS = "borg vinculum"
+#compdef {programs}
+# Completion of {programs} in zsh, by way of bash's: `source <({program} --completion zsh)`,
+# or as the file _{program} in a directory of $fpath.
+autoload -U +X compinit bashcompinit
+(( $+functions[compdef] )) || compinit
+bashcompinit
+{bash}
+[ "$funcstack[1]" != _{program} ] || _bash_complete -o filenames -F _vinculum_borg "$@"
+"""
 
 
-def script(shell: str, actions: Actions) -> str:
-    """The completion script for one of `SHELLS`."""
-    return SHELLS[shell](actions)
+def script(shell: str, program: str, actions: Actions) -> str:
+    """The completion script for one of `SHELLS`: for both names of the program, or for its own alone if it was called by that.
+
+    So it leaves `borg` to a real Borg where it stands beside one.
+    """
+    programs = [program] if program == "vinculum" else ["borg", "vinculum"]
+    return SHELLS[shell](programs, actions)
 
 
 def _names() -> list[str]:
@@ -67,7 +76,7 @@ def _following(name: str) -> list[str]:
     )
 
 
-def _bash(actions: Actions) -> str:
+def _bash(programs: list[str], actions: Actions) -> str:
     finding = [
         f"            {shlex.quote(name if ' ' in name else f' {name}')}) command={shlex.quote(name)} ;;" for name in _names()
     ]
@@ -84,19 +93,21 @@ def _bash(actions: Actions) -> str:
             if action.option_strings and action.choices
         ]
     texts = {"finding": finding, "options": options, "values": values}
-    return _BASH.format(programs=PROGRAMS, **{key: "\n".join(lines) for key, lines in texts.items()})
+    return _BASH.format(
+        program=programs[0], programs=" ".join(programs), **{key: "\n".join(lines) for key, lines in texts.items()}
+    )
 
 
-def _zsh(actions: Actions) -> str:
-    return _ZSH.format(programs=PROGRAMS, bash=_bash(actions))
+def _zsh(programs: list[str], actions: Actions) -> str:
+    return _ZSH.format(program=programs[0], programs=" ".join(programs), bash=_bash(programs, actions))
 
 
-def _fish(actions: Actions) -> str:
-    return "".join(f"{line}\n" for program in PROGRAMS.split() for line in _fish_lines(program, actions))
+def _fish(programs: list[str], actions: Actions) -> str:
+    return "".join(f"{line}\n" for program in programs for line in _fish_lines(program, actions))
 
 
 def _fish_lines(program: str, actions: Actions) -> Iterator[str]:
-    yield f"# Completion of {program} in fish: `borg --completion fish | source`"
+    yield f"# Completion of {program} in fish: `{program} --completion fish | source`"
     for name in _names():
         *before, last = name.split()
         condition = f"__fish_seen_subcommand_from {before[0]}" if before else "__fish_use_subcommand"

@@ -17,7 +17,6 @@ from vinculum.operations.create.options import CreateOptions, StandardInput
 from vinculum.operations.create.rehearsal import Rehearsal
 from vinculum.operations.create.walk import WalkRules
 from vinculum.operations.create.writer import Session as MakingSession
-from vinculum.platform import paths
 from vinculum.ui import json_documents, statistics_text
 from vinculum.ui.archive_description import ArchiveDescription
 
@@ -27,8 +26,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from vinculum.archive.statistics import RepositoryUsage, Statistics
-    from vinculum.cli.session import OpenAdHocCache, OpenCache, Session
+    from vinculum.cli.session import Session
     from vinculum.operations.create.writer import SavedArchive
+    from vinculum.operations.opened import OpenAdHocCache, OpenCache
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         if args.stats or args.quick_stats:
             session.sink.warning("There are no statistics of a dry run.", 0)
         with session.open_archives("write", exclusive=True):
-            _feed(args, Rehearsal(session.sink), patterns.roots, rules, skip=_own_places(session))
+            _feed(args, Rehearsal(session.sink), patterns.roots, rules, skip=session.own_places())
         return
     with (
         _open(args, session) as opened,
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
             session.sink,
             stop_requested,
         )
-        _feed(args, creation, patterns.roots, rules, skip=_own_places(session))
+        _feed(args, creation, patterns.roots, rules, skip=session.own_places())
         saved = creation.save()
         if args.json or args.stats or args.quick_stats:
             report(args, session, opened, saved, creation.statistics)
@@ -111,18 +111,6 @@ def _options(args: argparse.Namespace, session: Session) -> CreateOptions:
         username=surroundings.username(),
         threads=session.threads,
     )
-
-
-def _own_places(session: Session) -> set[tuple[int, int]]:
-    """(inode, device) of the directories that a backup must not swallow: the cache and the repository itself."""
-    places = set()
-    for path in (paths.cache_dir(), *([session.location.path] if session.location.is_local else [])):
-        try:
-            found = os.stat(path)
-        except OSError:
-            continue
-        places.add((found.st_ino, found.st_dev))
-    return places
 
 
 def _feed(

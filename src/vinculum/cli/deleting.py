@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-    from vinculum.cli.session import OpenArchives, OpenCache, Session
+    from vinculum.cli.session import Session
+    from vinculum.operations.opened import OpenArchives, OpenCache
     from vinculum.repository.store import Store
 
 _VARIABLE = "BORG_DELETE_I_KNOW_WHAT_I_AM_DOING"

@@ -9,8 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-    from vinculum.cli.session import OpenAdHocCache, OpenArchives, OpenCache, Session
+    from vinculum.cli.session import Session
     from vinculum.operations.info import Sizes
+    from vinculum.operations.opened import OpenAdHocCache, OpenArchives, OpenCache
 
 
 def describe_repository(session: Session, opened: OpenArchives, cache: dict[str, object] | None = None) -> dict[str, object]:

@@ -41,8 +41,9 @@ HELP_DIRECTORY = os.path.join(os.path.dirname(__file__), "help")
 
 def read_help(name: str) -> str:
     """The long text about a command or topic."""
-    with open(os.path.join(HELP_DIRECTORY, f"{name.replace(' ', '-')}.txt"), encoding="utf-8") as file:
-        return file.read()
+    # From whoever loaded this module: in the standalone executable there is no such directory.
+    text: bytes = __spec__.loader.get_data(os.path.join(HELP_DIRECTORY, f"{name.replace(' ', '-')}.txt"))  # type: ignore[union-attr]
+    return text.decode()
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -136,7 +137,7 @@ class _ShowCompletion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, _namespace: object, shell: object, _option: object = None) -> None:
         from vinculum.cli import completions  # only now
 
-        sys.stdout.write(completions.script(str(shell), _actions_of))
+        sys.stdout.write(completions.script(str(shell), parser.prog, _actions_of))
         parser.exit()
 
 

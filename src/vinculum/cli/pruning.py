@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     import argparse
 
     from vinculum.archive.manifest import ArchiveEntry, Manifest
-    from vinculum.cli.session import OpenCache, Session
+    from vinculum.cli.session import Session
     from vinculum.events import Sink
+    from vinculum.operations.opened import OpenCache
 
 _OPERATION = "prune"
 _KEEP_OPTIONS = (

@@ -22,7 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-    from vinculum.cli.session import OpenCache, Session
+    from vinculum.cli.session import Session
+    from vinculum.operations.opened import OpenCache
 
 _SPEAKER = "helpers.misc"  # whose message the statistics are in Borg, which programs may see
 

@@ -1,101 +1,46 @@
-"""Opens what a command works on: repository, key, manifest, cache, each on top of the one before.
-
-What is open is a type: a command that needs the manifest gets it from `open_archives` and can have it in no other way.
-Leaving a `with` block closes in reverse order, whatever happened inside.
-"""
+"""One command's session: what arguments and environment say about the doors to a repository, and who answers questions."""
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager, nullcontext
-
 from vinculum.errors import Error
+from vinculum.operations.doors import DEFAULT_FILES_CACHE_TTL, Doors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Mapping
     from types import TracebackType
     from typing import Self
 
-    from vinculum._native import Blob, Bytes
-    from vinculum.archive.manifest import Manifest, Operation
-    from vinculum.cache.adhoc import AdHocCache
-    from vinculum.cache.directory import Cache, FilesCacheSettings
-    from vinculum.cache.preloading import Preloaded
-    from vinculum.cache.security import SecurityRecord
-    from vinculum.keys.key import Key
     from vinculum.keys.passphrase import PassphraseSource
-    from vinculum.objects.codec import ObjectCodec
     from vinculum.remote.command_line import RemoteSettings
-    from vinculum.repository.location import Location
-    from vinculum.repository.repository import Repository
-    from vinculum.repository.store import Store
     from vinculum.ui.prompts import Prompter
     from vinculum.ui.reporter import Reporter
 
-DEFAULT_COMPRESSION = "lz4"
-DEFAULT_FILES_CACHE_TTL = 20
 
-
-class OpenArchives:
-    """An open repository whose archives are known. `codec` seals with the session's compression; only if opened exclusively."""
-
-    __slots__ = ("codec", "key", "manifest", "preloaded", "store")
-
-    def __init__(
-        self, store: Store, key: Key, manifest: Manifest, codec: ObjectCodec, preloaded: Preloaded | None = None
-    ) -> None:
-        self.store = store
-        self.key = key
-        self.manifest = manifest
-        self.codec = codec
-        self.preloaded = preloaded  # what was read of the cache meanwhile, for those who go on to it
-
-
-class OpenCache(OpenArchives):
-    """The same, and the chunk index (and files cache, if asked for) of this client, in agreement with the manifest."""
-
-    __slots__ = ("cache",)
-
-    def __init__(self, archives: OpenArchives, cache: Cache) -> None:
-        super().__init__(archives.store, archives.key, archives.manifest, archives.codec)
-        self.cache = cache
-
-
-class OpenAdHocCache(OpenArchives):
-    """The same, and a chunk index that knows what is stored, but not how often it is used."""
-
-    __slots__ = ("cache",)
-
-    def __init__(self, archives: OpenArchives, cache: AdHocCache) -> None:
-        super().__init__(archives.store, archives.key, archives.manifest, archives.codec)
-        self.cache = cache
-
-
-class Session:
+class Session(Doors):
     """One command at work: its reporting, its way to ask, and doors to what it works on. Confined to one thread."""
+
+    sink: Reporter
 
     def __init__(
         self, args: argparse.Namespace, reporter: Reporter, prompter: Prompter, environment: Mapping[str, str]
     ) -> None:
+        ttl = environment.get("BORG_FILES_CACHE_TTL", "")
+        super().__init__(
+            getattr(args, "location", None),  # type: ignore[arg-type]  # some commands have none, and open nothing
+            reporter,
+            locks=args.lock,
+            lock_wait_s=None if args.lock_wait < 0 else args.lock_wait,
+            threads=args.threads or _threads_of(environment),
+            workarounds=frozenset(filter(None, map(str.strip, environment.get("BORG_WORKAROUNDS", "").split(",")))),
+            files_cache_ttl=int(ttl) if ttl.isdecimal() else DEFAULT_FILES_CACHE_TTL,
+            files_cache_suffix=environment.get("BORG_FILES_CACHE_SUFFIX", ""),
+            uses_archive_indexes=environment.get("BORG_USE_CHUNKS_ARCHIVE", "yes").lower() in ("yes", "1", "true"),
+        )
         self._args = args
-        self.sink = reporter
         self.prompter = prompter
         self.environment = environment
-        self.location: Location = getattr(args, "location", None)  # type: ignore[assignment]
-        self.locks: bool = args.lock
-        self._trusts_manifest = False
-        self._workarounds: frozenset[str] = frozenset()
-        self.threads: int = args.threads or self._threads_of_environment()  # 0: one for each core
-        self.lock_wait_s: float | None = None if args.lock_wait < 0 else args.lock_wait
-
-    def _threads_of_environment(self) -> int:
-        text = self.environment.get("VINCULUM_THREADS", "0")
-        if not text.isascii() or not text.isdecimal():
-            raise Error(f"VINCULUM_THREADS has to be a number: {text}")
-        return int(text)
 
     def __enter__(self) -> Self:
         if self.threads:
@@ -113,24 +58,6 @@ class Session:
         pass
 
     @property
-    def workarounds(self) -> frozenset[str]:
-        """What BORG_WORKAROUNDS and the command ask for."""
-        return self._workarounds | frozenset(
-            word.strip() for word in self.environment.get("BORG_WORKAROUNDS", "").split(",") if word.strip()
-        )
-
-    def trust(self, *, manifest: bool, workaround: str | None = None) -> None:
-        """Makes the doors below accept a manifest that is not authenticated, or use a workaround, for this command."""
-        self._trusts_manifest = manifest
-        if workaround is not None:
-            self._workarounds |= {workaround}
-
-    def require_locks(self) -> None:
-        """Error if the user wants none, for commands that do not know --bypass-lock."""
-        if not self.locks:
-            raise Error("Not allowed to bypass locking mechanism for chosen command")
-
-    @property
     def json_indent(self) -> int | str | None:
         """How JSON documents are indented: BORG_JSON_INDENT is a number of spaces, `none`, or the indentation itself."""
         text = self.environment.get("BORG_JSON_INDENT", "4")
@@ -144,56 +71,8 @@ class Session:
 
         return PassphraseSource(self.prompter, self.environment)
 
-    @property
-    def canonical_location(self) -> str:
-        """How the security record and the cache name the repository."""
-        return os.path.abspath(self.location.path) if self.location.is_local else self.location.canonical()
-
-    # -- doors ---------------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def open_repository(
-        self, *, exclusive: bool = False, locked: bool = True, may_bypass: bool | None = None
-    ) -> Iterator[Store]:
-        """The bare store, here or on another machine. Everything that may write needs `exclusive`.
-
-        `may_bypass` says whether --bypass-lock is allowed (by default: unless `exclusive`); without `locked` nothing is locked.
-        """
-        if self.location.is_local:
-            with self.open_local_repository(exclusive=exclusive, locked=locked, may_bypass=may_bypass) as local:
-                yield local
-            return
-        from vinculum.remote.client import RemoteRepository
-
-        self._check_bypass(exclusive, may_bypass)
-        with RemoteRepository(
-            self.location,
-            self.remote_settings(),
-            self.sink,
-            exclusive=exclusive,
-            lock=self.locks and locked,
-            lock_wait=self.lock_wait_s,
-        ) as remote:
-            yield remote
-
-    @contextmanager
-    def open_local_repository(
-        self, *, exclusive: bool = False, locked: bool = True, may_bypass: bool | None = None
-    ) -> Iterator[Repository]:
-        """The same for what only a repository in a directory can do. Error if it is on another machine."""
-        from vinculum.repository.repository import Repository
-
-        if not self.location.is_local:
-            raise Error(f"That works only on the machine which the repository is on: {self.location.canonical()}")
-        self._check_bypass(exclusive, may_bypass)
-        with Repository(
-            self.location.path, exclusive=exclusive, lock=self.locks and locked, lock_wait=self.lock_wait_s, sink=self.sink
-        ) as store:
-            yield store
-
-    def _check_bypass(self, exclusive: bool, may_bypass: bool | None) -> None:
-        if not (not exclusive if may_bypass is None else may_bypass):
-            self.require_locks()
+    def confirm(self, question: str, variable: str) -> bool:
+        return self.prompter.confirm(question, variable)
 
     def remote_settings(self, *, storage_quota: int = 0) -> RemoteSettings:
         """How to reach the server of a repository on another machine; the quota is for one that is being made."""
@@ -213,208 +92,9 @@ class Session:
             upload_buffer_bytes=(args.upload_buffer or 0) << 20,
         )
 
-    @contextmanager
-    def open_archives(
-        self,
-        operation: Operation | None,
-        *,
-        exclusive: bool = False,
-        compression: str = DEFAULT_COMPRESSION,
-        may_bypass: bool | None = None,
-    ) -> Iterator[OpenArchives]:
-        """Repository, key and manifest; access has been checked, and so has that we know all features `operation` needs.
 
-        With None for `operation`, features do not matter.
-        """
-        with self.open_manifest(operation, exclusive=exclusive, compression=compression, may_bypass=may_bypass) as archives:
-            self._check_access(archives)
-            yield archives
-
-    @contextmanager
-    def open_cache(
-        self,
-        operation: Operation | None,
-        *,
-        exclusive: bool = True,
-        compression: str = DEFAULT_COMPRESSION,
-        files_cache_mode: str | None = None,
-        may_bypass: bool | None = None,
-    ) -> Iterator[OpenCache]:
-        """Archives and the cache, synchronised; with a files cache if a mode for it is given."""
-        with (
-            self.open_manifest(
-                operation,
-                exclusive=exclusive,
-                compression=compression,
-                may_bypass=may_bypass,
-                preloading=lambda id: self._preloading(id, files_cache_mode),
-            ) as archives,
-            self.with_cache(archives, files_cache_mode) as opened,
-        ):
-            yield opened
-
-    @contextmanager
-    def with_cache(self, archives: OpenArchives, files_cache_mode: str | None = None) -> Iterator[OpenCache]:
-        """What is open already, and its cache, synchronised. This checks access, too."""
-        from vinculum.archive.cache_sync import synchronise
-        from vinculum.cache.directory import Cache
-        from vinculum.platform import paths
-
-        paths.make_cache_dir()  # with the tag by which other backups leave it out
-        store = archives.store
-        with Cache(
-            self.cache_directory(store.id),
-            store.id,
-            archives.key,
-            self.canonical_location,
-            _security_record(store.id),
-            lock_wait=self.lock_wait_s,
-            sink=self.sink,
-            files=self._files_settings(files_cache_mode),
-            preloaded=archives.preloaded,
-        ) as cache:
-            cache.check_access(archives.manifest, self.prompter.confirm)
-            if not cache.is_synchronised(archives.manifest):
-                synchronise(
-                    cache,
-                    store,
-                    archives.key,
-                    archives.manifest,
-                    self.sink,
-                    use_archive_indexes=self._uses_archive_indexes(),
-                    workarounds=self.workarounds,
-                )
-            yield OpenCache(archives, cache)
-
-    @contextmanager
-    def open_any_cache(
-        self, operation: Operation, *, compression: str = DEFAULT_COMPRESSION, files_cache_mode: str | None = None
-    ) -> Iterator[OpenCache | OpenAdHocCache]:
-        """Archives, and the cache if it needs no synchronisation; else an index for this command alone."""
-        from vinculum.cache.adhoc import AdHocCache
-        from vinculum.cache.unopened import is_in_sync
-
-        with self.open_manifest(operation, exclusive=True, compression=compression) as archives:
-            store = archives.store
-            if is_in_sync(self.cache_directory(store.id), archives.manifest, self.lock_wait_s):
-                with self.with_cache(archives, files_cache_mode) as opened:
-                    yield opened
-                return
-            self._check_access(archives)
-            record = _security_record(store.id)
-            yield OpenAdHocCache(archives, AdHocCache(store, archives.key, self.canonical_location, record, self.sink))
-
-    @contextmanager
-    def open_manifest(
-        self,
-        operation: Operation | None,
-        *,
-        exclusive: bool = False,
-        compression: str = DEFAULT_COMPRESSION,
-        may_bypass: bool | None = None,
-        preloading: Callable[[bytes], AbstractContextManager[Preloaded | None]] = lambda _: nullcontext(),
-    ) -> Iterator[OpenArchives]:
-        """Repository, key and manifest for those who go on to the cache: access has not been checked yet.
-
-        With None for `operation`, features do not matter. `preloading` is given the repository's id, to do something meanwhile.
-        """
-        with (
-            self.open_repository(exclusive=exclusive, may_bypass=may_bypass) as store,
-            preloading(store.id) as preloaded,
-        ):
-            stored, key, manifest = self._read_manifest(store)
-            if operation is not None:
-                manifest.check_feature_flags(operation)
-            first_counter = key.first_counter(stored) if exclusive else None
-            codec = self.make_codec(store, key, first_counter, compression)
-            yield OpenArchives(store, key, manifest, codec, preloaded)
-
-    def make_codec(
-        self, store: Store, key: Key, first_counter: int | None, compression: str = DEFAULT_COMPRESSION
-    ) -> ObjectCodec:
-        """What seals new objects, with no counter below the first; without one nothing can be encrypted."""
-        from vinculum._native import Compressor
-        from vinculum.keys.counters import NONCE_NAME, CounterAllocator
-        from vinculum.objects.codec import ObjectCodec
-        from vinculum.platform import paths
-
-        counters = None
-        if first_counter is not None and key.encrypts:
-            counters = CounterAllocator(store, os.path.join(paths.security_dir(store.id), NONCE_NAME), first_counter)
-        return ObjectCodec(key, counters, Compressor(compression))
-
-    def read_manifest(self, store: Store) -> Manifest:
-        """The manifest of an open repository, whatever features it needs. NoManifestError."""
-        return self._read_manifest(store)[2]
-
-    def open_key(self, store: Store, stored: Blob) -> Key:
-        """The key of an open repository, which any of its stored objects tells the mode of."""
-        from vinculum.keys.key import open_key
-
-        return open_key(store, stored, self.passphrases, workarounds=self.workarounds)
-
-    def forget_cache(self, repository_id: bytes) -> None:
-        """Deletes what this client caches of a repository."""
-        from vinculum.cache.layout import destroy_cache
-
-        destroy_cache(self.cache_directory(repository_id))
-
-    def forget_security_record(self, repository_id: bytes) -> None:
-        """Deletes what this client knows a repository by."""
-        _security_record(repository_id).destroy()
-
-    def cache_directory(self, repository_id: bytes) -> str:
-        """Where this client's cache of a repository is."""
-        from vinculum.platform import paths
-
-        return os.path.join(paths.cache_dir(), repository_id.hex())
-
-    # -- inside --------------------------------------------------------------------------------------------------------
-
-    def _check_access(self, archives: OpenArchives) -> None:
-        from vinculum.cache.unopened import check_access_without_cache
-
-        check_access_without_cache(
-            self.cache_directory(archives.store.id),
-            archives.key,
-            archives.manifest,
-            self.canonical_location,
-            _security_record(archives.store.id),
-            lock_wait=self.lock_wait_s,
-            confirm=self.prompter.confirm,
-        )
-
-    def _read_manifest(self, store: Store) -> tuple[Bytes, Key, Manifest]:
-        from vinculum.archive.manifest import Manifest, fetch_manifest_object
-
-        stored = fetch_manifest_object(store)
-        key = self.open_key(store, stored)
-        if self._trusts_manifest and key.tam_required:
-            self.sink.warning("Manifest authentication DISABLED.", 0)
-        return stored, key, Manifest.load(store, key, stored=stored, trust=self._trusts_manifest)
-
-    def _preloading(self, repository_id: bytes, files_cache_mode: str | None) -> AbstractContextManager[Preloaded | None]:
-        from vinculum.cache.preloading import preloading
-
-        if self.threads == 1:
-            return nullcontext()
-        return preloading(self.cache_directory(repository_id), self._files_settings(files_cache_mode))
-
-    def _files_settings(self, mode: str | None) -> FilesCacheSettings | None:
-        from vinculum.cache.directory import FilesCacheSettings
-
-        if mode is None or "d" in mode:  # disabled: what is there stays for other runs
-            return None
-        text = self.environment.get("BORG_FILES_CACHE_TTL", "")
-        ttl = int(text) if text.isdecimal() else DEFAULT_FILES_CACHE_TTL
-        return FilesCacheSettings(mode, ttl, self.environment.get("BORG_FILES_CACHE_SUFFIX", ""))
-
-    def _uses_archive_indexes(self) -> bool:
-        return self.environment.get("BORG_USE_CHUNKS_ARCHIVE", "yes").lower() in ("yes", "1", "true")
-
-
-def _security_record(repository_id: bytes) -> SecurityRecord:
-    from vinculum.cache.security import SecurityRecord
-    from vinculum.platform import paths
-
-    return SecurityRecord(paths.security_dir(repository_id))
+def _threads_of(environment: Mapping[str, str]) -> int:
+    text = environment.get("VINCULUM_THREADS", "0")
+    if not text.isascii() or not text.isdecimal():
+        raise Error(f"VINCULUM_THREADS has to be a number: {text}")
+    return int(text)

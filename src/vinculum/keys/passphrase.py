@@ -140,8 +140,10 @@ class PassphraseSource:
             self._prompter.show(text)
 
 
-def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What child processes get to see of the environment: everything but the passphrase."""
+def child_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What child processes get to see of the environment (of this process's, by default): everything but the passphrase."""
+    if environment is None:
+        environment = os.environ
     return {**{name: environment[name] for name in environment if name != PASSPHRASE}, "BORG_VERSION": BORG_VERSION}
 
 

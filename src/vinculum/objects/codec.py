@@ -44,6 +44,10 @@ class ObjectCodec:
         self._counters = counters
         self._sealer: Sealer | None = None
 
+    def with_compressor(self, compressor: Compressor) -> ObjectCodec:
+        """The same, but new objects are compressed otherwise."""
+        return ObjectCodec(self._key, self._counters, compressor)
+
     def seal(self, chunks: ChunkBatch) -> SealedBatch:
         """The stored objects of all chunks; their counters are durably reserved before anything is encrypted.
 

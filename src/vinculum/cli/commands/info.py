@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from vinculum.archive.manifest import ArchiveEntry
     from vinculum.cli.parser import CommandParser
-    from vinculum.cli.session import OpenCache, Session
+    from vinculum.cli.session import Session
     from vinculum.operations.info import Sizes
+    from vinculum.operations.opened import OpenCache
     from vinculum.ui.archive_description import ArchiveDescription
 
 SUMMARY = "Show sizes and other facts about a repository or archives."

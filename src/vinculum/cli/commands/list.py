@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from vinculum._native import ChunkIndex
     from vinculum.archive.patterns import PatternMatcher
     from vinculum.cli.parser import CommandParser
-    from vinculum.cli.session import OpenArchives, Session
+    from vinculum.cli.session import Session
+    from vinculum.operations.opened import OpenArchives
 
 SUMMARY = "List the archives of a repository, or the files in an archive."
 OPERANDS = "[REPOSITORY_OR_ARCHIVE] [PATH ...]"

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from vinculum._native import Appearance, FileSystem, FileTree
     from vinculum.archive.manifest import ArchiveEntry
     from vinculum.cli.parser import CommandParser
-    from vinculum.cli.session import OpenArchives, Session
+    from vinculum.cli.session import Session
     from vinculum.operations.mount.options import MountOptions
     from vinculum.operations.mount.server import Loading
     from vinculum.operations.mount.trees import TreeSource
+    from vinculum.operations.opened import OpenArchives
 
 SUMMARY = "Show a repository, or one archive, as a file system."
 OPERANDS = "REPOSITORY_OR_ARCHIVE MOUNTPOINT [PATH ...]"

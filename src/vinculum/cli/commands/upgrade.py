@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from vinculum.archive.manifest import ArchiveEntry
     from vinculum.cli.parser import CommandParser
-    from vinculum.cli.session import OpenArchives, Session
+    from vinculum.cli.session import Session
     from vinculum.operations.authentication import ArchiveAuthentication, ManifestAuthentication
+    from vinculum.operations.opened import OpenArchives
 
 SUMMARY = "Bring a repository of an older version up to date."
 OPERANDS = "[REPOSITORY]"
