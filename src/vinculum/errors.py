@@ -21,6 +21,10 @@ Each class has a `template` (filled with the constructor's facts in order), a `m
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class Error(Exception):
     """Expected trouble; the text is all a user needs."""
@@ -172,9 +176,15 @@ class ArchiveAlreadyExists(Error):
 
 
 class ArchiveDoesNotExist(Error):
+    """Fact: its name. `others` are those that there are, the newest last."""
+
     template = "Archive {} does not exist"
     msgid = "Archive.DoesNotExist"
     modern_code = 31
+
+    def __init__(self, name: str, others: Sequence[str] | None = None) -> None:
+        super().__init__(name)
+        self.others = others
 
 
 class ChunkIndexCorrupted(Error):

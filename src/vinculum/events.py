@@ -25,10 +25,10 @@ class Sink(Protocol):
     def status(self, letter: str, path: bytes) -> None:
         """One file was dealt with; the letter is Borg's (A M U C d h s c b f i x - + E)."""
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "", path: bytes = b"") -> None:
         """Something was odd, the work goes on; the command will end with a warning's exit code (0: as if nothing was).
 
-        The topic says who speaks.
+        The topic says who speaks. `path` is that of the one file which this is about: those are summed up at the end.
         """
 
     def error(self, text: str, msgid: str = "", topic: str = "") -> None:
@@ -72,7 +72,7 @@ class NullSink:
     wants_progress = False
 
     def status(self, letter: str, path: bytes) -> None: ...
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None: ...
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "", path: bytes = b"") -> None: ...
     def error(self, text: str, msgid: str = "", topic: str = "") -> None: ...
     def info(self, text: str, topic: str = "") -> None: ...
     def debug(self, text: str, topic: str = "") -> None: ...

@@ -49,7 +49,7 @@ class Listener(NullSink):
         if len(self.listed) == self._lines:
             raise Stopped
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:  # noqa: ARG002
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "", path: bytes = b"") -> None:  # noqa: ARG002
         self.warnings.append(text)
 
 

@@ -34,7 +34,7 @@ class RecordingSink(NullSink):
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:  # noqa: ARG002
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "", path: bytes = b"") -> None:  # noqa: ARG002
         assert (modern_code, msgid) == (0, ""), "odd caches must not change the exit code"
         self.warnings.append(text)
 

@@ -71,3 +71,6 @@ class ScriptedUser:
 
     def show(self, text: str) -> None:
         self.shown.append(text)
+
+    def remark(self, text: str) -> None:
+        self.shown.append(text)

@@ -19,7 +19,7 @@ class Notes(NullSink):
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:  # noqa: ARG002 (a Sink's)
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "", path: bytes = b"") -> None:  # noqa: ARG002 (a Sink's)
         self.warnings.append(text)
 
 

@@ -177,7 +177,8 @@ class Manifest:
     def archive(self, name: str) -> ArchiveEntry:
         """The entry of one archive. ArchiveDoesNotExist."""
         if name not in self.archives:
-            raise ArchiveDoesNotExist(name)
+            others = sorted(self.archives.values(), key=lambda entry: entry.timestamp)
+            raise ArchiveDoesNotExist(name, [entry.name for entry in others])
         return self.archives[name]
 
     # -- features ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import os
 
 from vinculum._native import ChunkIndex
 from vinculum.cache.config import CacheConfig
-from vinculum.platform.files import write_all
+from vinculum.platform.files import named, write_all
 from vinculum.platform.paths import make_private
 
 TYPE_CHECKING = False
@@ -71,5 +71,7 @@ def replace_content(path: str, content: Blob) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         write_all(fd, content)
+    except OSError as error:
+        raise named(error, path) from None
     finally:
         os.close(fd)

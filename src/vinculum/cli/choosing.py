@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from vinculum.archive.archive_filter import ArchiveFilter
 from vinculum.archive.pattern_files import PatternCollector
 from vinculum.archive.patterns import INCLUDE, PatternMatcher, parse_pattern
@@ -10,6 +12,8 @@ from vinculum.errors import CommandError, Error
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+
+    from vinculum.events import Sink
 
 _NEVER_MATCHED_CODE = 101
 
@@ -45,9 +49,10 @@ def wanted_files(args: argparse.Namespace) -> PatternMatcher:
     return matcher
 
 
-def never_matched_warnings(matcher: PatternMatcher) -> list[tuple[str, int]]:
-    """Texts and codes of the warnings about operands that matched nothing."""
-    return [(f"Include pattern '{text}' never matched.", _NEVER_MATCHED_CODE) for text in matcher.never_matched()]
+def tell_never_matched(matcher: PatternMatcher, sink: Sink) -> None:
+    """Warns of operands that matched nothing."""
+    for text in matcher.never_matched():
+        sink.warning(f"Include pattern '{text}' never matched.", _NEVER_MATCHED_CODE, path=os.fsencode(text))
 
 
 def wanted_archives(args: argparse.Namespace, *, consider_checkpoints: bool = True) -> ArchiveFilter:

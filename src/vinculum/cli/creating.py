@@ -13,6 +13,7 @@ from vinculum.cli import child, interruption
 from vinculum.cli.choosing import collect_patterns
 from vinculum.cli.describing import describe_repository, sizes_of
 from vinculum.operations.create.create import Creation, read_separated
+from vinculum.operations.create.expectation import expected_bytes
 from vinculum.operations.create.options import CreateOptions, StandardInput
 from vinculum.operations.create.rehearsal import Rehearsal
 from vinculum.operations.create.walk import WalkRules
@@ -51,14 +52,20 @@ def run(args: argparse.Namespace, session: Session) -> None:
             session.sink.warning("There are no statistics of a dry run.", 0)
         with session.open_archives("write", exclusive=True):
             _feed(args, Rehearsal(session.sink), patterns.roots, rules, skip=session.own_places())
+        session.sink.sum_up("backup")
         return
     with (
         _open(args, session) as opened,
         interruption.noted() as stop_requested,
     ):
+        options = _options(args, session)
+        if session.sink.estimates:
+            session.sink.expected_bytes = expected_bytes(
+                opened.store, opened.key, opened.manifest, args.paths, options.hostname
+            )
         creation = Creation(
             MakingSession(opened.store, opened.key, opened.codec, opened.manifest, opened.cache),
-            _options(args, session),
+            options,
             session.sink,
             stop_requested,
         )
@@ -66,6 +73,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         saved = creation.save()
         if args.json or args.stats or args.quick_stats:
             report(args, session, opened, saved, creation.statistics)
+    session.sink.sum_up("backup")
 
 
 def _open(args: argparse.Namespace, session: Session) -> AbstractContextManager[OpenCache | OpenAdHocCache]:

@@ -14,10 +14,12 @@ from vinculum.ui.archive_keys import archive_line
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from vinculum.cli.session import Session
     from vinculum.operations.opened import OpenArchives, OpenCache
     from vinculum.repository.store import Store
+    from vinculum.ui.reporter import Reporter
 
 _VARIABLE = "BORG_DELETE_I_KNOW_WHAT_I_AM_DOING"
 
@@ -76,7 +78,7 @@ def _delete_archives(args: argparse.Namespace, session: Session, opened: OpenCac
             place = f"({number}/{len(names)})"
             entry = opened.manifest.archives.get(name)
             if entry is None:
-                sink.warning(f"Archive {name} not found {place}.")
+                _tell_not_found(sink, name, place, opened.manifest.archives)
                 continue
             sink.info(f"{message}: {archive_line(entry)} {place}", "list")
             if args.dry_run:
@@ -90,6 +92,14 @@ def _delete_archives(args: argparse.Namespace, session: Session, opened: OpenCac
     report(args, session, opened, deletion)
 
 
+def _tell_not_found(sink: Reporter, name: str, place: str, archives: Iterable[str]) -> None:
+    sink.warning(f"Archive {name} not found {place}.")
+    if sink.for_people:
+        from vinculum.cli import advice  # only when something went wrong
+
+        sink.advise(advice.about_archive(name, archives))
+
+
 def _drop_from_manifest(args: argparse.Namespace, session: Session, opened: OpenArchives, names: list[str]) -> None:
     """For archives too damaged to be deleted: only their entries go, what they refer to stays for `check --repair`."""
     sink, manifest = session.sink, opened.manifest
@@ -99,7 +109,7 @@ def _drop_from_manifest(args: argparse.Namespace, session: Session, opened: Open
         place = f"({number}/{len(names)})"
         entry = manifest.archives.pop(name, None)
         if entry is None:
-            sink.warning(f"Archive {name} not found {place}.")
+            _tell_not_found(sink, name, place, manifest.archives)
             continue
         found = True
         sink.info(f"{message}: {archive_line(entry)} {place}", "list")

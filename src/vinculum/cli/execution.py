@@ -140,6 +140,7 @@ def _work(command: Command, args: argparse.Namespace, reporter: Reporter, *, mod
         return exit_codes.of_warnings(reporter.warning_codes, modern=modern) if code is None else code
     except Error as error:
         reporter.error(str(error), error.msgid)
+        _advise(reporter, error, args)
         if reporter.level <= DEBUG:
             reporter.debug(_traceback())
         return exit_codes.of_error(error, modern=modern)
@@ -152,6 +153,7 @@ def _work(command: Command, args: argparse.Namespace, reporter: Reporter, *, mod
         return exit_codes.of_warnings(reporter.warning_codes, modern=modern)
     except OSError as error:
         reporter.error(f"Error: {error}", type(error).__qualname__)
+        _advise(reporter, error, args)
         if reporter.level <= DEBUG:
             reporter.debug(_traceback())
         return exit_codes.ERROR
@@ -162,6 +164,13 @@ def _work(command: Command, args: argparse.Namespace, reporter: Reporter, *, mod
             f"Internal error, please report it: {error!r}\n{_traceback()}\n{system_facts()}", type(error).__qualname__
         )
         return exit_codes.ERROR
+
+
+def _advise(reporter: Reporter, error: Exception, args: argparse.Namespace) -> None:
+    if reporter.for_people:
+        from vinculum.cli import advice  # only when something went wrong
+
+        reporter.advise(advice.about(error, args, os.environ))
 
 
 def _profiled(path: str | None, reporter: Reporter) -> AbstractContextManager[None]:

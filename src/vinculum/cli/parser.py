@@ -118,10 +118,19 @@ class CommandParser(_ClearParser):
             try:
                 location = option_types.parse_location(getattr(args, dest), rule, getattr(args, "timestamp", None))
             except argparse.ArgumentTypeError as error:
-                self.error(f"argument {metavar}: {error}")
+                self.error(f"argument {metavar}: {error}{self._advice(getattr(args, dest), rule)}")
             setattr(args, dest, location)
         args.complain = self.error  # for what only the command can find wrong
         return args
+
+    @staticmethod
+    def _advice(location: str, rule: option_types.LocationRule) -> str:
+        """Below the message, for somebody at a terminal."""
+        if not sys.stderr.isatty():
+            return ""
+        from vinculum.cli import advice  # only now
+
+        return "".join(f"\n{line}" for line in advice.about_location(location, rule).splitlines())
 
     def format_options(self) -> str:
         """The help without the long text."""

@@ -30,6 +30,7 @@ OTHER_NAMES = {
     "verify": "check",
 }
 ENOUGH_ALIKE = 0.7
+MOST_NAMES = 3
 
 
 def command(word: str, known: Iterable[str]) -> str:
@@ -42,6 +43,15 @@ def command(word: str, known: Iterable[str]) -> str:
 def option(word: str, known: Iterable[str]) -> str:
     """The same for an option; what follows a `=` is its value."""
     return _question(_closest(word.split("=")[0], known))
+
+
+def closest(name: str, known: Iterable[str]) -> list[str]:
+    """Names that somebody chose and somebody else may have meant by `name`: those that go on, the last first, or look alike."""
+    by_form = {other.casefold(): other for other in known if other != name}
+    word = name.casefold()
+    longer = [form for form in by_form if form.startswith(word)] if word else []
+    alike = longer[::-1] or difflib.get_close_matches(word, by_form, MOST_NAMES, ENOUGH_ALIKE)
+    return [by_form[form] for form in alike[:MOST_NAMES]]
 
 
 def _closest(word: str, known: Iterable[str]) -> str:

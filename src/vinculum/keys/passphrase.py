@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         def show(self, text: str) -> None:
             """A line that the user should see, whatever the verbosity."""
 
+        def remark(self, text: str) -> None:
+            """A line for somebody at a terminal, and for nobody else."""
+
 
 PASSPHRASE = "BORG_PASSPHRASE"
 PASSCOMMAND = "BORG_PASSCOMMAND"
@@ -69,11 +72,13 @@ class PassphraseSource:
         opened = attempt("")
         if opened is not None:
             return opened, ""
-        for _ in range(TRIES_OPENING):
+        for left in reversed(range(TRIES_OPENING)):
             typed = self._ask_secret(prompt or f"Enter passphrase for key {key_name}: ")
             opened = attempt(typed)
             if opened is not None:
                 return opened, typed
+            if left and self._prompter is not None:
+                self._prompter.remark("That is not the passphrase, try again.")
         raise PasswordRetriesExceeded
 
     def choose(self) -> str:

@@ -37,8 +37,15 @@ def write_durably(path: str | bytes, content: Blob, mode: int = 0o666) -> None:
     try:
         write_all(fd, content)
         os.fsync(fd)
+    except OSError as error:
+        raise named(error, path) from None
     finally:
         os.close(fd)
+
+
+def named(error: OSError, path: str | bytes) -> OSError:
+    """The same error with the name of the file: what is called with a descriptor does not know it, but users want to."""
+    return error if error.filename is not None else OSError(error.errno, error.strerror, os.fsdecode(path))
 
 
 def write_all(fd: int, *parts: Blob) -> None:

@@ -162,6 +162,20 @@ def break_lock(directory: str) -> None:
         os.rmdir(door)
 
 
+def holders(directory: str) -> list[Locker]:
+    """Who has a lock of a directory now, of either kind, as far as can be seen."""
+    try:
+        names = os.listdir(os.path.join(directory, _DOOR))
+    except OSError:
+        names = []
+    try:
+        listed = _Roster(os.path.join(directory, _ROSTER), _ROSTER).load()
+    except OSError:
+        listed = {}
+    found = [locker for name in names if (locker := _parse_name(name)) is not None]
+    return [*found, *(locker for lockers in listed.values() for locker in lockers if locker not in found)]
+
+
 class _Door:
     """The lock.exclusive directory."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from vinculum.platform.files import erase_file, sync_directory, write_all, write_durably
+from vinculum.platform.files import erase_file, named, sync_directory, write_all, write_durably
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,16 +80,23 @@ class Storage(Protocol):
 
 
 class _LocalAppendFile:
-    __slots__ = ("_fd",)
+    __slots__ = ("_fd", "_path")
 
     def __init__(self, path: str) -> None:
+        self._path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
     def write(self, *parts: Blob) -> None:
-        write_all(self._fd, *parts)
+        try:
+            write_all(self._fd, *parts)
+        except OSError as error:
+            raise named(error, self._path) from None
 
     def sync(self) -> None:
-        os.fdatasync(self._fd)
+        try:
+            os.fdatasync(self._fd)
+        except OSError as error:
+            raise named(error, self._path) from None
 
     def close(self) -> None:
         os.close(self._fd)
@@ -130,6 +137,8 @@ class LocalStorage:
         try:
             write_all(fd, content)
             os.fsync(fd)
+        except OSError as error:
+            raise named(error, self._path(name)) from None
         finally:
             os.close(fd)
 

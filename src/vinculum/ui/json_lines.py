@@ -26,6 +26,9 @@ WARNING_IDS = {
     105: "BackupPermissionError",
     106: "BackupIOError",
     107: "BackupFileNotFoundError",
+    108: "BackupSymlinkParentError",
+    109: "BackupPathTraversalError",
+    110: "BackupHardlinkSourceError",
 }
 # Operations that Borg gives the msgid of another.
 _STEP_IDS = {"export-tar": "extract"}
@@ -53,8 +56,8 @@ class JsonReporter(Reporter):
         self._steps: dict[str, _Step] = {}
         self._started = 0
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:
-        super().warning(text, modern_code, msgid or WARNING_IDS.get(modern_code, ""), topic)
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "", path: bytes = b"") -> None:
+        super().warning(text, modern_code, msgid or WARNING_IDS.get(modern_code, ""), topic, path)
 
     def write_message(self, level: int, logger: str, text: str, msgid: str) -> None:
         record = {

@@ -51,6 +51,11 @@ class Prompter:
         """A line for the user's eyes, at any log level."""
         self.show_inline(text + "\n")
 
+    def remark(self, text: str) -> None:
+        """A line for somebody who sits there; programs that answer questions would not expect it."""
+        if (self._stderr or sys.stderr).isatty():
+            self.show(text)
+
     def confirm(self, question: str, variable: str, *, accept: frozenset[str] = YES_WORDS) -> bool:
         """Whether the user agrees; the variable `variable` answers if it is set. What is not understood is a no."""
         self._say("question_prompt", variable, question, end="")

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from vinculum.ui.summary import Affected
+
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 DEBUG, INFO, WARNING, ERROR = (LEVELS[name] for name in ("debug", "info", "warning", "error"))
 PROGRESS_INTERVAL_S = 0.2
@@ -40,7 +42,7 @@ _PERCENT_FORMS = {
     "repository.replay_segments": "Replaying segments {percent:3.0f}%",
 }
 # Steps through bytes say how many are done; the others which of the things is at work, and that one is not done yet.
-_COUNT_BYTES = frozenset(("extract", "export-tar"))
+COUNT_BYTES = frozenset(("extract", "export-tar"))
 
 
 def _logger(topic: str) -> str:
@@ -51,13 +53,18 @@ def _logger(topic: str) -> str:
 
 def percent_message(operation: str, current: int, total: int, text: str) -> str:
     """The line that tells how far a step is."""
-    done = current if operation in _COUNT_BYTES else max(current - 1, 0)
+    done = current if operation in COUNT_BYTES else max(current - 1, 0)
     percent = 100.0 * done / total if total else 0.0
     return _PERCENT_FORMS.get(operation, "{text} {percent:.1f}%").format(percent=percent, text=text)
 
 
 class Reporter:
-    """Base of the sinks that show something. Confined to the thread that runs the command."""
+    """Base of the sinks that show something. Confined to the thread that runs the command.
+
+    What only people gain from (advice, a summary, how long it takes) is shown `for_people` only: programs know Borg's lines.
+    """
+
+    for_people = False
 
     def __init__(
         self,
@@ -78,6 +85,8 @@ class Reporter:
         self._shows_progress = progress
         self._was_asked = False
         self.warning_codes: set[int] = set()
+        self._affected: dict[int, Affected] = {}
+        self.expected_bytes: int | None = None  # how much a backup is going to read, if somebody knows
         self._clock = clock
         self._next_progress = float("-inf")
         self._last_percent: tuple[str, int] | None = None
@@ -85,10 +94,33 @@ class Reporter:
 
     # -- messages ------------------------------------------------------------------------------------------------------
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "", path: bytes = b"") -> None:
         if modern_code:
             self.warning_codes.add(modern_code)
+        if modern_code and path:
+            self._note_affected(modern_code, path)
         self.log(WARNING, text, topic, msgid)
+
+    def _note_affected(self, modern_code: int, path: bytes) -> None:
+        if modern_code not in self._affected:
+            from vinculum.ui.summary import Affected  # only where something is wrong
+
+            self._affected[modern_code] = Affected()
+        self._affected[modern_code].add(path)
+
+    def sum_up(self, work: str) -> None:
+        """At the end of a "backup" or "restore": which files there were warnings about, and what to do."""
+        if not self._affected or not (self.for_people or self.level <= INFO):
+            return
+        from vinculum.ui.summary import lines
+
+        for line in lines(work, self._affected):
+            self.write_summary(line)
+
+    def advise(self, text: str) -> None:
+        """What to do about an error that was just told."""
+        if text and self.for_people and self.level <= ERROR:
+            self.write_advice(text)
 
     def info(self, text: str, topic: str = "") -> None:
         self.log(INFO, text, topic)
@@ -114,6 +146,11 @@ class Reporter:
     def status(self, letter: str, path: bytes) -> None:
         if self.wants_files and (not letter or not self.status_filter or letter in self.status_filter):
             self.write_status(letter, path)
+
+    @property
+    def estimates(self) -> bool:
+        """Whether anybody is told how long a backup takes, so that it pays to find out what to expect."""
+        return self._shows_progress and self.for_people
 
     def tell_progress(self) -> None:
         """The next progress event is shown as a message, whether or not progress is shown at all."""
@@ -167,6 +204,12 @@ class Reporter:
         return True
 
     # -- for subclasses ------------------------------------------------------------------------------------------------
+
+    def write_summary(self, line: str) -> None:
+        """By default programs read what is written, which want no lines that Borg does not have."""
+
+    def write_advice(self, text: str) -> None:
+        """The same."""
 
     def write_message(self, level: int, logger: str, text: str, msgid: str) -> None:
         raise NotImplementedError

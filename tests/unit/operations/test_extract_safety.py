@@ -26,7 +26,7 @@ class Listener(NullSink):
     def __init__(self) -> None:
         self.warnings: list[tuple[str, int]] = []
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:  # noqa: ARG002
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "", path: bytes = b"") -> None:  # noqa: ARG002
         self.warnings.append((text, modern_code))
 
 

@@ -18,7 +18,7 @@ class Listener(NullSink):
         self.heard: list[tuple[str, ...]] = []
         self.records: list[dict[str, object]] = []
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "", path: bytes = b"") -> None:  # noqa: ARG002
         self.heard.append(("warning", text, str(modern_code), msgid, topic))
 
     def error(self, text: str, msgid: str = "", topic: str = "") -> None:

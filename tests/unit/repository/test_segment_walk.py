@@ -21,7 +21,7 @@ class Warnings(NullSink):
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:  # noqa: ARG002
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "", path: bytes = b"") -> None:  # noqa: ARG002
         self.texts.append(text)
 
 

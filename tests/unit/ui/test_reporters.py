@@ -129,9 +129,116 @@ def test_archive_progress_is_one_line_rewritten() -> None:
     assert stream.getvalue() == "1.50 MB O 1.00 kB C 12 B D 7 N dir/file\r"
     clock.now += 1
     sink.archive_progress(1_500_000, 1000, 12, 8, b"x")
-    assert stream.getvalue().endswith("\r1.50 MB O 1.00 kB C 12 B D 8 N x       \r")
+    assert stream.getvalue().endswith("\r1.50 MB O 1.00 kB C 12 B D 8 N 0 B/s x \r")
     sink.archive_finished()
-    assert stream.getvalue().endswith("\r" + " " * len("1.50 MB O 1.00 kB C 12 B D 8 N x") + "\r")
+    assert stream.getvalue().endswith("\r" + " " * len("1.50 MB O 1.00 kB C 12 B D 8 N 0 B/s x") + "\r")
+
+
+def test_a_terminal_is_told_how_fast_and_how_long() -> None:
+    clock = Clock()
+    sink, stream = terminal(progress=True, clock=clock)
+    assert sink.estimates
+    sink.expected_bytes = 12_000_000
+    for _ in range(3):
+        sink.archive_progress(int((clock.now - 100) * 1_000_000), 0, 0, 1, b"x")
+        clock.now += 2
+    assert stream.getvalue().endswith("\r4.00 MB O 0 B C 0 B D 1 N 1.00 MB/s 0:00:08 left x\r")
+    sink.archive_finished()
+    for done in (0, 20):
+        sink.progress("extract", done * 1_000_000, 100_000_000, "dir/file")
+        clock.now += 10
+    assert stream.getvalue().rstrip("\r ").endswith("\r 20.0% 2.00 MB/s 0:00:40 left Extracting: dir/file")
+    sink.finished("extract")
+    for number in (1, 31):
+        sink.progress("repository.check", number, 91, "")
+        clock.now += 60
+    assert stream.getvalue().rstrip("\r ").endswith("\rChecking segments 33.0% 0:02:00 left")
+
+
+def test_what_is_not_known_is_not_told() -> None:
+    clock = Clock()
+    sink, stream = terminal(progress=True, clock=clock)
+    sink.expected_bytes = 100
+    for done in (50, 150):  # more than the last time
+        sink.archive_progress(done, 0, 0, 1, b"x")
+        clock.now += 1
+    assert "left" not in stream.getvalue()
+
+
+def test_files_and_programs_are_told_what_borg_tells() -> None:
+    for sink, stream in (json_lines(progress=True), into_a_file(progress=True)):
+        assert not sink.estimates
+        sink.expected_bytes = 100
+        clock = Clock()
+        sink._clock = clock
+        for done in (10, 20):
+            sink.archive_progress(done, 0, 0, 1, b"x")
+            sink.progress("extract", done, 100, "x")
+            clock.now += 10
+        assert "left" not in stream.getvalue()
+        assert "/s" not in stream.getvalue()
+
+
+# -- what people gain --------------------------------------------------------------------------------------------------
+
+
+def into_a_file(level: str = "warning", **settings: Any) -> tuple[TerminalReporter, io.StringIO]:
+    stream = io.StringIO()
+    return TerminalReporter(stream, level=LEVELS[level], **settings), stream
+
+
+def test_a_backup_is_summed_up() -> None:
+    sink, stream = terminal()
+    for name in (b"a", b"b", b"b", b"c", b"d"):
+        sink.warning("w", 105, path=name)
+    sink.warning("w", 107, path=b"lost\xff")
+    sink.warning("w", 100, path=b"x")
+    sink.warning("w", 100, path=b"y")
+    sink.warning("harmless", 0, path=b"z")
+    sink.warning("about no file", 1)
+    said = len(stream.getvalue())
+    sink.sum_up("backup")
+    told = stream.getvalue()[said:].splitlines()
+    assert told[::2] == [
+        "4 files could not be read, for lack of permission: a, b, c and 1 more",
+        "1 file was not found: lost?",
+        "2 files changed while they were read: x, y",
+    ]
+    assert all(line.startswith("  ") for line in told[1::2])
+
+
+def test_a_restore_is_summed_up() -> None:
+    sink, stream = terminal("error")
+    sink.warning("w", 104, path=b"a")
+    sink.warning("w", 101, path=b"no/such")
+    sink.sum_up("restore")
+    assert stream.getvalue() == "", "who wants errors only gets no warnings"
+    sink.level = LEVELS["warning"]
+    sink.sum_up("restore")
+    assert stream.getvalue().splitlines()[::2] == [
+        "1 file could not be restored: a",
+        "1 pattern matched nothing in the archive: no/such",
+    ]
+
+
+@pytest.mark.parametrize(("level", "summed_up"), [("warning", False), ("info", True), ("debug", True)])
+def test_summaries_are_for_people(level: str, summed_up: bool) -> None:
+    for sink, stream in (into_a_file(level), json_lines(level)):
+        sink.warning("w", 105, path=b"a")
+        said = len(stream.getvalue())
+        sink.sum_up("backup")
+        is_text = isinstance(sink, TerminalReporter)
+        assert ("could not be read" in stream.getvalue()[said:]) == (summed_up and is_text)
+
+
+def test_advice_is_for_people() -> None:
+    for sink, stream in (into_a_file("debug"), json_lines("debug"), terminal("critical")):
+        sink.advise("do this")
+        assert stream.getvalue() == ""
+    sink, stream = terminal("error")
+    sink.advise("do this")
+    sink.advise("")
+    assert stream.getvalue() == "do this\n"
 
 
 def test_progress_is_thinned_out() -> None:

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
     from vinculum.archive.differences import Comparison
     from vinculum.archive.item_choice import ItemChoice, chosen
     from vinculum.archive.item_stream import IDLE_BYTES, read_windows
-    from vinculum.cli.choosing import never_matched_warnings, wanted_files
+    from vinculum.cli.choosing import tell_never_matched, wanted_files
     from vinculum.operations.diff import differences
     from vinculum.operations.diff_order import in_order
     from vinculum.ui import diff_lines
@@ -74,8 +74,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         render = diff_lines.json_line if args.json_lines else diff_lines.text_line
         for difference in in_order(differences(old_items, new_items, comparison, session.sink), fields):
             sys.stdout.write(render(difference))
-    for text, code in never_matched_warnings(matcher):
-        session.sink.warning(text, code)
+    tell_never_matched(matcher, session.sink)
 
 
 def _cut_alike(old: ArchiveMetadata, new: ArchiveMetadata, session: Session) -> bool:

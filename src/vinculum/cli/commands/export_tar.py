@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.archive.item_stream import read_windows
     from vinculum.cli import tar_streams
-    from vinculum.cli.choosing import never_matched_warnings, wanted_files
+    from vinculum.cli.choosing import tell_never_matched, wanted_files
     from vinculum.operations.export_tar import TarExporter
     from vinculum.operations.extract.selection import Selection
 
@@ -58,5 +58,4 @@ def run(args: argparse.Namespace, session: Session) -> None:
             if args.progress:
                 exporter.total_bytes = selection.total_bytes()
             exporter.export()
-    for text, code in never_matched_warnings(matcher):
-        session.sink.warning(text, code)
+    tell_never_matched(matcher, session.sink)

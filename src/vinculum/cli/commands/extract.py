@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.archive.item_stream import read_windows
     from vinculum.cli import in_place
-    from vinculum.cli.choosing import never_matched_warnings, wanted_files
+    from vinculum.cli.choosing import tell_never_matched, wanted_files
     from vinculum.operations.extract.extract import Extractor
     from vinculum.operations.extract.options import ExtractOptions
     from vinculum.operations.extract.selection import Selection
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
             if args.progress:
                 extractor.total_bytes = selection.total_bytes()
             extractor.extract()
-    for text, code in never_matched_warnings(matcher):
-        sink.warning(text, code)
+    tell_never_matched(matcher, sink)
     if args.stats:
         in_place.tell_statistics(extractor, deleted, sink, iec=args.iec)
+    sink.sum_up("restore")

@@ -111,7 +111,7 @@ class Creation:
             content = self._content.read(fd, source.name, self._writer.checkpoint_is_due, save_part)
         except ContentUnreadable as failure:
             error = OSError(failure.errno, os.strerror(failure.errno))
-            self._sink.warning(*describe_os_error(source.name, error, "read"))
+            self._sink.warning(*describe_os_error(source.name, error, "read"), path=source.name)
             return
         self._chunks.catch_up()
         csizes = index.csizes(content.ids())

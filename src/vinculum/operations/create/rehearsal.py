@@ -60,6 +60,6 @@ class Rehearsal:
         pass
 
     def fail(self, path: bytes, error: OSError, operation: str, letter: str = "E") -> None:
-        self._sink.warning(*describe_os_error(path, error, operation))
+        self._sink.warning(*describe_os_error(path, error, operation), path=path)
         if letter:
             self._sink.status(letter, path)

@@ -71,7 +71,7 @@ class Reporter:
 
     def _report_note(self, note: Note) -> None:
         if note.warning:
-            self._sink.warning(*note.warning)
+            self._sink.warning(*note.warning, path=note.path)
         if note.letter == "d" and note.path in self._failed:
             self._failed.remove(note.path)
         elif note.letter:
@@ -82,12 +82,12 @@ class Reporter:
             self._sink.status("M" if bundle.batch.was_known(index) else "A", path)
         if not errno:
             text = f"{os.fsdecode(path)}: file type or inode changed while we backed it up, skipped"
-            self._sink.warning(text, _RACE_CODE)
+            self._sink.warning(text, _RACE_CODE, path=path)
         else:
             by_name = operation in _OPERATIONS_BY_NAME
             name = path if index in bundle.roots else os.path.basename(path)
             error = error_by_name(errno, name) if by_name else OSError(errno, os.strerror(errno))
-            self._sink.warning(*describe_os_error(path, error, operation))
+            self._sink.warning(*describe_os_error(path, error, operation), path=path)
         self._sink.status("E", path)
         self._failed.add(path)
 
@@ -98,5 +98,5 @@ class Reporter:
     def _report_change(self, batch: _native.FileBatch, index: int, path: bytes) -> None:
         # The status that the file had before its content was read is told as well: Borg knows no better at that time.
         self._sink.status("M" if batch.was_known(index) else "A", path)
-        self._sink.warning(f"{os.fsdecode(path)}: file changed while we backed it up", _CHANGED_CODE)
+        self._sink.warning(f"{os.fsdecode(path)}: file changed while we backed it up", _CHANGED_CODE, path=path)
         self._sink.status("C", path)

@@ -22,26 +22,29 @@ _REFUSALS = {
 
 def tell_trouble(sink: Sink, root: bytes, item: Item, path: bytes, trouble: Trouble) -> None:
     """One warning about the item that was to be restored at `path` below `root`."""
+    sink.warning(*_describe(root, item, path, trouble), path=item.path)
+
+
+def _describe(root: bytes, item: Item, path: bytes, trouble: Trouble) -> tuple[str, int]:
+    """Text and modern exit code."""
     kind, number, raw = trouble
     name = os.fsdecode(item.path)
     if kind in _REFUSALS:
         reason, code = _REFUSALS[kind]
-        sink.warning(f"{name}: not extracted, {reason}", code)
-    elif kind == "os":
-        sink.warning(f"{name}: [Errno {number}] {os.strerror(number)}", _OS_ERROR)
-    elif kind == "kind":
-        sink.warning(f"{name}: not extracted, unknown file type {number:o}", _BACKUP_ERROR)
-    elif kind == "attribute":
+        return f"{name}: not extracted, {reason}", code
+    if kind == "os":
+        return f"{name}: [Errno {number}] {os.strerror(number)}", _OS_ERROR
+    if kind == "kind":
+        return f"{name}: not extracted, unknown file type {number:o}", _BACKUP_ERROR
+    if kind == "attribute":
         where, label = os.fsdecode(os.path.join(root, path)), os.fsdecode(raw)
-        sink.warning(f"{where}: extended attribute {label} could not be set: {os.strerror(number)}", _PLAIN)
-    elif kind == "size":
-        text = f"Size inconsistency detected: size {item.size}, chunks size {number}"
-        sink.warning(f"{os.fsdecode(path)}: {text}", _BACKUP_ERROR)
-    elif kind == "damaged":
+        return f"{where}: extended attribute {label} could not be set: {os.strerror(number)}", _PLAIN
+    if kind == "size":
+        return f"{os.fsdecode(path)}: Size inconsistency detected: size {item.size}, chunks size {number}", _BACKUP_ERROR
+    if kind == "damaged":
         text = "File has damaged (all-zero) chunks. Try running borg check --repair."
-        sink.warning(f"{os.fsdecode(path)}: {text}", _BACKUP_ERROR)
-    else:
-        sink.warning(f"{name}: {os.fsdecode(raw)}", _BACKUP_ERROR)
+        return f"{os.fsdecode(path)}: {text}", _BACKUP_ERROR
+    return f"{name}: {os.fsdecode(raw)}", _BACKUP_ERROR
 
 
 def content_troubles(item: Item, size: int) -> list[Trouble]:
