@@ -9,6 +9,7 @@ with the three standard streams, and the answer is one byte; none if a signal ki
 """
 
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -122,6 +123,7 @@ def main():
     loaded = [importlib.import_module(name) for name in arguments]
     run = loaded[0].main
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.freeze()  # or each child would copy what it collects in vain
     if path is None:
         answer_lines(run)
     else:

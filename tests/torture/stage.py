@@ -55,12 +55,13 @@ class Outcome(NamedTuple):
 class Stage:
     """Confined to one thread. Everything lies below `place`, which should be in memory."""
 
-    def __init__(self, place: Path, mode: str, seed: int = 0, disk: Path | None = None) -> None:
+    def __init__(self, place: Path, mode: str, seed: int = 0, disk: Path | None = None, shapes: set[str] | None = None) -> None:
+        """`shapes` are those of repositories that Borg has seen in this mode; what it sees here is added."""
         self.mode = mode
         self.place = place
         self.case = place / "case" if disk is None else disk
         self._random = random.Random(seed)
-        self._shapes: set[str] = set()
+        self._shapes = set[str]() if shapes is None else shapes
         self._counters = place / "counters"
         self.strikes = 0
         self.borg_checks = 0
@@ -190,7 +191,7 @@ class Stage:
 
     def survey(self, *before: str, codes: tuple[int, ...] = (0,), **environment: str) -> Archives:
         """What is there, after some other commands."""
-        done = self.ok(*before, "survey", "REPO", codes=codes, **environment)
+        done = self.ok(*before, "survey", "REPO", "PLACE/surveyed", codes=codes, **environment)
         found: Archives = json.loads(done.out.splitlines()[-1])
         return found
 

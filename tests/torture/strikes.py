@@ -131,7 +131,7 @@ def _run(words: list[str]) -> int:
     while words and code in (0, 1):
         end = words.index("---") if "---" in words else len(words)
         command, words = words[:end], words[end + 1 :]
-        code = survey(command[1]) if command[0] == "survey" else execute("borg", command)
+        code = survey(*command[1:]) if command[0] == "survey" else execute("borg", command)
     return code
 
 
