@@ -36,6 +36,8 @@ UNIMPORTANT = (
     "Rebuilding index",
     "Could not parse integrity data",
 )
+OURS = re.compile(r"index\.\d+ tells of a transaction whose commit cannot be read")
+"""What only we notice, though it changes no verdict."""
 NOISE = random.Random(1).randbytes(25_000)
 FILES: dict[str, bytes | None] = {
     **{f"tree/{name}": NOISE + name.encode() for name in "abcdef"},
@@ -55,7 +57,8 @@ def verdict(done: Completed) -> list[str]:
         line = re.sub(r"(?:Data integrity error: |MAC ).*?(?=$| \[chunk: )", "<REASON>", line)
         lines.append(re.sub(r"\S*/repository/", "", line))
     found = sorted(line for line in lines if line.startswith("Found archive "))
-    return [f"exit code {done.code}", *found, *(line for line in lines if not line.startswith(UNIMPORTANT))]
+    told = (line for line in lines if not line.startswith(UNIMPORTANT) and not OURS.match(line))
+    return [f"exit code {done.code}", *found, *told]
 
 
 class Case(NamedTuple):
@@ -129,6 +132,10 @@ CASES = [
     Case("content", lambda repo: flip(largest_segment(repo), 5000)),
     Case("last byte", lambda repo: flip(largest_segment(repo), largest_segment(repo).stat().st_size - 1), is_rare=True),
     Case("entry size", lambda repo: flip(largest_segment(repo), 13), is_rare=True),
+    *(
+        Case(f"entry size, {' '.join(options)}", lambda repo: flip(largest_segment(repo), 13), options, is_rare=True)
+        for options in (("--archives-only",), ("--archives-only", "--verify-data"))
+    ),
     Case("magic", lambda repo: flip(largest_segment(repo), 2), is_rare=True),
     Case("truncated", lambda repo: truncate(largest_segment(repo), 5000), is_rare=True),
     Case("truncated to a stub", lambda repo: truncate(largest_segment(repo), 12), is_rare=True),
@@ -136,6 +143,7 @@ CASES = [
     Case("segment missing", lambda repo: largest_segment(repo).unlink()),
     Case("last commit missing", lambda repo: commits(repo)[-1].unlink()),
     Case("last commit damaged", lambda repo: flip(commits(repo)[-1], 16), is_rare=True),
+    Case("index of another transaction", lambda repo: derived(repo, "index").rename(repo / "index.5"), is_rare=True),
     Case("first commit damaged", lambda repo: flip(commits(repo)[0], 16), is_rare=True),
     Case("no commit, no index", lambda repo: unlink(*commits(repo), derived(repo, "index"))),
     Case("no commit", lambda repo: unlink(*commits(repo)), ("--repository-only",), is_rare=True),

@@ -9,7 +9,6 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import lz4.block  # type: ignore[import-untyped]
 import pytest
 import zstandard
 from hypothesis import assume, example, given, settings
@@ -20,6 +19,7 @@ from vinculum import _native
 from vinculum.errors import IntegrityError
 
 VECTORS = json.loads((Path(__file__).resolve().parents[1] / "golden" / "vectors" / "compression.json").read_bytes())
+MAX_DATA = 20_971_479
 PLAIN_SPECS = ["none", "lz4", "zlib", "zlib,0", "zlib,1", "zlib,9", "lzma,0", "lzma,6", "zstd", "zstd,1", "zstd,12"]
 HEADERS = [b"\0\0", b"\1\0", b"\2\0", b"\3\0", b"\4\0", b"\x78\x9c", b"\x78\x01", b"\x08\x1d"]
 
@@ -129,12 +129,26 @@ def test_native_bytes_are_taken_as_well() -> None:
     assert unpack(nested) == data
 
 
-def test_beyond_128_mib() -> None:
-    length = (128 << 20) + 5
-    packed = b"\1\0" + lz4.block.compress(bytes(length), store_size=False)
-    plain = _native.decompress(packed)
-    assert len(plain) == length
-    assert not any(memoryview(plain)[-1000:])
+@pytest.mark.parametrize("spec", ["lz4", "zlib", "lzma,0", "zstd"])
+def test_what_no_chunk_can_be_is_not_unpacked(spec: str) -> None:
+    stored = pack(spec, bytes(MAX_DATA))
+    assert len(_native.decompress(stored)) == MAX_DATA
+    with pytest.raises(IntegrityError, match="too long"):
+        _native.decompress(pack(spec, bytes(MAX_DATA + 1)))
+
+
+@pytest.mark.parametrize("spec", ["lz4", "zlib", "lzma,0", "zstd"])
+def test_a_manifest_may_be_longer_than_chunks(spec: str) -> None:
+    """Of archives with long names, each with an id that nobody can compress."""
+    noise = random.Random(1)
+    name = "a name as long as nobody gives to any archive, " * 10
+    manifest = b"".join(b"%s %09d %s" % (name.encode(), number, noise.randbytes(32)) for number in range(50_000))
+    assert len(manifest) > MAX_DATA
+    assert unpack(pack(spec, manifest)) == manifest
+
+
+def test_level_9_of_lzma_has_the_memory_that_it_needs() -> None:
+    assert unpack(b"\2\0" + lzma.compress(b"a" * 1000, check=lzma.CHECK_NONE, preset=9)) == b"a" * 1000
 
 
 # -- choices -----------------------------------------------------------------------------------------------------------

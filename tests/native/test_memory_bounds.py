@@ -9,7 +9,7 @@ import sys
 import pytest
 
 MEASURE = """
-import json, re, struct, sys
+import json, lzma, re, struct, sys, zlib
 sys.path[:0] = sys.argv[1:]
 from vinculum._native import Bytes, ChunkIndex, FilesCache, ItemDecoder, ItemStream, RepositoryIndex, ShadowIndex, decompress
 from vinculum.errors import IntegrityError
@@ -36,9 +36,36 @@ def index(value_bytes, buckets):
 
 chunk = b"\\x93\\xda\\0\\x20" + bytes(32) + b"\\x01\\x02"
 million = b"\\x82\\xa4path\\xa1x\\xa6chunks\\xdd" + struct.pack(">I", 10**6) + chunk * 10**6
-frame = bytes.fromhex("28b52ffd") + b"\\xe0" + (2**40).to_bytes(8, "little") + b"\\1\\0\\0"
+MAX_DATA = 20971479
+EIGHTH_OF_A_GIGABYTE = bytes(1 << 27)
+
+def frame(claims, blocks):
+    # Four bytes for a block of 128 KiB that are all zeros.
+    run = (1 << 20 | 2).to_bytes(3, "little") + bytes(1)
+    head = b"\\3\\0" + bytes.fromhex("28b52ffd") + b"\\xe0" + claims.to_bytes(8, "little")
+    return head + run * blocks + b"\\1\\0\\0"
+
+def xz(data, **options):
+    return b"\\2\\0" + lzma.compress(data, check=lzma.CHECK_NONE, **options)
+
+def with_dictionary(stored, code):
+    # The size is told behind the filter's number, in a header with a checksum.
+    header = stored[14:18] + bytes([code]) + stored[19:22]
+    return stored[:14] + header + zlib.crc32(header).to_bytes(4, "little") + stored[26:]
+
+BOMBS = {
+    "zstd": frame(1 << 30, 1 << 13),
+    "lz4": b"\\1\\0\\x1f\\0\\1\\0" + b"\\xff" * (1 << 22) + b"\\0\\x50abcde",
+    "zlib": zlib.compress(EIGHTH_OF_A_GIGABYTE),
+    "lzma": xz(EIGHTH_OF_A_GIGABYTE, preset=0),
+}
 CASES = {
-    "a zstd frame that claims a terabyte": lambda: decompress(Bytes(b"\\3\\0" + frame)),
+    **{f"a bomb of {name}": lambda data=Bytes(bomb): decompress(data) for name, bomb in BOMBS.items()},
+    "a zstd frame that claims a terabyte": lambda: decompress(Bytes(frame(2**40, 1))),
+    "a zstd frame that claims a chunk": lambda: decompress(Bytes(frame(MAX_DATA, 1))),
+    "a zstd frame that claims a byte": lambda: decompress(Bytes(frame(1, 8000))),
+    "an xz stream that wants a gigabyte": lambda: decompress(Bytes(with_dictionary(xz(b"a"), 36))),
+    "an xz stream of level 9, damaged": lambda: decompress(Bytes(with_dictionary(xz(b"a"), 28)[:-1])),
     "an index of a billion entries": lambda: RepositoryIndex.load(index(8, BILLION)),
     "a chunk index of a billion entries": lambda: ChunkIndex.load(index(12, BILLION)),
     "hints with a map of four billion": lambda: Hints.load(b"\\xdf\\xff\\xff\\xff\\xff" + bytes(100)),
@@ -78,6 +105,7 @@ for name, act in CASES.items():
 """
 A_LITTLE_MIB = 24
 """What parsers may need for themselves, and for a million bytes of nonsense."""
+A_CHUNK_MIB = 20
 MILLION_CHUNKS_MIB = 41
 """What the item with a million chunks is long."""
 
@@ -91,10 +119,18 @@ def measured() -> dict[str, tuple[str, float]]:
 
 
 def test_what_is_only_claimed_gets_no_memory(measured: dict[str, tuple[str, float]]) -> None:
-    claims = {name: found for name, found in measured.items() if "million chunks" not in name}
-    assert len(claims) == 15
+    claims = {name: found for name, found in measured.items() if not name.startswith("a bomb") and "chunks" not in name}
+    assert len(claims) == 19
     assert {name: mib for name, (_, mib) in claims.items() if mib > A_LITTLE_MIB} == {}
     assert {name for name, (end, _) in claims.items() if end != "refused"} == set()
+
+
+def test_bombs_get_no_more_than_a_chunk(measured: dict[str, tuple[str, float]]) -> None:
+    """Those of lz4 and zstd say how large they are; zlib and lzma have to be unpacked up to there."""
+    bombs = {name: found for name, found in measured.items() if name.startswith("a bomb")}
+    assert len(bombs) == 4
+    assert {name for name, (end, _) in bombs.items() if end != "refused"} == set()
+    assert {name: mib for name, (_, mib) in bombs.items() if mib > A_CHUNK_MIB + A_LITTLE_MIB} == {}
 
 
 def test_an_item_with_a_million_chunks_is_an_item(measured: dict[str, tuple[str, float]]) -> None:

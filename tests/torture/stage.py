@@ -22,7 +22,28 @@ from support.waiting_server import OUR_SERVER, WaitingServer
 from torture.scenarios import NEW_PASSPHRASE, Archives, Scenario
 from torture.strikes import CLIENT, COUNTERS, ENDS, SERVER, Order
 
-STRIKES = ["torture.strikes", *OUR_MODULES, "vinculum.keys.counters", "vinculum.remote.client", "vinculum.cache.directory"]
+STRIKES = [
+    "torture.strikes",
+    *OUR_MODULES,
+    # What commands import when they need it, and would each time.
+    "string",
+    "vinculum.cache.directory",
+    "vinculum.cache.unopened",
+    "vinculum.keys.counters",
+    "vinculum.keys.custody",
+    "vinculum.keys.key",
+    "vinculum.keys.keyfile",
+    "vinculum.keys.related_secrets",
+    "vinculum.operations.compact",
+    "vinculum.operations.rename",
+    "vinculum.remote.client",
+    "vinculum.repository.check",
+    "vinculum.repository.compaction",
+    "vinculum.repository.location",
+    "vinculum.repository.quota",
+    "vinculum.repository.segment_writer",
+    "vinculum.repository.transaction",
+]
 COMMANDS = ("break_lock", "compact", "config", "key_change_passphrase", "key_import", "prune", "recreate", "rename")
 SIGALRM, SIGKILL = -14, -9
 SMALL_SEGMENTS = "30000"

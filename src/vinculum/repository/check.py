@@ -76,6 +76,7 @@ class RepositoryCheck:
 
     def _run(self, kind: str, look: Callable[[SegmentCheck, RepositoryIndex | None], None], *, repairs: bool = False) -> bool:
         self._info("Starting repository check")
+        self._tell_lost_commit()
         transaction, index = self._committed.find()
         if transaction is None:
             self._error("This repository contains no valid data.")
@@ -110,6 +111,16 @@ class RepositoryCheck:
         else:
             values[_CHECKED] = str(segment)
         write_config(self._storage, self._config, sink=self._sink)
+
+    def _tell_lost_commit(self) -> None:
+        """An index is saved behind the COMMIT of its transaction: if there is none, it was damaged."""
+        last, saved = self._segments.find_last_committed(), self._committed.files.find_transaction()
+        if last is not None and saved is not None and saved > last and self._sink is not None:
+            text = (
+                f"index.{saved} tells of a transaction whose commit cannot be read any more: what came after segment {last} "
+                "counts as never written, and goes with the next repair or the next command that writes."
+            )
+            self._sink.warning(text, 0, topic=_TOPIC)
 
     def _error(self, text: str) -> None:
         if self._sink is not None:

@@ -23,7 +23,7 @@ SHORT_FORMAT = "{path}{NL}"
 HASHES = tuple(sorted(hashlib.algorithms_guaranteed - {"shake_128", "shake_256"} | {"xxh64"}))
 TIMES = ("mtime", "ctime", "atime")
 KEYS_NEEDING_INDEX = frozenset({"dsize", "dcsize", "unique_chunks"})
-_HASH_WINDOW = 64
+_HASH_WINDOW = 16  # chunks, of up to 20 MiB
 _LAYOUT = re.compile(r"([<>^]?)((?:[1-9][0-9]{0,3})?)")  # what the kernel knows of format specifications
 
 # In the order in which JSON lines show them; those of the second row only if the format asks for them.

@@ -12,6 +12,7 @@ from support.fault_bench import numbered_id
 from support.faulty_storage import RecordingStorage
 from support.store_oracle import CONFIG
 from vinculum.errors import Error, LockFailed
+from vinculum.events import NullSink
 from vinculum.repository import check as module
 from vinculum.repository.repository import Repository
 from vinculum.repository.storage import LocalStorage
@@ -56,6 +57,31 @@ def test_checking_changes_no_file(path: Path) -> None:
     with Repository(str(path), exclusive=True, storage=storage) as repository:
         assert not repository.check()
     assert {name for name, _ in storage.calls} <= {"read", "open", "close", "list", "size", "read_at"}
+
+
+class Listener(NullSink):
+    """Remembers warnings that do not make a command end otherwise."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:
+        assert modern_code == 0
+        self.heard.append(text)
+
+
+def test_a_commit_that_only_the_index_knows_of_is_told(path: Path) -> None:
+    listener = Listener()
+    with Repository(str(path), exclusive=True, sink=listener) as repository:
+        repository.put(numbered_id(99), b"lost")
+        repository.commit()
+        assert repository.check()
+    assert listener.heard == []
+    flip(segments(path)[-1], 16)
+    with Repository(str(path), exclusive=True, sink=listener) as repository:
+        assert repository.check()
+    assert len(listener.heard) == 1
+    assert "whose commit cannot be read any more" in listener.heard[0]
 
 
 def test_a_repair_touches_only_what_is_damaged(path: Path) -> None:

@@ -9,7 +9,9 @@
 //! | 04 00 | obfuscate | u32be n, n bytes of a compressed chunk with its own header, padding |
 //! | x8 yy | zlib | zlib stream including these two bytes, a multiple of 31 |
 //!
-//! What is unpacked is limited to `MAX_PLAINTEXT`, whatever the compressed bytes promise.
+//! What is unpacked is limited to what may have been packed, whatever the compressed bytes promise: `MAX_DATA`, which is as much as
+//! chunkers make, or beyond it `MOST_EXPANSION` times what is stored, for the manifest of very many archives. Nothing that this is
+//! needed for compresses better, as ids are noise.
 
 mod choice;
 mod compressor;
@@ -27,7 +29,7 @@ const LZMA: [u8; 2] = [2, 0];
 const ZSTD: [u8; 2] = [3, 0];
 const OBFUSCATE: [u8; 2] = [4, 0];
 
-/// The largest stored object.
+/// The largest stored object, and the largest chunk.
 const MAX_DATA: usize = 20_971_479;
-/// The largest plaintext that is unpacked; real objects are far smaller.
-const MAX_PLAINTEXT: usize = 1 << 30;
+/// How many times as long as its compressed form a plaintext may be if it is longer than any chunk.
+const MOST_EXPANSION: usize = 32;

@@ -6,13 +6,17 @@ use flate2::{Decompress, FlushDecompress};
 use liblzma::stream::{Action, Stream};
 
 use super::methods::rest_of;
-use super::{LZ4, LZMA, MAX_PLAINTEXT, NONE, OBFUSCATE, ZSTD};
+use super::{LZ4, LZMA, MAX_DATA, MOST_EXPANSION, NONE, OBFUSCATE, ZSTD};
 use crate::errors::{Error, Result};
 use crate::memory::{self, Shared};
 
-/// Holds any normal chunk; longer results are measured first.
+/// Holds any normal chunk; longer results are measured first. Memory that is not needed is not touched: that takes longer than to
+/// unpack a manifest.
 const LZ4_WORK_BYTES: usize = 8 * 1024 * 1024;
-const LZMA_MEMORY: u64 = 1 << 30;
+/// No lz4 block becomes longer than that many times its length.
+const LZ4_MOST_EXPANSION: usize = 256;
+/// The highest level needs half of it; some is taken as soon as a stream says so.
+const LZMA_MEMORY: u64 = 128 * 1024 * 1024;
 const FIRST_GUESS: usize = 64 * 1024;
 
 thread_local! {
@@ -24,7 +28,7 @@ thread_local! {
 pub fn decompress(stored: &[u8]) -> Result<Vec<u8>> {
     match packing(stored)? {
         (Packing::None, body) => Ok(memory::copy(body)),
-        (packing, body) => unpack(packing, body, MAX_PLAINTEXT),
+        (packing, body) => unpack(packing, body, limit(body)),
     }
 }
 
@@ -36,8 +40,13 @@ pub fn decompress_shared(stored: &Shared) -> Result<Shared> {
             let start = body.as_ptr().addr() - stored.as_ptr().addr();
             Ok(stored.slice(start..start + body.len()))
         }
-        (packing, body) => unpack(packing, body, MAX_PLAINTEXT).map(Shared::from),
+        (packing, body) => unpack(packing, body, limit(body)).map(Shared::from),
     }
+}
+
+/// How long a plaintext may be that was packed to this.
+fn limit(body: &[u8]) -> usize {
+    body.len().saturating_mul(MOST_EXPANSION).max(MAX_DATA)
 }
 
 #[derive(Clone, Copy)]
@@ -88,7 +97,8 @@ fn unpack(packing: Packing, body: &[u8], limit: usize) -> Result<Vec<u8>> {
 
 fn lz4(body: &[u8], limit: usize) -> Result<Vec<u8>> {
     LZ4_OUTPUT.with_borrow_mut(|output| {
-        output.resize(LZ4_WORK_BYTES, 0);
+        let most = body.len().saturating_mul(LZ4_MOST_EXPANSION).min(LZ4_WORK_BYTES);
+        output.resize(output.len().max(most), 0);
         if let Some(length) = lz4_into(body, output) {
             check_length(length as u64, limit)?;
             return Ok(memory::copy(&output[..length]));

@@ -1,5 +1,7 @@
 //! `Opener`: authenticates, decrypts, decompresses and verifies stored objects.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::cipher::{Cipher, Keys, are_equal};
 use super::{IV, MAC};
 use crate::Id;
@@ -8,6 +10,11 @@ use crate::errors::{Error, Result};
 use crate::hashing::{IdHasher, Message};
 use crate::memory::{self, Shared};
 use crate::parallel;
+
+/// What objects that are opened together may unpack to. Who asks for them expects far less, by what archives say of their chunks.
+const MOST_TOGETHER: usize = 512 * 1024 * 1024;
+/// Plaintexts that one core has at a time: enough to hash several at once.
+const IN_HAND: usize = 16 * 1024 * 1024;
 
 /// Opens stored objects. Immutable.
 pub struct Opener {
@@ -28,7 +35,7 @@ impl Opener {
 
     /// The plaintext of one object. Without `id` the plaintext is not compared with one.
     pub fn open(&self, stored: &[u8], id: Option<&Id>) -> Result<Shared> {
-        let mut plains = self.open_on_this_thread(std::iter::once((stored, Name(id))));
+        let mut plains = self.open_on_this_thread(std::iter::once((stored, Name(id))), |plain| plain);
         // One for one.
         plains
             .pop()
@@ -37,7 +44,21 @@ impl Opener {
 
     /// The plaintexts of several objects, on several cores if there is enough to do. The first failure in order counts.
     pub fn open_many(&self, stored: &[&[u8]], ids: &[Id]) -> Result<Vec<Shared>> {
-        self.open_each(stored, ids, |_, plain| plain)
+        self.open_within(stored, ids, MOST_TOGETHER)
+    }
+
+    /// The same; those that are more than `most_bytes` together are not kept, and so an error.
+    fn open_within(&self, stored: &[&[u8]], ids: &[Id], most_bytes: usize) -> Result<Vec<Shared>> {
+        let kept_bytes = AtomicUsize::new(0);
+        let keep = |_: usize, plain: Shared| {
+            let before = kept_bytes.fetch_add(plain.len(), Ordering::Relaxed);
+            if before.saturating_add(plain.len()) <= most_bytes {
+                Ok(plain)
+            } else {
+                Err(Error::integrity("objects unpack to much more than they should".to_owned()))
+            }
+        };
+        self.open_each(stored, ids, keep)?.into_iter().collect()
     }
 
     /// What `read` makes of each plaintext and its place. It is called on the core that opened the object, while it has it at hand.
@@ -56,9 +77,11 @@ impl Opener {
             return Err(Error::value(format!("{} objects with {} ids", stored.len(), ids.len())));
         }
         let open = |objects: &[(usize, &[u8], Name)]| -> Vec<Result<T>> {
-            let plains = self.open_on_this_thread(objects.iter().map(|&(_, object, name)| (object, name)));
-            let places = objects.iter().map(|&(place, ..)| place);
-            places.zip(plains).map(|(place, plain)| Ok(read(place, plain?))).collect()
+            let mut places = objects.iter().map(|&(place, ..)| place);
+            self.open_on_this_thread(objects.iter().map(|&(_, object, name)| (object, name)), |plain| {
+                let place = places.next().unwrap_or_default(); // one for one
+                Ok(read(place, plain?))
+            })
         };
         let bytes = stored.iter().map(|object| object.len()).sum();
         let names = ids.iter().map(|id| Name(Some(id)));
@@ -90,32 +113,58 @@ impl Opener {
         }
     }
 
-    /// Opens objects, hashing as many at a time as one core has lanes for.
-    fn open_on_this_thread<'a>(&self, objects: impl Iterator<Item = (&'a [u8], Name<'a>)> + Clone) -> Vec<Result<Shared>> {
-        let mut plains = self.decrypt(objects.clone());
-        if let Some(hasher) = &self.hasher {
-            let slices: Vec<&[u8]> = plains.iter().map(|plain| plain.as_deref().unwrap_or_default()).collect();
-            let computed = hasher.digest_on_this_thread(&slices);
-            for ((plain, computed), (_, Name(id))) in plains.iter_mut().zip(computed).zip(objects) {
-                if let (Ok(_), Some(id)) = (&plain, id)
-                    && let Err(error) = verify(&computed, id)
-                {
-                    *plain = Err(error);
-                }
+    /// Opens objects, hashing as many at a time as one core has lanes for, and hands each to `read`. Of what they unpack to, little
+    /// more than `IN_HAND` is in memory at any time unless `read` keeps it.
+    fn open_on_this_thread<'a, T>(
+        &self,
+        objects: impl Iterator<Item = (&'a [u8], Name<'a>)> + Clone,
+        mut read: impl FnMut(Result<Shared>) -> T,
+    ) -> Vec<T> {
+        let mut opened = Vec::new();
+        let mut names = objects.clone().map(|(_, name)| name);
+        let mut plains = self.decrypt(objects);
+        loop {
+            let mut in_hand = Vec::new();
+            let mut bytes = 0;
+            while bytes < IN_HAND
+                && let Some(plain) = plains.next()
+            {
+                bytes += plain.as_ref().map_or(0, |plain| plain.len());
+                in_hand.push(plain);
             }
+            if in_hand.is_empty() {
+                return opened;
+            }
+            self.verify_all(&mut in_hand, &mut names);
+            opened.extend(in_hand.into_iter().map(&mut read));
         }
-        plains
     }
 
-    /// Plaintexts whose ids were not looked at.
-    fn decrypt<'a>(&self, objects: impl Iterator<Item = (&'a [u8], Name<'a>)> + Clone) -> Vec<Result<Shared>> {
+    /// Makes plaintexts that are not what their names say errors.
+    fn verify_all<'a>(&self, plains: &mut [Result<Shared>], names: &mut impl Iterator<Item = Name<'a>>) {
+        let Some(hasher) = &self.hasher else { return };
+        let slices: Vec<&[u8]> = plains.iter().map(|plain| plain.as_deref().unwrap_or_default()).collect();
+        let computed = hasher.digest_on_this_thread(&slices);
+        for ((plain, computed), Name(id)) in plains.iter_mut().zip(computed).zip(names) {
+            if let (Ok(_), Some(id)) = (&plain, id)
+                && let Err(error) = verify(&computed, id)
+            {
+                *plain = Err(error);
+            }
+        }
+    }
+
+    /// Plaintexts whose ids were not looked at, one after the other.
+    fn decrypt<'a: 'b, 'b>(
+        &'b self,
+        objects: impl Iterator<Item = (&'a [u8], Name<'a>)> + Clone + 'b,
+    ) -> Box<dyn Iterator<Item = Result<Shared>> + 'b> {
         let Cipher::AesCtr(keys) = &self.cipher else {
-            let plains = objects.map(|(object, name)| {
+            return Box::new(objects.map(|(object, name)| {
                 self.check_type(object, name)?;
                 let plain = decompress(&object[1..]).map_err(|error| name.explain(error))?;
                 Ok(Shared::from(plain))
-            });
-            return plains.collect();
+            }));
         };
         let envelopes: Vec<Result<Envelope>> = objects
             .clone()
@@ -130,12 +179,11 @@ impl Opener {
         });
         let macs = keys.macs(messages);
         let parts = envelopes.into_iter().zip(macs).zip(objects);
-        let plains = parts.map(|((envelope, mac), (_, name))| {
+        Box::new(parts.map(|((envelope, mac), (_, name))| {
             let envelope = envelope?;
             envelope.authenticate(&mac, name)?;
             envelope.decrypt(keys).map_err(|error| name.explain(error))
-        });
-        plains.collect()
+        }))
     }
 
     fn check_type(&self, stored: &[u8], name: Name) -> Result<()> {
@@ -229,6 +277,19 @@ mod tests {
     use crate::crypto::Sealer;
 
     /// Sizes differ so that objects are not worked on in their order.
+    #[test]
+    fn what_is_too_much_together_is_refused() {
+        let hasher = IdHasher::new("sha256", &[]).unwrap();
+        let chunks = ChunkBatch::of((0..40_u8).map(|byte| Shared::from(vec![byte; 100_000])).collect(), &hasher);
+        let sealer = Sealer::new(2, Cipher::new("none", &[], &[]).unwrap(), Compressor::new("lz4").unwrap());
+        let sealed = sealer.seal(&chunks, 0).unwrap();
+        let objects: Vec<_> = (0..40).map(|index| sealed.object(index).unwrap().to_vec()).collect();
+        let slices: Vec<&[u8]> = objects.iter().map(Vec::as_slice).collect();
+        let opener = Opener::new(&[2], Cipher::new("none", &[], &[]).unwrap(), Some(hasher));
+        assert_eq!(opener.open_within(&slices, sealed.ids(), 4_000_000).unwrap().len(), 40);
+        assert!(opener.open_within(&slices, sealed.ids(), 3_999_999).is_err());
+    }
+
     #[test]
     fn the_first_failure_in_order_counts() {
         let hasher = IdHasher::new("blake2b", &[1; 128]).unwrap();

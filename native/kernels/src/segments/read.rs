@@ -76,9 +76,18 @@ impl<'a> Stretch<'a> {
         let start = self.entries.first().map_or(0, |&(offset, _)| u64::from(offset));
         let mut bytes = memory::scratch_buffer(self.length());
         let count = read_at(fd, &mut bytes, start)?;
+        let mut last: Option<(u32, usize, Shared)> = None;
         let objects = self.entries.iter().map(|&(offset, place)| {
+            // A chunk may be wanted any number of times; it takes its memory once.
+            if let Some((before, other, object)) = &last
+                && (*before, &ids[*other]) == (offset, &ids[place])
+            {
+                return Ok(object.clone());
+            }
             let ahead = bytes[..count].get((u64::from(offset) - start) as usize..).unwrap_or_default();
-            read_object(fd, &ids[place], offset.into(), ahead)
+            let object = read_object(fd, &ids[place], offset.into(), ahead)?;
+            last = Some((offset, place, object.clone()));
+            Ok(object)
         });
         let objects = objects.collect();
         memory::recycle(bytes);
