@@ -65,7 +65,7 @@ class Listener(NullSink):
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "") -> None:
+    def warning(self, text: str, modern_code: int = 1, *_: str, **__: str) -> None:
         assert modern_code == 0
         self.heard.append(text)
 
