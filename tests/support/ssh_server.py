@@ -48,9 +48,9 @@ def _is_listening(port: int) -> bool:
 
 
 class SshServer:
-    """Running from construction until `close`."""
+    """Running from construction until `close`; with lines of sshd_config of one's own."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, *config: str) -> None:
         place.mkdir(parents=True)
         self.home = place / "home"
         self.home.mkdir()
@@ -74,7 +74,7 @@ class SshServer:
             "PasswordAuthentication no\n"
             "PermitRootLogin prohibit-password\n"
             "PidFile none\n"
-            f"ForceCommand {start}\n"
+            f"ForceCommand {start}\n" + "".join(f"{line}\n" for line in config)
         )
         host_key = (place / "host_key.pub").read_text()
         (place / "known_hosts").write_text(f"{ALIAS} {host_key}[127.0.0.1]:{self.port} {host_key}")

@@ -9,7 +9,7 @@ from vinculum.cli import option_types
 DEFAULT_UMASK = 0o077
 DEFAULT_LOCK_WAIT_S = 1
 # Those that Borg does not have: of all commands, and of single ones or what stands in front of them.
-_OWN_OPTIONS = frozenset(("--threads",))
+_OWN_OPTIONS = frozenset(("--connections", "--threads"))
 _OWN_OPTIONS_OF = {
     "": frozenset(("--completion",)),
     "extract": frozenset(("--compare", "--continue", "--delete", "--into", "--stats")),
@@ -61,6 +61,13 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=option_types.positive_int,
         help="work on N things at the same time (default: as many as there are cores, or what VINCULUM_THREADS says)",
+    )
+    add(
+        "--connections",
+        metavar="N",
+        type=option_types.positive_int,
+        help="reach the other side by N sessions at once for bulk data (default: what VINCULUM_CONNECTIONS says, or as many as"
+        " help, by one connection of ssh)",
     )
     add("--rsh", metavar="RSH", help="the command that connects to the other side (default: ssh)")
 

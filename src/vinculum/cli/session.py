@@ -32,7 +32,7 @@ class Session(Doors):
             reporter,
             locks=args.lock,
             lock_wait_s=None if args.lock_wait < 0 else args.lock_wait,
-            threads=args.threads or _threads_of(environment),
+            threads=args.threads or _number_in(environment, "VINCULUM_THREADS"),
             workarounds=frozenset(filter(None, map(str.strip, environment.get("BORG_WORKAROUNDS", "").split(",")))),
             files_cache_ttl=int(ttl) if ttl.isdecimal() else DEFAULT_FILES_CACHE_TTL,
             files_cache_suffix=environment.get("BORG_FILES_CACHE_SUFFIX", ""),
@@ -90,11 +90,12 @@ class Session(Doors):
             storage_quota=storage_quota,
             upload_bytes_per_s=1024 * (args.upload_ratelimit or 0),
             upload_buffer_bytes=(args.upload_buffer or 0) << 20,
+            connections=args.connections or _number_in(self.environment, "VINCULUM_CONNECTIONS"),
         )
 
 
-def _threads_of(environment: Mapping[str, str]) -> int:
-    text = environment.get("VINCULUM_THREADS", "0")
+def _number_in(environment: Mapping[str, str], name: str) -> int:
+    text = environment.get(name, "0")
     if not text.isascii() or not text.isdecimal():
-        raise Error(f"VINCULUM_THREADS has to be a number: {text}")
+        raise Error(f"{name} has to be a number: {text}")
     return int(text)

@@ -6,55 +6,72 @@ waiting, and settled before anything that relies on it: a commit is sent only af
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from vinculum._native import Bytes
 from vinculum.errors import Error, IntegrityError, ObjectNotFound, UnexpectedDataFromServer
+from vinculum.events import NullSink
 from vinculum.remote import versions
 from vinculum.remote.command_line import command_line
 from vinculum.remote.connection import Connection
+from vinculum.remote.lanes import DEFAULT_CONNECTIONS, Lanes
 from vinculum.remote.messages import Failure
 from vinculum.remote.methods import ID_BYTES
 from vinculum.remote.rate_limit import RateLimit
 from vinculum.remote.relay import Relay
+from vinculum.remote.routes import find_route
 from vinculum.remote.transport import Transport
 from vinculum.repository.store import ObjectWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
     from vinculum._native import Blob, SealedBatch
     from vinculum.events import Sink
     from vinculum.remote.command_line import RemoteSettings
-    from vinculum.remote.connection import Calls
+    from vinculum.remote.lanes import Fetch
+    from vinculum.remote.routes import Route
     from vinculum.repository.location import Location
 
 # An id takes 35 bytes of a reply. A server reads whole segments to answer a scan, so many at once cost nothing.
 _SCAN_LIMIT = 10_000
 _LIST_LIMIT = 100_000
 _READ_WINDOW = 32  # objects, which may be some MiB each
+_LANE_BYTES = 8 << 20  # that may be under way to and from each lane
 _KNOWN_TO_BE_MISSING = "ObjectNotFound"
 
 
 def connect(location: Location, settings: RemoteSettings, sink: Sink) -> Connection:
     """A conversation with the server of that location, both versions known. Close it."""
-    connection = Connection(
-        Transport(command_line(location, settings), settings.environment),
-        Relay(sink),
-        location.canonical(),
-        limit=RateLimit(settings.upload_bytes_per_s),
-        buffer_bytes=settings.upload_buffer_bytes,
-    )
+    connection = _start(command_line(location, settings), location, settings, Relay(sink), _limit(settings))
     try:
         connection.negotiate()
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _limit(settings: RemoteSettings) -> RateLimit:
+    return RateLimit(settings.upload_bytes_per_s)
+
+
+def _start(
+    command: Sequence[str], location: Location, settings: RemoteSettings, relay: Relay, limit: RateLimit, **ahead: int
+) -> Connection:
+    """A conversation with what a command reaches, in which nothing was said yet."""
+    return Connection(
+        Transport(command, settings.environment, **ahead),
+        relay,
+        location.canonical(),
+        limit=limit,
+        buffer_bytes=settings.upload_buffer_bytes,
+    )
 
 
 @contextmanager
@@ -124,29 +141,68 @@ class RemoteRepository:
             "append_only": append_only,
             "make_parent_dirs": make_parent_dirs,
         }
+        self._route: Route | None = None
         self._connection: Connection | None = None
-        self._on_their_way: dict[bytes, Calls] = {}
+        self._lanes: Lanes | None = None
+        self._on_their_way: dict[bytes, Fetch] = {}
 
     # -- opening and closing -------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        self._connection = connection = connect(self._location, self._settings, self._sink)
+        self._route = route = find_route(self._location, self._settings)
+        relay = Relay(self._sink)
+        relay.expects_refusals = route.further is not None
+        limit = _limit(self._settings)
         try:
-            if self._opening["make_parent_dirs"]:
-                connection.require("--make-parent-dirs", versions.ARGUMENTS_SINCE["open", "make_parent_dirs"])
-            self.id = _checked_id(connection.call("open", **self._opening))
+            self._connection = connection = _start(route.first, self._location, self._settings, relay, limit)
+            self.id = self._open(connection)
+            self._lanes = self._prepare_lanes(connection, route.further, limit)
         except BaseException:
-            connection.close()
+            self.close()
             raise
         return self
+
+    def _prepare_lanes(self, main: Connection, command: Sequence[str] | None, limit: RateLimit) -> Lanes:
+        def open_lane() -> Connection:
+            assert command is not None
+            relay = Relay(NullSink())  # whatever is wrong with it, nobody has to know
+            return _start(
+                command, self._location, self._settings, relay, limit, send_bytes=_LANE_BYTES, receive_bytes=_LANE_BYTES
+            )
+
+        connections = self._settings.connections
+        # A second reader, only while the first one's lock keeps the repository as it is.
+        may_read = self._opening["lock"] and not self._opening["exclusive"]
+        return Lanes(
+            main,
+            open_lane,
+            0 if command is None else (connections or DEFAULT_CONNECTIONS) - 1,
+            always=bool(connections),
+            reading={**self._opening, "lock": False} if may_read else None,
+        )
+
+    def _open(self, connection: Connection) -> bytes:
+        negotiation = connection.start_negotiating()
+        if self._opening["create"]:  # nothing, unless it is certain that there is a server, and that it understands
+            connection.finish_negotiating(negotiation)
+            if self._opening["make_parent_dirs"]:
+                connection.require("--make-parent-dirs", versions.ARGUMENTS_SINCE["open", "make_parent_dirs"])
+            return _checked_id(connection.call("open", **self._opening))
+        opening = connection.start("open", [self._opening])
+        connection.finish_negotiating(negotiation)
+        return _checked_id(connection.values(opening)[0])
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
         """Hangs up, which makes the server forget what was not committed and give its lock back."""
+        if self._lanes is not None:
+            self._lanes.close()
         if self._connection is not None:
             self._connection.close()
+        if self._route is not None:
+            self._route.close()
 
     def destroy(self) -> None:
         """Deletes the whole repository. Refused if it is append-only."""
@@ -161,24 +217,46 @@ class RemoteRepository:
         assert self._connection is not None
         return self._connection
 
+    @property
+    def _by_lanes(self) -> Lanes:
+        assert self._lanes is not None
+        return self._lanes
+
+    @property
+    def _settled(self) -> Connection:
+        """The connection, for calls that rely on what was put before."""
+        self._by_lanes.settle()
+        return self._connected
+
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def get(self, id: bytes) -> Bytes:
         return self.get_many(id)[0]
 
     def get_many(self, ids: bytes) -> list[Bytes]:
-        started = self._on_their_way.pop(ids, None) or self._start_getting(ids)
-        return _checked_objects(self._connected.values(started))
+        began = time.monotonic()
+        started = self._on_their_way.pop(ids, None)
+        if started is None:
+            started = self._start_getting(ids)
+            results = self._by_lanes.finish(started)
+            self._connected.note_reply(time.monotonic() - began)
+        else:
+            results = self._by_lanes.finish(started)
+        if started.has_failures:
+            raise self._connected.error_of(next(result for result in results if isinstance(result, Failure)))
+        objects = _checked_objects(results)
+        self._by_lanes.note(len(objects), sum(map(len, objects)))
+        return objects
 
     def expect(self, ids: bytes) -> None:
         if ids not in self._on_their_way:
             self._on_their_way[ids] = self._start_getting(ids)
 
-    def _start_getting(self, ids: bytes) -> Calls:
-        return self._connected.start_for_each(b"get", ids)
+    def _start_getting(self, ids: bytes) -> Fetch:
+        return self._by_lanes.start_getting(ids)
 
     def _ids(self, method: str, **arguments: object) -> list[bytes]:
-        value = self._connected.call(method, **arguments)
+        value = self._settled.call(method, **arguments)
         if not isinstance(value, list):
             raise UnexpectedDataFromServer(f"no ids in answer to {method}")
         return [_checked_id(id) for id in value]
@@ -210,7 +288,7 @@ class RemoteRepository:
             started = self._on_their_way.pop(window, None) or self._start_getting(window)
             found: dict[bytes, Bytes] = {}
             damaged = []
-            for id, reply in zip(_each(window), self._connected.finish(started), strict=True):
+            for id, reply in zip(_each(window), self._by_lanes.finish(started), strict=True):
                 if isinstance(reply, Failure):
                     error = self._connected.error_of(reply)
                     if not isinstance(error, (IntegrityError, ObjectNotFound)):
@@ -229,13 +307,13 @@ class RemoteRepository:
     def check(self, *, repair: bool = False, max_duration_s: int = 0) -> bool:
         if max_duration_s:
             self._connected.require("--max-duration", versions.ARGUMENTS_SINCE["check", "max_duration"])
-        value = self._connected.call("check", repair=repair, save_space=False, max_duration=max_duration_s)
+        value = self._settled.call("check", repair=repair, save_space=False, max_duration=max_duration_s)
         if not isinstance(value, bool):
             raise UnexpectedDataFromServer("no verdict")
         return value
 
     def __len__(self) -> int:
-        value = self._connected.call("__len__")
+        value = self._settled.call("__len__")
         if type(value) is not int or value < 0:
             raise UnexpectedDataFromServer("no number of objects")
         return value
@@ -254,13 +332,13 @@ class RemoteRepository:
         self._connected.send("put", [{"id": id, "data": data}])
 
     def put_many(self, sealed: SealedBatch) -> None:
-        self._connected.send_puts(sealed)
+        self._by_lanes.put(sealed)
 
     def delete(self, id: bytes) -> None:
-        self._connected.call("delete", id=id)
+        self._settled.call("delete", id=id)
 
     def delete_many(self, ids: bytes) -> bytes:
-        started = self._connected.start_for_each(b"delete", ids)
+        started = self._settled.start_for_each(b"delete", ids)
         results = self._connected.finish(started)
         if not started.has_failures:
             return b""
@@ -273,12 +351,12 @@ class RemoteRepository:
         return b"".join(missing)
 
     def commit(self, *, compact: bool = False, threshold: float = 0.1, cleanup_commits: bool = False) -> None:
-        self._connected.settle()
+        self._settled.settle()
         self._connected.call("commit", save_space=False, compact=compact, threshold=threshold, cleanup_commits=cleanup_commits)
 
     def rollback(self) -> None:
         try:
-            self._connected.settle()
+            self._settled.settle()
         finally:
             self._connected.call("rollback")
 

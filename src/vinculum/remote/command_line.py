@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 class RemoteSettings:
     """How the user wants to reach servers. Immutable.
 
-    `environment` is what the child gets to see: no passphrase is in it. `log_level` is one of the command line's levels.
+    `environment` is what the child gets to see: no passphrase is in it. `log_level` is one of the command line's levels;
+    `connections` how many there may be at once, 0 for as many as seem sensible.
     """
 
     __slots__ = (
+        "connections",
         "debug_topics",
         "environment",
         "log_level",
@@ -41,7 +43,9 @@ class RemoteSettings:
         storage_quota: int = 0,
         upload_bytes_per_s: int = 0,
         upload_buffer_bytes: int = 0,
+        connections: int = 0,
     ) -> None:
+        self.connections = connections
         self.environment = environment
         self.rsh = rsh
         self.remote_path = remote_path

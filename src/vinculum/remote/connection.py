@@ -1,12 +1,13 @@
 """A conversation with a server: calls go out without waiting for the replies to those before.
 
-Everything is moved by `_exchange`, which sends and receives at the same time: a server that writes blocks until we read. What
+Everything is moved by `exchange`, which sends and receives at the same time: a server that writes blocks until we read. What
 was sent without waiting may fail later; that surfaces at the next call, at the latest before a commit is sent.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections import deque
 
@@ -60,6 +61,10 @@ class Calls:
         self.results: list[object] | None = [] if are_wanted else None
         self.has_failures = False
 
+    @property
+    def is_answered(self) -> bool:
+        return self.next == self.stop
+
 
 class Connection:
     """Confined to one thread. `name` is what the user calls the repository."""
@@ -79,13 +84,23 @@ class Connection:
         self._is_dead = False
         self._is_established = False
         self.server_version: Version = versions.OLDEST
+        self.moved_bytes = 0  # in both directions
+        self.quickest_reply_s = math.inf  # how long the quickest of all calls took, which is at least a round trip
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
     def negotiate(self) -> None:
         """The first thing to do: each side tells its version. Errors of the connection; ServerOutdated for Borg 1.0."""
+        self.finish_negotiating(self.start_negotiating())
+
+    def start_negotiating(self) -> Calls:
+        """Tells our version. What other calls ask for before `finish_negotiating`, every server must know."""
         calls = self._begin(1, are_wanted=True)
         self._append(encode_tuple_request(calls.next, "negotiate", [versions.client_data()]))
+        return calls
+
+    def finish_negotiating(self, calls: Calls) -> None:
+        """Waits for the other side's version."""
         try:
             self.server_version = versions.peer_version(self.values(calls)[0], "server")
         except ValueError as error:
@@ -96,7 +111,14 @@ class Connection:
 
     def call(self, method: str, **arguments: object) -> object:
         """Calls and waits for what comes of it."""
-        return self.call_many(method, [arguments])[0]
+        began = time.monotonic()
+        value = self.call_many(method, [arguments])[0]
+        self.note_reply(time.monotonic() - began)
+        return value
+
+    def note_reply(self, seconds: float) -> None:
+        """An answer took so long to come."""
+        self.quickest_reply_s = min(self.quickest_reply_s, seconds)
 
     def call_many(self, method: str, calls: Iterable[Mapping[str, object]]) -> list[object]:
         """What comes of many calls, in their order; the first that fails raises."""
@@ -122,8 +144,8 @@ class Connection:
 
     def finish(self, started: Calls) -> list[object]:
         """What came of what was started, in order: values, and a `Failure` where there is none."""
-        while started.next < started.stop:
-            self._exchange()
+        while not started.is_answered:
+            self.exchange()
         assert started.results is not None
         return started.results
 
@@ -144,16 +166,48 @@ class Connection:
             self._append(encode_request(sent.next, method, arguments))
             self._send_most()
 
-    def send_puts(self, sealed: SealedBatch) -> None:
-        """The same for a put of each object of a batch."""
-        sent = self._begin(len(sealed), are_wanted=False)
-        self._append([encode_puts(sent.next, sealed, 0, len(sealed))])
+    def send_puts(self, sealed: SealedBatch, start: int = 0, stop: int | None = None) -> None:
+        """The same for a put of each object of a batch, or of those from `start` to `stop`."""
+        self._put(sealed, start, len(sealed) if stop is None else stop, are_wanted=False)
+
+    def start_puts(self, sealed: SealedBatch, start: int, stop: int) -> Calls:
+        """The same; what comes of them is for the caller to look at."""
+        return self._put(sealed, start, stop, are_wanted=True)
+
+    def _put(self, sealed: SealedBatch, start: int, stop: int, *, are_wanted: bool) -> Calls:
+        sent = self._begin(stop - start, are_wanted=are_wanted)
+        self._append([encode_puts(sent.next, sealed, start, stop)])
         self._send_most()
+        return sent
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much of what was called is still here."""
+        return self._queued_bytes + self._transport.unsent_bytes
+
+    @property
+    def unanswered(self) -> int:
+        """How many calls were not answered yet."""
+        return self._next_number - self._unanswered[0].next if self._unanswered else 0
+
+    @property
+    def is_dead(self) -> bool:
+        return self._is_dead
+
+    @property
+    def descriptors(self) -> list[int]:
+        """What can be read once there is something to attend to."""
+        return self._transport.descriptors
+
+    def attend(self) -> None:
+        """Takes what has come meanwhile, without waiting."""
+        while self.exchange(may_wait=False):
+            pass
 
     def settle(self) -> None:
         """Waits until everything that was sent is answered; raises the first failure."""
         while self._unanswered:
-            self._exchange()
+            self.exchange()
         self._check_failure()
 
     def error_of(self, failure: Failure) -> Error:
@@ -188,16 +242,16 @@ class Connection:
 
     def _send_queue(self) -> None:
         while self._queue:
-            self._exchange()
+            self.exchange()
 
     def _send_most(self) -> None:
-        self._exchange(may_wait=False)
+        self.exchange(may_wait=False)
         while self._queued_bytes > self._buffer_bytes:
-            self._exchange()
+            self.exchange()
         self._check_failure()
 
-    def _exchange(self, *, may_wait: bool = True) -> None:
-        """Waits until something can be sent or was received (unless it should not wait), and does that."""
+    def exchange(self, *, may_wait: bool = True) -> bool:
+        """Waits until something can be sent or was received (unless it should not wait), and does that; False if it did not."""
         if self._is_dead:
             raise ConnectionClosed
         allowance = self._limit.allowance()
@@ -217,6 +271,7 @@ class Connection:
                 self._write(allowance)
             except BrokenPipeError:
                 raise self._end() from None
+        return ready.stderr or ready.stdout or ready.stdin
 
     def _write(self, allowance: int | None) -> None:
         buffers: list[Bytes] = []
@@ -230,6 +285,7 @@ class Connection:
             buffers = _first_bytes(buffers, allowance)
         written = self._transport.write([*buffers])
         self._limit.spend(written)
+        self.moved_bytes += written
         self._queued_bytes -= written
         while written:
             head = self._queue.popleft()
@@ -239,6 +295,7 @@ class Connection:
             written -= len(head)
 
     def _receive(self, data: Blob) -> None:
+        self.moved_bytes += len(data)
         try:
             for run in self._splitter.feed(data).replies():
                 if run[0] == "acknowledged":
@@ -293,6 +350,11 @@ class Connection:
         if self._transport.exit_code == _NOT_FOUND:
             return ConnectionClosedWithHint("There is no such program on the server; --remote-path says where Borg is.")
         return ConnectionClosedWithHint("Is borg working on the server?")
+
+    def abandon(self) -> None:
+        """Ends the conversation at once, whatever the server is doing."""
+        self._is_dead = True
+        self._transport.close()
 
     def close(self) -> None:
         """Ends the conversation. The server forgets what was not committed and gives its locks back before this returns."""

@@ -113,9 +113,12 @@ METHODS: dict[str, tuple[Argument, ...]] = {
     "commit_nonce_reservation": (Argument("next_unreserved", _natural), Argument("start_nonce", _or_nil(_natural))),
     "break_lock": (),
     "destroy": (),
+    # Ours alone, and only asked of servers that are: other connections take part in this conversation.
+    "invite": (),
+    "join": (Argument("secret", _id),),
     "inject_exception": (Argument("kind", _text),),
 }
-_NAMED_ONLY = frozenset(("scan", "inject_exception"))
+_NAMED_ONLY = frozenset(("scan", "invite", "join", "inject_exception"))
 
 
 def bind(request: Request) -> dict[str, object]:

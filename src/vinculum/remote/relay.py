@@ -15,6 +15,8 @@ class Relay:
     """Turns the bytes of a server's stderr into events. Every message is marked as coming from the other side."""
 
     def __init__(self, sink: Sink) -> None:
+        self.expects_refusals = False
+        """The shell may say that further sessions were refused, which is nobody's trouble."""
         self._sink = sink
         self._rest = b""
 
@@ -41,6 +43,8 @@ class Relay:
             if "message" in found.record:
                 found.record["message"] = f"Remote: {found.record['message']}"
             self._sink.relay_progress(found.record)
+        elif self.expects_refusals and found.text.startswith("channel ") and ": open failed: " in found.text:
+            self._sink.debug(f"Remote: {found.text.rstrip()}", "remote")
         else:
             # Whoever said that did not know what the user wants to hear: it may be why nothing works.
             self._sink.relay(f"Remote: {found.text.rstrip()}")

@@ -13,8 +13,8 @@ from vinculum._native import encode_acknowledgements, encode_objects
 from vinculum.errors import Error
 from vinculum.remote.access import HERE, WorkingDirectory
 from vinculum.remote.failures import describe
-from vinculum.remote.framing import MAX_REPLY_ARRAY, unpack_message
-from vinculum.remote.messages import Request, encode_failure, encode_result, parse_request
+from vinculum.remote.framing import MAX_REPLY_ARRAY
+from vinculum.remote.messages import Request, encode_failure, encode_result
 from vinculum.remote.methods import ID_BYTES, bind
 from vinculum.remote.versions import JSON_LOGS_SINCE, peer_version, server_data
 from vinculum.repository.repository import Repository
@@ -93,18 +93,18 @@ class Server:
         return self._repository is not None
 
     def answer_run(self, run: RequestRun) -> Iterator[list[Blob]]:
-        """Does what a run of requests asks for; the replies piece by piece, so that what was sent need not be kept."""
+        """Does what a run of puts or gets asks for; the replies piece by piece, so that what was sent need not be kept."""
         if run[0] == "puts":
             yield self._answer_puts(run[1], run[2])
         elif run[0] == "gets":
             yield from self._answer_gets(run[1], run[2])
-        else:
-            yield self.answer(parse_request(unpack_message(run[2])))
 
     def answer(self, request: Request) -> list[Blob]:
         """Does what a request asks for, and returns the reply."""
         try:
             arguments = bind(request)
+            if request.method not in self._methods:  # it is about connections
+                raise errors.InvalidRpcMethod(request.method)
             return encode_result(request, self._methods[request.method](**arguments))
         except Exception as error:
             return self._tell_failure(request, error)
@@ -123,6 +123,13 @@ class Server:
     def _answer_puts(self, first: int, sealed: SealedBatch) -> list[Blob]:
         """Stores all or fails for all: after a put that failed, nothing of the transaction can be committed anyway."""
         self._scan = None
+        if self._policy.storage_quota:  # one by one, so that clients learn by how much, whatever came together
+            ids = sealed.ids()
+            puts = (
+                Request(first + at, "put", {"id": ids[at * ID_BYTES : (at + 1) * ID_BYTES], "data": bytes(sealed.object(at))})
+                for at in range(len(sealed))
+            )
+            return [part for put in puts for part in self.answer(put)]
         try:
             self._opened.put_many(sealed)
         except Exception as error:

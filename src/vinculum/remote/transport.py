@@ -45,8 +45,15 @@ class Ready:
 class Transport:
     """A started child. Confined to one thread."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Starts it. Error if there is no such program."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        send_bytes: int = SEND_BYTES,
+        receive_bytes: int = RECEIVE_BYTES,
+    ) -> None:
+        """Starts it. Error if there is no such program. So many bytes may be under way to it and from it here."""
         # The child inherits that interrupts are ignored. (A function run in it before exec would not be safe, with threads.)
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
@@ -71,7 +78,7 @@ class Transport:
         with self._process.stdin as to_child, self._process.stdout as from_child:
             for pipe in (to_child, from_child):
                 _widen(pipe.fileno())
-            self._pump = Pump(to_child.fileno(), from_child.fileno(), SEND_BYTES, RECEIVE_BYTES)
+            self._pump = Pump(to_child.fileno(), from_child.fileno(), send_bytes, receive_bytes)
         self._has_ended = False
 
     def wait(self, *, to_write: bool, timeout_s: float | None) -> Ready:
@@ -88,6 +95,11 @@ class Transport:
             ready = self._look(to_write=to_write)
         ready.stderr = self._stderr is not None and bool(events.get(self._stderr, 0) & _READABLE)
         return ready
+
+    @property
+    def descriptors(self) -> list[int]:
+        """What can be read once `wait` would find something."""
+        return [self._pump.fileno()] if self._stderr is None else [self._pump.fileno(), self._stderr]
 
     def _look(self, *, to_write: bool) -> Ready:
         can_send, can_receive = self._pump.ready()

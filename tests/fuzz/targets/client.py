@@ -60,7 +60,9 @@ def fuzz(data: bytes) -> None:
     server = LyingServer(data[1:])
     client.Transport = lambda *_: Line(server.answer, itertools.cycle([size]))  # type: ignore[assignment,misc]
     try:
-        with RemoteRepository(Location.parse("ssh://host/repository"), RemoteSettings({}), NullSink(), exclusive=True) as store:
+        with RemoteRepository(
+            Location.parse("ssh://host/repository"), RemoteSettings({}, connections=1), NullSink(), exclusive=True
+        ) as store:
             live(store)
     except Error as error:
         str(error)

@@ -17,7 +17,7 @@ from vinculum.remote.messages import Request, encode_result
 from vinculum.repository.location import Location
 
 IDS = [bytes([number]) * 32 for number in range(1, 8)]
-SETTINGS = RemoteSettings({})
+SETTINGS = RemoteSettings({}, connections=1)
 
 
 @pytest.fixture

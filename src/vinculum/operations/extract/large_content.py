@@ -1,8 +1,9 @@
-"""The content of one large file, a window at a time: one is on its way and one being opened while the caller has a third."""
+"""The content of one large file, window by window: some are on their way, one is being opened while the caller has another."""
 
 from __future__ import annotations
 
-from itertools import chain
+from collections import deque
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol
 
 from vinculum import _native
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from vinculum.operations.extract.local_content import LocalContent
 
 _ID_BYTES = 32
+_EXPECTED_WINDOWS = 3  # that may be on their way over a long line
 
 
 class Source(Protocol):
@@ -59,16 +61,21 @@ def large_content(
     source: Source, content: _native.ChunkList, local: LocalContent | None = None
 ) -> Iterator[list[_native.Bytes]]:
     """All chunks in order; those that `local` has are not fetched."""
-    expected: _Part | None = None
+    ahead = _EXPECTED_WINDOWS if local is None else 1
+    expected: deque[_Part | None] = deque()
     begun: _Part | None = None
-    for part in chain(_parts(content, local), (None, None)):
+    for part in chain(_parts(content, local), repeat(None, ahead + 1)):
         if part is not None and part.missing:
             source.expect(part.missing)
-        if expected is not None:
-            expected.begin(source)
+        expected.append(part)
+        if len(expected) <= ahead:
+            continue
+        following = expected.popleft()
+        if following is not None:
+            following.begin(source)
         if begun is not None:
             yield begun.wait()
-        expected, begun = part, expected
+        begun = following
 
 
 def _parts(content: _native.ChunkList, local: LocalContent | None) -> Iterator[_Part]:
