@@ -20,11 +20,11 @@ from support.programs import Program, client_environment, oracle_path, oracle_pr
 from support.ssh_server import SshServer
 from support.trees import release
 from support.twins import Servers
-from support.waiting_server import WaitingServer
+from support.waiting_server import BehindSsh, WaitingServer, WaitingServers
 
 # A long form, of what other people's programs do with ours.
 collect_ignore = [] if os.environ.get("VINCULUM_FRONTENDS") else ["compat/test_borgmatic.py"]
-EVERYTHING_FAR = bool(os.environ.get("VINCULUM_FAR"))
+FAR = os.environ.get("VINCULUM_FAR", "")
 
 # How long an example takes says more about what else the machine does.
 settings.register_profile("no deadline", deadline=None)
@@ -86,24 +86,35 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     fixture = next((name for name in ("twins", "vinculum") if name in metafunc.fixturenames), None)
     if fixture is None or "near_only" in marked:
         return
-    if "also_far" in marked or (EVERYTHING_FAR and "can_be_far" in marked):
+    if "also_far" in marked or (FAR and "can_be_far" in marked):
         metafunc.parametrize(fixture, ["near", "far"], indirect=True)
 
 
 @pytest.fixture(scope="session")
-def far_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WaitingServer]:
-    """Our server, for the repositories of tests that do not know of it."""
-    server = WaitingServer("vinculum", tmp_path_factory.mktemp("far"))
-    yield server
-    server.close()
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WaitingServers]:
+    """Servers of all programs, "vinculum", "1.4.5" and "1.2.4"."""
+    servers = WaitingServers(tmp_path_factory.mktemp("waiting"))
+    yield servers
+    servers.close()
 
 
 @pytest.fixture(scope="session")
-def far_borg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WaitingServer]:
+def far_server(request: pytest.FixtureRequest, waiting: WaitingServers) -> WaitingServer:
+    """Our server, for the repositories of tests that do not know of it."""
+    return _as_far_as_wanted(waiting["vinculum"], request)
+
+
+@pytest.fixture(scope="session")
+def far_borg(request: pytest.FixtureRequest, waiting: WaitingServers) -> WaitingServer:
     """The same of Borg 1.4.5."""
-    server = WaitingServer("1.4.5", tmp_path_factory.mktemp("far"))
-    yield server
-    server.close()
+    return _as_far_as_wanted(waiting["1.4.5"], request)
+
+
+def _as_far_as_wanted(server: WaitingServer, request: pytest.FixtureRequest) -> WaitingServer:
+    if FAR != "ssh":
+        return server
+    place = request.getfixturevalue("tmp_path_factory").mktemp("far")
+    return BehindSsh(server, request.getfixturevalue("ssh_server"), place)
 
 
 @pytest.fixture

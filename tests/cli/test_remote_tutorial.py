@@ -6,6 +6,7 @@ tutorial does not set; where it shows a question, the answer is typed.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,15 @@ def test_the_remote_half_runs_as_written(machines: Machines, borg145: Program) -
     # The storage is the other account's: nobody gets at it but through the server.
     assert "Permission denied" in client.run(f"ls {machines.repository}", code=2).err
     borg145.run("check", "--verify-data", machines.repository)
+
+
+def test_homes_of_others_are_found_by_their_names(machines: Machines) -> None:
+    client, _, storage = machines
+    client.run("BORG_PASSPHRASE=secret borg init -e repokey asus:~/Documents/borgrepo")
+    for written in (f"asus:~{storage.name}/Documents/borgrepo", f"ssh://asus/~{storage.name}/Documents/borgrepo"):
+        done = client.run(f"BORG_PASSPHRASE=secret BORG_RELOCATED_REPO_ACCESS_IS_OK=yes borg list --json '{written}'")
+        location = json.loads(done.out)["repository"]["location"]
+        assert location == f"ssh://asus/~{storage.name}/Documents/borgrepo"
 
 
 def test_the_script_backs_up_to_the_other_machine(machines: Machines, borg145: Program) -> None:

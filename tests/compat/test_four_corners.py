@@ -19,7 +19,7 @@ from support.programs import PASSPHRASE, Completed, client_environment
 from support.repositories import locks
 from support.trees import build_every_kind, random_content
 from support.twins import MASKS, Servers
-from support.waiting_server import WaitingServer
+from support.waiting_server import WaitingServer, WaitingServers
 
 PROGRAMS = ("vinculum", "1.4.5", "1.2.4")
 CHECKERS = ("vinculum", "1.4.5", "1.2.4")
@@ -39,16 +39,6 @@ class Told(NamedTuple):
     words: tuple[str, ...]
     out: str
     err: str
-
-
-@pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, WaitingServer]]:
-    """Every server."""
-    place = tmp_path_factory.mktemp("waiting")
-    servers = {name: WaitingServer(name, place) for name in PROGRAMS}
-    yield servers
-    for server in servers.values():
-        server.close()
 
 
 class Corner:
@@ -147,7 +137,7 @@ def place() -> Iterator[Path]:
 
 @pytest.mark.parametrize("client", PROGRAMS)
 def test_a_life_does_not_depend_on_the_server(
-    client: str, servers: Servers, waiting: dict[str, WaitingServer], workplace: Path, place: Path
+    client: str, servers: Servers, waiting: WaitingServers, workplace: Path, place: Path
 ) -> None:
     tree = workplace / "tree"
     build_every_kind(tree, big_bytes=3 << 20)

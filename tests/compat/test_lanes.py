@@ -9,11 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from support.batches import objects_of, sealed
 from support.direct_server import url
 from support.programs import Program
 from support.repositories import locks
 from support.ssh_server import ALIAS, SshServer
 from support.trees import random_content
+from vinculum.events import NullSink
+from vinculum.remote import lanes
+from vinculum.remote.client import RemoteRepository
+from vinculum.remote.command_line import RemoteSettings
+from vinculum.repository.location import Location
 
 FILES, FILE_BYTES = 60, 200_000
 CONNECTIONS = 4
@@ -134,6 +140,31 @@ def test_those_that_break_cost_nothing(
     assert_same(workplace / "tree", restored / "tree")
     assert locks(repository) == []
     borg145.run("check", "--verify-data", repository, BORG_RELOCATED_REPO_ACCESS_IS_OK="yes")
+
+
+@pytest.mark.parametrize("stuck", ["in a put", "in a get"])
+def test_those_that_get_stuck_are_done_without(
+    stuck: str, vinculum: Program, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They move nothing any more and do not end either, while the first connection is well."""
+    monkeypatch.setattr(lanes, "PATIENCE_S", 0.5)
+    further = {"in a put": '(head -c 700000; sleep 100) | "$@"', "in a get": '"$@" | (head -c 700000; sleep 100)'}[stuck]
+    server = wrapped(vinculum)
+    shell = Shell(workplace, server, further)
+    settings = RemoteSettings(vinculum.environment, rsh=str(shell.path), remote_path=server.call[0], connections=CONNECTIONS)
+    location = Location.parse(url(workplace / "repository"))
+    batches = [sealed([random_content(10 * batch + number, 300_000) for number in range(10)]) for batch in range(10)]
+    with RemoteRepository(location, settings, NullSink(), create=True, exclusive=True) as store:
+        for batch in batches:
+            store.put_many(batch)
+        store.commit()
+        for batch in batches:
+            store.expect(batch.ids())
+        for batch in batches:
+            found = store.get_many(batch.ids())
+            assert [*map(bytes, found)] == [*objects_of(batch).values()]
+    assert shell.further_starts() == CONNECTIONS - 1
+    assert locks(workplace / "repository") == []
 
 
 @pytest.mark.parametrize(

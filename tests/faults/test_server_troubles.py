@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,23 +17,14 @@ from support.direct_server import DirectServer, url
 from support.programs import Completed, Program
 from support.repositories import locks
 from support.trees import random_content
-from support.waiting_server import WaitingServer
+from support.waiting_server import WaitingServers
 
 SERVERS = ["vinculum", "1.4.5"]
 LONGEST_WAIT_S = 60
 
 
-@pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, WaitingServer]]:
-    place = tmp_path_factory.mktemp("waiting")
-    servers = {name: WaitingServer(name, place) for name in SERVERS}
-    yield servers
-    for server in servers.values():
-        server.close()
-
-
 @pytest.fixture(params=SERVERS)
-def client(request: pytest.FixtureRequest, vinculum: Program, waiting: dict[str, WaitingServer]) -> Program:
+def client(request: pytest.FixtureRequest, vinculum: Program, waiting: WaitingServers) -> Program:
     """Ours, with that server."""
     return waiting[request.param].used_by(vinculum)
 

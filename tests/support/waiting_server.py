@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from support.programs import PROJECT, Program, client_environment, oracle_path
+from support.ssh_server import ALIAS, SshServer
 from support.twins import BORG_MODULES, OUR_MODULES, SERVER
 
 RSH = Path(__file__).with_name("waiting_rsh.py")
@@ -47,3 +48,33 @@ class WaitingServer:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(10)
+
+
+class BehindSsh(WaitingServer):
+    """One of them that is reached through a real sshd."""
+
+    def __init__(self, server: WaitingServer, ssh: SshServer, place: Path) -> None:
+        self._server = server
+        self._shell = place / f"ssh-to-{id(server)}"
+        self._shell.write_text(f'#!/bin/sh\nserver=$1 host=$2\nshift 2\nexec {ssh.rsh} {ALIAS} "$server $host $*"\n')
+        self._shell.chmod(0o755)
+
+    def rsh(self, *forced: str) -> str:
+        return shlex.join([str(self._shell), self._server.rsh(*forced)])
+
+
+class WaitingServers:
+    """Those of all programs by their names, each started when it is first asked for."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._started: dict[str, WaitingServer] = {}
+
+    def __getitem__(self, name: str) -> WaitingServer:
+        if name not in self._started:
+            self._started[name] = WaitingServer(name, self._place)
+        return self._started[name]
+
+    def close(self) -> None:
+        for server in self._started.values():
+            server.close()

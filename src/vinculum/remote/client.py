@@ -17,7 +17,7 @@ from vinculum.events import NullSink
 from vinculum.remote import versions
 from vinculum.remote.command_line import command_line
 from vinculum.remote.connection import Connection
-from vinculum.remote.lanes import DEFAULT_CONNECTIONS, Lanes
+from vinculum.remote.lanes import DEFAULT_CONNECTIONS, LANE_BYTES, Lanes
 from vinculum.remote.messages import Failure
 from vinculum.remote.methods import ID_BYTES
 from vinculum.remote.rate_limit import RateLimit
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 _SCAN_LIMIT = 10_000
 _LIST_LIMIT = 100_000
 _READ_WINDOW = 32  # objects, which may be some MiB each
-_LANE_BYTES = 8 << 20  # that may be under way to and from each lane
 _KNOWN_TO_BE_MISSING = "ObjectNotFound"
 
 
@@ -61,12 +60,10 @@ def _limit(settings: RemoteSettings) -> RateLimit:
     return RateLimit(settings.upload_bytes_per_s)
 
 
-def _start(
-    command: Sequence[str], location: Location, settings: RemoteSettings, relay: Relay, limit: RateLimit, **ahead: int
-) -> Connection:
+def _start(command: Sequence[str], location: Location, settings: RemoteSettings, relay: Relay, limit: RateLimit) -> Connection:
     """A conversation with what a command reaches, in which nothing was said yet."""
     return Connection(
-        Transport(command, settings.environment, **ahead),
+        Transport(command, settings.environment),
         relay,
         location.canonical(),
         limit=limit,
@@ -165,9 +162,13 @@ class RemoteRepository:
     def _prepare_lanes(self, main: Connection, command: Sequence[str] | None, limit: RateLimit) -> Lanes:
         def open_lane() -> Connection:
             assert command is not None
-            relay = Relay(NullSink())  # whatever is wrong with it, nobody has to know
-            return _start(
-                command, self._location, self._settings, relay, limit, send_bytes=_LANE_BYTES, receive_bytes=_LANE_BYTES
+            return Connection(
+                Transport(command, self._settings.environment, send_bytes=LANE_BYTES, receive_bytes=LANE_BYTES),
+                Relay(NullSink()),  # whatever is wrong with it, nobody has to know
+                self.path,
+                limit=limit,
+                buffer_bytes=0,
+                is_patient=False,
             )
 
         connections = self._settings.connections

@@ -67,14 +67,20 @@ class Calls:
 
 
 class Connection:
-    """Confined to one thread. `name` is what the user calls the repository."""
+    """Confined to one thread. `name` is what the user calls the repository.
 
-    def __init__(self, transport: Transport, relay: Relay, name: str, *, limit: RateLimit, buffer_bytes: int) -> None:
+    One that `is_patient` waits for room for what it is told to send; otherwise that stays here until it is attended to.
+    """
+
+    def __init__(
+        self, transport: Transport, relay: Relay, name: str, *, limit: RateLimit, buffer_bytes: int, is_patient: bool = True
+    ) -> None:
         self._transport = transport
         self._relay = relay
         self._name = name
         self._limit = limit
         self._buffer_bytes = buffer_bytes
+        self._is_patient = is_patient
         self._splitter = MessageSplitter(max_array=MAX_REPLY_ARRAY)
         self._next_number = 1
         self._queue: deque[Bytes] = deque()
@@ -131,7 +137,7 @@ class Connection:
         started = self._begin(len(arguments), are_wanted=True)
         for number, named in enumerate(arguments, started.next):
             self._append(encode_request(number, method, named))
-        self._send_queue()
+        self._send_all_but(0)
         return started
 
     def start_for_each(self, method: bytes, ids: bytes) -> Calls:
@@ -139,7 +145,7 @@ class Connection:
         self._check_failure()
         started = self._begin(len(ids) // ID_BYTES, are_wanted=True)
         self._append([encode_calls(method, started.next, ids)])
-        self._send_queue()
+        self._send_all_but(0)
         return started
 
     def finish(self, started: Calls) -> list[object]:
@@ -191,6 +197,11 @@ class Connection:
         return self._next_number - self._unanswered[0].next if self._unanswered else 0
 
     @property
+    def pause_s(self) -> float:
+        """After what time the limit of the rate allows more of what waits to be sent; 0 if that is not what it waits for."""
+        return self._limit.delay_s() if self._queue else 0.0
+
+    @property
     def is_dead(self) -> bool:
         return self._is_dead
 
@@ -200,7 +211,7 @@ class Connection:
         return self._transport.descriptors
 
     def attend(self) -> None:
-        """Takes what has come meanwhile, without waiting."""
+        """Takes what has come meanwhile, and sends what there is room for, without waiting."""
         while self.exchange(may_wait=False):
             pass
 
@@ -240,15 +251,15 @@ class Connection:
                 self._queue.append(buffer if isinstance(buffer, Bytes) else Bytes(buffer))
                 self._queued_bytes += len(buffer)
 
-    def _send_queue(self) -> None:
-        while self._queue:
-            self.exchange()
-
     def _send_most(self) -> None:
-        self.exchange(may_wait=False)
-        while self._queued_bytes > self._buffer_bytes:
-            self.exchange()
+        self._send_all_but(self._buffer_bytes)
         self._check_failure()
+
+    def _send_all_but(self, size: int) -> None:
+        """Sends until no more than that is left, or, without patience, what there is room for."""
+        self.exchange(may_wait=False)
+        while self._is_patient and self._queued_bytes > size:
+            self.exchange()
 
     def exchange(self, *, may_wait: bool = True) -> bool:
         """Waits until something can be sent or was received (unless it should not wait), and does that; False if it did not."""

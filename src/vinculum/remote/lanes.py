@@ -3,8 +3,8 @@
 Each is a conversation of its own with a server process of its own. A server of ours hands it over to the process that works
 with the repository; any other is a second reader, which is safe as long as the first one's lock keeps everybody from writing.
 
-Nothing depends on a lane: it is used once it is there, and what it did not answer when it broke is done again by the main
-connection. Refused, slow or broken lanes cost no more than the speed.
+Nothing depends on a lane: it is used once it is there, never waited for while it does nothing, and what it did not answer when
+it broke is done again by the main connection. Refused, slow, stuck or broken lanes cost no more than the speed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections import deque
 from itertools import accumulate
 from select import POLLIN, poll
+from time import monotonic
 
 from vinculum.errors import Error
 from vinculum.remote.messages import Failure
@@ -32,11 +33,15 @@ WORTH_BYTES = 256 << 10
 WORTH_ROUND_TRIP_S = 0.005
 # What goes by one connection before it is another's turn; less where objects are got, whose sizes are not known before.
 _PIECE_BYTES, _GOT_BYTES = 1 << 20, 256 << 10
+# What a lane holds that was sent or received ahead.
+LANE_BYTES = 8 << 20
 # What one connection is asked for before it comes: several times what may be under way, so that it stays busy while something
 # else is done here.
 _AHEAD_BYTES = 8 << 20
+# So long nothing moves on a lane that owes something, while the main connection gets its answers: then it is done without.
+PATIENCE_S = 30.0
 _FIRST_GUESS, _LEAST_GUESS = 256 << 10, 16 << 10  # how large objects may be
-_TICK_MS = 1000
+_TICK_S = 1.0
 
 
 class Piece:
@@ -85,6 +90,7 @@ class Lanes:
         self._reading = reading
         # Asked for before there is anything behind which the answer would have to wait.
         self._invitation: Calls | None = main.start("invite", [{}]) if count else None
+        self._main_watch = _Watch(main)
         self._may_put = False
         self._coming: list[_Coming] = []
         self._lanes: list[_Lane] = []
@@ -103,19 +109,22 @@ class Lanes:
         start, done = 0, 0
         while start < len(ends):
             stop = max(bisect_right(ends, done + _PIECE_BYTES), start + 1)
-            best = min(self._lanes, key=lambda lane: lane.connection.unsent_bytes, default=None)
+            size = ends[stop - 1] - done
+            free = [lane for lane in self._lanes if lane.has_room_for(size)]
+            best = min(free, key=lambda lane: lane.connection.unsent_bytes, default=None)
             if best is None or self._main.unsent_bytes <= best.connection.unsent_bytes:
                 self._main.send_puts(sealed, start, stop)
             else:
                 best.put(sealed, start, stop)
                 self._collect(best)
-            start, done = stop, ends[stop - 1]
+            start, done = stop, done + size
 
     def settle(self) -> None:
-        """Waits for everything that lanes were given to put; raises the first failure."""
-        for lane in [*self._lanes]:
-            lane.settle()
-            self._collect(lane)
+        """Waits until everything that lanes were given to put is put, by them or otherwise; raises the first failure."""
+        if any(lane.puts for lane in self._lanes):
+            self._attend()
+        while any(lane.puts for lane in self._lanes):
+            self._wait()
 
     # -- getting -------------------------------------------------------------------------------------------------------
 
@@ -175,7 +184,7 @@ class Lanes:
         except Error:
             if connection is self._main:
                 raise
-            self._give_up(connection)
+            self._do_without(connection)
             connection = self._main
             calls = connection.start_for_each(b"get", piece.ids)
         piece.connection, piece.calls = connection, calls
@@ -203,7 +212,8 @@ class Lanes:
             for connection in (self._main, *others):
                 for fd in connection.descriptors:
                     waiting.register(fd, POLLIN)
-            waiting.poll(_TICK_MS)
+            pause_s = min((one.pause_s for one in (self._main, *others) if one.pause_s), default=_TICK_S)
+            waiting.poll(1000 * min(pause_s, _TICK_S))
             self._main.attend()
         else:
             self._main.exchange()
@@ -221,8 +231,11 @@ class Lanes:
                     self._lanes.append(_Lane(coming.connection))
                 else:
                     coming.connection.abandon()
+        if not self._lanes:
+            return
+        main_waits = self._main_watch.look() > 0  # maybe the line or the whole server: then everybody does
         for lane in [*self._lanes]:
-            lane.attend()
+            lane.attend(may_be_late=main_waits)
             self._collect(lane)
 
     def _open(self) -> None:
@@ -249,15 +262,21 @@ class Lanes:
         """Looks at what came of what it was given; if it broke, the main connection takes over."""
         lane.forget_done()
         if lane.is_broken:
-            self._give_up(lane.connection)
+            self._do_without(lane.connection)
 
-    def _give_up(self, connection: Connection) -> None:
-        for lane in [*self._lanes]:
-            if lane.connection is connection:
-                self._lanes.remove(lane)
-                connection.abandon()
-                for _, sealed, start, stop in lane.puts:
-                    self._main.send_puts(sealed, start, stop)
+    def _do_without(self, connection: Connection) -> None:
+        """Gives up a lane. What it did not put, the main connection does."""
+        gone = [lane for lane in self._lanes if lane.connection is connection]
+        if any(lane.puts for lane in gone):
+            # The server may have received some of that, and must not come back to it after what is said next.
+            self._main.call("invite")
+            gone = [*self._lanes]
+        self._lanes = [lane for lane in self._lanes if lane not in gone]
+        for lane in gone:
+            lane.connection.abandon()
+        for lane in gone:
+            for _, sealed, start, stop in lane.puts:
+                self._main.send_puts(sealed, start, stop)
 
     def close(self) -> None:
         """Ends all lanes, whatever they are doing."""
@@ -288,15 +307,44 @@ class _Coming:
         return not self._opening.has_failures
 
 
+class _Watch:
+    """Knows how long a connection has owed something without moving anything."""
+
+    __slots__ = ("_connection", "_looked", "_quiet_s", "_state")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._state = (0, 0)
+        self._looked = monotonic()
+        self._quiet_s = 0.0
+
+    def look(self, *, is_excused: bool = False) -> float:
+        """So many seconds, without those that are excused, or in which nobody looked: who sleeps must not blame others."""
+        connection = self._connection
+        before, self._looked = self._looked, monotonic()
+        state = (connection.moved_bytes, connection.unsent_bytes)
+        if state != self._state or not connection.unanswered:
+            self._state, self._quiet_s = state, 0.0
+        elif not is_excused:
+            self._quiet_s += min(self._looked - before, 2 * _TICK_S)
+        return self._quiet_s
+
+
 class _Lane:
     """A connection that may be used, and what it was given to put and is not known to have been put."""
 
-    __slots__ = ("connection", "is_broken", "puts")
+    __slots__ = ("_watch", "connection", "is_broken", "puts")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.is_broken = False
         self.puts: deque[tuple[Calls | None, SealedBatch, int, int]] = deque()
+        self._watch = _Watch(connection)
+
+    def has_room_for(self, size: int) -> bool:
+        """Whether that many bytes more would not be too much to be waiting here."""
+        unsent = self.connection.unsent_bytes
+        return not unsent or unsent + size <= LANE_BYTES
 
     def put(self, sealed: SealedBatch, start: int, stop: int) -> None:
         calls = None
@@ -306,20 +354,13 @@ class _Lane:
             self.is_broken = True
         self.puts.append((calls, sealed, start, stop))
 
-    def attend(self) -> None:
-        """Takes what has come."""
+    def attend(self, *, may_be_late: bool) -> None:
+        """Takes what has come, and sends what there is room for."""
         try:
             self.connection.attend()
         except Error:
             self.is_broken = True
-
-    def settle(self) -> None:
-        """Waits until all is answered, or never will be."""
-        try:
-            for calls, *_ in self.puts:
-                if calls is not None:
-                    self.connection.finish(calls)
-        except Error:
+        if self._watch.look(is_excused=may_be_late) > PATIENCE_S:
             self.is_broken = True
 
     def forget_done(self) -> None:
@@ -328,5 +369,5 @@ class _Lane:
             calls = self.puts[0][0]
             if calls is None or not calls.is_answered:
                 return
-            self.connection.values(calls)
             self.puts.popleft()
+            self.connection.values(calls)

@@ -7,6 +7,7 @@ tells the client and the client tells the other. Nobody but the same user gets i
 
 from __future__ import annotations
 
+import hmac
 import os
 import socket
 import struct
@@ -19,6 +20,7 @@ MOST_LANES = 15  # that one process serves: each may take some memory
 _NUMBER = struct.Struct(">Q")
 _CREDENTIALS = struct.Struct("iII")  # process, user, group
 _WAIT_S = 5.0
+_SPEAK_S = 1.0  # who comes has something to say at once, and meanwhile the others wait
 _WELCOME = b"\x01"
 
 
@@ -66,10 +68,10 @@ class Rendezvous:
         try:
             if not _is_own(guest):
                 raise PermissionError
-            guest.settimeout(_WAIT_S)
+            guest.settimeout(_SPEAK_S)
             message, fds, _, _ = socket.recv_fds(guest, SECRET_BYTES + _NUMBER.size, 2)
             secret, number = message[:SECRET_BYTES], message[SECRET_BYTES:]
-            knows = secret == self.secret and len(number) == _NUMBER.size
+            knows = hmac.compare_digest(secret, self.secret) and len(number) == _NUMBER.size
             if knows and len(fds) == 2 and self._joined < MOST_LANES:
                 guest.sendall(_WELCOME)
                 self._joined += 1

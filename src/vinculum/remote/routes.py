@@ -10,7 +10,10 @@ may be started several times.
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
+import time
+from string import ascii_letters, digits
 
 from vinculum.remote.command_line import command_line
 
@@ -25,6 +28,11 @@ _ASK_S = 10.0
 # A session of a connection that is there; without one it would fail, rather than log in.
 _JOIN_ONLY = ("ControlMaster=no", "ProxyCommand=false", "BatchMode=yes", "ClearAllForwardings=yes", "LogLevel=QUIET")
 _LONGEST_PATH_BYTES = 70  # sockets have 104 on some systems, and ssh adds some of its own
+_PLAIN = frozenset("/-._+@" + ascii_letters + digits)  # what means nothing else to ssh
+_PREFIX, _RANDOM_BYTES = "vinculum-ssh-", 6
+_NAME_CHARACTERS = len(_PREFIX) + 2 * _RANDOM_BYTES
+_SOCKET = "ssh"
+_ABANDONED_S = 3600  # whoever made a directory has had its ssh listen there by then, or never will
 
 
 class Route:
@@ -44,9 +52,10 @@ class Route:
         """Removes what was made for it. May be called again."""
         directory, self._directory = self._directory, None
         if directory is not None:
-            import shutil
-
-            shutil.rmtree(directory, ignore_errors=True)
+            try:
+                _remove(directory)
+            except OSError:
+                pass  # whatever it is, it hurts nobody
 
 
 def find_route(location: Location, settings: RemoteSettings) -> Route:
@@ -61,18 +70,56 @@ def find_route(location: Location, settings: RemoteSettings) -> Route:
         return Route(command, None)
     if has_own:
         return Route(command, _with_options(command, _JOIN_ONLY))
-    import tempfile
-
-    try:
-        directory = tempfile.mkdtemp(prefix="vinculum-")
-    except OSError:
+    directory = _new_directory(settings)
+    if directory is None:
         return Route(command, None)
-    if len(os.fsencode(directory)) > _LONGEST_PATH_BYTES:
-        os.rmdir(directory)
-        return Route(command, None)
-    path = f"ControlPath={directory}/ssh".replace("%", "%%")
+    path = f"ControlPath={directory}/{_SOCKET}"
     first = _with_options(command, ("ControlMaster=yes", "ControlPersist=no", path))
     return Route(first, _with_options(command, (*_JOIN_ONLY, path)), directory)
+
+
+def _new_directory(settings: RemoteSettings) -> str | None:
+    """Where the socket of a connection can be: a directory of its own, for nobody else. None if there is no place for one."""
+    places = (settings.environment.get("XDG_RUNTIME_DIR"), settings.environment.get("TMPDIR"), "/tmp")
+    place = next((place for place in places if place and os.path.isdir(place)), "")
+    directory = os.path.join(os.path.abspath(place), f"{_PREFIX}{os.urandom(_RANDOM_BYTES).hex()}")
+    if len(os.fsencode(directory)) > _LONGEST_PATH_BYTES or not _PLAIN.issuperset(directory):
+        return None
+    try:
+        _remove_abandoned(place)
+        os.mkdir(directory, 0o700)
+    except OSError:
+        return None
+    return directory
+
+
+def _remove_abandoned(place: str) -> None:
+    """Removes what killed clients of this user have left there: their ssh took its socket along, if it was not killed, too."""
+    with os.scandir(place) as entries:
+        alike = [entry for entry in entries if entry.name.startswith(_PREFIX) and len(entry.name) == _NAME_CHARACTERS]
+    for entry in alike:
+        try:
+            found = entry.stat(follow_symlinks=False)
+            is_own = entry.is_dir(follow_symlinks=False) and found.st_uid == os.geteuid()
+            if is_own and time.time() - found.st_mtime > _ABANDONED_S and not _listens(entry.path):
+                _remove(entry.path)
+        except OSError:
+            pass
+
+
+def _remove(directory: str) -> None:
+    """With the sockets in it, and not at all if there is anything else."""
+    for entry in os.scandir(directory):
+        if stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
+            os.unlink(entry.path)
+    os.rmdir(directory)
+
+
+def _listens(directory: str) -> bool:
+    import socket  # rarely
+
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(os.path.join(directory, _SOCKET)) == 0
 
 
 def _with_options(command: Sequence[str], options: Sequence[str]) -> list[str]:

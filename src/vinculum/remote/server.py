@@ -121,21 +121,24 @@ class Server:
         return encode_failure(request, describe(request.msgid, error, full=trace, sysinfo=self._facts()))
 
     def _answer_puts(self, first: int, sealed: SealedBatch) -> list[Blob]:
-        """Stores all or fails for all: after a put that failed, nothing of the transaction can be committed anyway."""
+        """Stores all or fails for all: after a put that failed, nothing of the transaction can be committed anyway.
+
+        Beyond the quota it does one by one: clients are told by how much, and that must not depend on what came together.
+        """
         self._scan = None
-        if self._policy.storage_quota:  # one by one, so that clients learn by how much, whatever came together
-            ids = sealed.ids()
-            puts = (
-                Request(first + at, "put", {"id": ids[at * ID_BYTES : (at + 1) * ID_BYTES], "data": bytes(sealed.object(at))})
-                for at in range(len(sealed))
-            )
-            return [part for put in puts for part in self.answer(put)]
         try:
-            self._opened.put_many(sealed)
+            if self._opened.has_quota_for(sealed):
+                self._opened.put_many(sealed)
+                return [encode_acknowledgements(first, len(sealed))]
         except Exception as error:
             numbers = range(first, first + len(sealed))
             return [part for number in numbers for part in self._tell_failure(Request(number, "put", {}), error)]
-        return [encode_acknowledgements(first, len(sealed))]
+        ids = sealed.ids()
+        puts = (
+            Request(first + at, "put", {"id": ids[at * ID_BYTES : (at + 1) * ID_BYTES], "data": bytes(sealed.object(at))})
+            for at in range(len(sealed))
+        )
+        return [part for put in puts for part in self.answer(put)]
 
     def _answer_gets(self, first: int, ids: bytes) -> Iterator[list[Blob]]:
         start = 0

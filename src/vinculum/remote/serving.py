@@ -18,9 +18,10 @@ from vinculum._native import Pump
 from vinculum.errors import Error, InvalidRpcMethod, UnexpectedDataFromClient
 from vinculum.platform.files import write_all
 from vinculum.remote.failures import describe
-from vinculum.remote.framing import MAX_REQUEST_ARRAY, MalformedStream, MessageSplitter, unpack_message
+from vinculum.remote.framing import MAX_MESSAGE, MAX_REQUEST_ARRAY, MalformedStream, MessageSplitter, unpack_message
 from vinculum.remote.messages import MalformedMessage, Request, encode_failure, encode_result, parse_request
 from vinculum.remote.methods import MAX_NAME, bind
+from vinculum.repository.segments import MAX_OBJECT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from vinculum.remote.server import Server
 
 _SEND_BYTES = 4 << 20
-_RECEIVE_BYTES = 64 << 10  # so that what comes is dealt with about as it comes; pipes hold more
+# A batch of objects: while one is being stored, the next one comes.
+_RECEIVE_BYTES = 1 << 20
 _MAX_WAITING_BYTES = 64 * 1024
 _DRAIN_TICK_S = 0.001
 _LANE_METHODS = frozenset(("get", "put"))
+_LANE_MESSAGE = MAX_OBJECT + 1024  # there may be many of them, and nobody sends one what cannot be stored
 
 
 def serve(server: Server, requests_fd: int, replies_fd: int) -> None:
@@ -68,6 +71,12 @@ def serve(server: Server, requests_fd: int, replies_fd: int) -> None:
 def _converse(main: _Main, lanes: list[_Lane], server: Server) -> None:
     while not main.is_over:
         is_idle = not main.advance()
+        if main.invites_anew:
+            # Whatever was sent on those lanes and not answered, the client says again.
+            main.invites_anew = False
+            for lane in lanes:
+                lane.close()
+            lanes.clear()
         for lane in [*lanes]:
             try:
                 is_idle = not lane.advance() and is_idle
@@ -108,12 +117,19 @@ def _leave(request: Request, requests_fd: int, replies_fd: int) -> None:
 class _Conversation:
     """Requests that come and replies that go on one connection. `answer_one` is for those that do not come in runs."""
 
-    def __init__(self, requests_fd: int, replies_fd: int, server: Server, answer_one: Callable[[Request], list[Blob]]) -> None:
+    def __init__(
+        self,
+        requests_fd: int,
+        replies_fd: int,
+        server: Server,
+        answer_one: Callable[[Request], list[Blob]],
+        max_message: int = MAX_MESSAGE,
+    ) -> None:
         self.pump = Pump(replies_fd, requests_fd, _SEND_BYTES, _RECEIVE_BYTES)
         self.is_over = False
         self._server = server
         self._answer_one = answer_one
-        self._splitter = MessageSplitter(max_array=MAX_REQUEST_ARRAY)
+        self._splitter = MessageSplitter(max_array=MAX_REQUEST_ARRAY, max_message=max_message)
         self._answers: Iterator[list[Blob]] = iter(())
         self._waiting: list[Blob] = []
         self._waiting_bytes = 0
@@ -182,10 +198,12 @@ class _Main(_Conversation):
     def __init__(self, requests_fd: int, replies_fd: int, server: Server) -> None:
         super().__init__(requests_fd, replies_fd, server, self._obey)
         self.rendezvous: Rendezvous | None = None
+        self.invites_anew = False
+        """Who accepted an earlier invitation is not wanted any more."""
         self.join_request: Request | None = None
 
     def _obey(self, request: Request) -> list[Blob]:
-        if request.method == "join" and not request.is_tuple:
+        if request.method == "join" and not request.is_tuple and not self._server.has_opened:
             self.join_request = request
             self.is_over = True
             return []
@@ -193,7 +211,10 @@ class _Main(_Conversation):
             from vinculum.remote.rendezvous import Rendezvous  # where there are lanes only
 
             try:
-                self.rendezvous = self.rendezvous or Rendezvous()
+                before, self.rendezvous = self.rendezvous, Rendezvous()
+                if before is not None:
+                    before.close()
+                    self.invites_anew = True
                 return encode_result(request, self.rendezvous.secret)
             except Error as error:
                 return encode_failure(request, describe(request.msgid, error))
@@ -211,7 +232,7 @@ class _Lane(_Conversation):
     def __init__(self, handed: Handed, server: Server) -> None:
         for fd in (handed.requests_fd, handed.replies_fd):
             os.set_blocking(fd, False)
-        super().__init__(handed.requests_fd, handed.replies_fd, server, self._obey)
+        super().__init__(handed.requests_fd, handed.replies_fd, server, self._obey, _LANE_MESSAGE)
         self._handed = handed
         self.add(encode_result(Request(handed.number, "join", {}), True))
 

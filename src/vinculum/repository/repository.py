@@ -241,6 +241,10 @@ class Repository:
             self._note(error)
             raise
 
+    def has_quota_for(self, sealed: SealedBatch) -> bool:
+        """Whether `put_many` will find the quota large enough."""
+        return self._begin().has_quota_for(sealed)
+
     def put_many(self, sealed: SealedBatch) -> None:
         transaction = self._begin()
         try:

@@ -53,9 +53,12 @@ class Transaction:
         self._check_quota(makes_room=id == MANIFEST_KEY and growth <= 0)
 
     def put_many(self, sealed: SealedBatch) -> None:
-        """Stores a batch of distinct ids with one write per segment; what it replaces is deleted first."""
+        """Stores a batch of distinct ids with one write per segment; what it replaces is deleted first.
+
+        What does not fit the quota is stored up to the object that is too much, as if they had come one by one.
+        """
         ids = sealed.ids()
-        if MANIFEST_KEY in ids:
+        if MANIFEST_KEY in ids or not self.has_quota_for(sealed):
             for at in range(len(sealed)):
                 self.put(ids[at * 32 : at * 32 + 32], sealed.object(at))
             return
@@ -77,6 +80,12 @@ class Transaction:
             raise ValueError("a batch of stored objects holds an id twice")
         self._whole = whole
         self._check_quota()
+
+    def has_quota_for(self, sealed: SealedBatch) -> bool:
+        """Whether all of a batch may be stored without exceeding the quota."""
+        if not self._quota:
+            return True
+        return self.hints.quota_use + sum(sealed.sizes()) + len(sealed) * KEYED_SIZE <= self._quota
 
     def delete(self, id: bytes) -> bool:
         """Removes an object; False if there is none."""

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.batches import sealed
 from support.repositories import locks
 from vinculum.events import NullSink
 from vinculum.formats.msgpack import pack, unpack
 from vinculum.remote.access import Doorkeeper, Restrictions
+from vinculum.remote.framing import MAX_REPLY_ARRAY, MessageSplitter
 from vinculum.remote.messages import Failure, Request, Result, parse_reply, parse_request
 from vinculum.remote.methods import METHODS
 from vinculum.remote.server import Policy, Server
@@ -301,6 +303,25 @@ def test_the_quota_stands_above_that_of_the_repository(client: Client, place: Pa
     assert limited.failure("commit").class_name == "StorageQuotaExceeded"
     limited.call("open", path="new", create=True, exclusive=True)
     assert "storage_quota = 10000000" in (place / "new" / "config").read_text()
+    limited.server.close()
+
+
+def test_puts_that_came_together_meet_the_quota_one_by_one(
+    client: Client, new_server: Callable[..., Server], place: Path
+) -> None:
+    client.server.close()
+    os.chdir(place)
+    limited = Client(new_server(storage_quota=10_000_000))
+    limited.call("open", path="repo", exclusive=True)
+    batch = sealed([bytes([number]) * 2_400_000 for number in range(6)])
+    (buffers,) = limited.server.answer_run(("puts", 10, batch))
+    replies = [
+        parse_reply(message)  # type: ignore[arg-type]
+        for message in MessageSplitter(max_array=MAX_REPLY_ARRAY).feed(b"".join(map(bytes, buffers)))
+    ]
+    assert [reply.msgid for reply in replies] == [*range(10, 16)]
+    assert [isinstance(reply, Result) for reply in replies] == [True] * 4 + [False] * 2
+    assert [reply.args[1] for reply in replies if isinstance(reply, Failure)] == [b"12.00 MB", b"14.40 MB"]
     limited.server.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import pytest
 from vinculum.errors import Error
 from vinculum.formats.msgpack import pack, unpack_first
 from vinculum.remote.framing import MAX_REPLY_ARRAY, MessageSplitter
-from vinculum.remote.rendezvous import SECRET_BYTES, join
+from vinculum.remote.rendezvous import MOST_LANES, SECRET_BYTES, _address, join
 from vinculum.remote.server import Server
 from vinculum.remote.serving import serve
 
@@ -146,6 +147,61 @@ def test_who_does_not_read_holds_up_nobody(server: Server) -> None:
         for number in range(10, 15):
             assert main.ask(call(number, "__len__"))[0] == {b"i": number, b"r": 1}
         lane.close()
+
+
+def test_another_invitation_ends_all_lanes(server: Server) -> None:
+    """A client that gave up a lane says again what was not answered there; it must not happen once more, or later."""
+    with conversation(server) as (main, secret):
+        lane = joining(secret)
+        half = call(1, "put", id=bytes(32), data=bytes(1000))
+        lane.ask(b"")
+        lane.send(half[:500])
+        (invitation,) = main.ask(call(10, "invite"))
+        assert isinstance(invitation, dict)
+        assert invitation[b"r"] != secret
+        assert lane.rest() == b""
+        try:
+            lane.send(half[500:])
+        except BrokenPipeError:
+            pass
+        lane.close()
+        late = joining(secret)
+        late.close()
+        assert isinstance(late.failure, Error)
+        assert main.ask(call(11, "__len__"))[0] == {b"i": 11, b"r": 0}
+        another = joining(invitation[b"r"])
+        assert another.ask(b"") == [JOINED]
+        another.close()
+
+
+def test_who_has_a_repository_does_not_join(server: Server) -> None:
+    with conversation(server) as (main, secret):
+        reply = main.ask(call(10, "join", secret=secret))[0]
+        assert reply[b"exception_class"] == b"InvalidRPCMethod"  # type: ignore[index]
+        assert main.ask(call(11, "__len__"))[0] == {b"i": 11, b"r": 0}
+
+
+def test_only_so_many_may_join(server: Server) -> None:
+    with conversation(server) as (_, secret):
+        lanes = [joining(secret) for _ in range(MOST_LANES)]
+        for lane in lanes:
+            assert lane.ask(b"") == [JOINED]
+        too_many = joining(secret)
+        too_many.close()
+        assert isinstance(too_many.failure, Error)
+        for lane in lanes:
+            lane.close()
+
+
+def test_who_comes_and_says_nothing_holds_up_nobody_for_long(server: Server) -> None:
+    with conversation(server) as (main, secret):
+        strangers = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+        for stranger in strangers:
+            stranger.connect(_address(secret))
+        assert main.ask(call(11, "__len__"))[0] == {b"i": 11, b"r": 0}
+        for stranger in strangers:
+            assert stranger.recv(1) == b""
+            stranger.close()
 
 
 def test_the_secret_has_to_be_right(server: Server) -> None:

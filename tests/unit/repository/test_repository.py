@@ -11,7 +11,7 @@ import pytest
 from support.batches import objects_of, sealed
 from support.faulty_storage import RecordingStorage
 from support.store_oracle import CONFIG, files_of
-from vinculum._native import RepositoryIndex
+from vinculum._native import RepositoryIndex, SealedBatch
 from vinculum.errors import (
     AtticRepository,
     CheckNeeded,
@@ -486,6 +486,27 @@ def test_storage_quota_stops_the_transaction_until_it_is_rolled_back(path: Path)
         with pytest.raises(StorageQuotaExceeded):
             repository.put_many(sealed([bytes([number]) * 100 for number in range(10)]))
     assert _content(path).keys() == {_id(1), _id(3)}
+
+
+def test_a_batch_is_stored_as_far_as_the_quota_allows(path: Path) -> None:
+    """What is said does not depend on how many objects came together."""
+    _change_config(path, "storage_quota = 0", "storage_quota = 1K")
+    _fill(path, 1)
+    contents = [bytes([number]) * 258 for number in range(10)]
+    told = []
+
+    def put_each(repository: Repository, batch: SealedBatch) -> None:
+        for id, data in objects_of(batch).items():
+            repository.put(id, data)
+
+    for put in (Repository.put_many, put_each):
+        with Repository(str(path), exclusive=True) as repository:
+            with pytest.raises(StorageQuotaExceeded) as raised:
+                put(repository, sealed(contents))
+            told.append((str(raised.value), len(repository)))
+            repository.rollback()
+    assert told[0] == told[1]
+    assert told[0][1] == 1 + 4
 
 
 def test_given_quota_replaces_the_one_in_the_config(path: Path) -> None:
