@@ -1,16 +1,17 @@
 """Paired timings of mounts: coming up, listing, walking, reading small and large files; and what the mounting process takes.
 
-    python benchmarks/mounting.py [--files N] [--large MIB] [--archives N] [--rounds N] [--step NAME ...]
+    python benchmarks/mounting.py [--files N] [--large MIB] [--archives N] [--rounds N] [--scene NAME ...] [--publish]
 
 vinculum fills one repository with an archive of small files beside four large ones, and another with many tiny archives. In
-each turn one program mounts the archive, somebody lists, walks and reads, and unmounts; then the many archives are mounted.
-Turns alternate. The result is a Markdown table. Needs root, and Debian's python3-llfuse for Borg.
+each scene one program mounts one of them, somebody lists, walks or reads, and unmounts. Turns alternate. The result is a
+Markdown table; `--publish` writes it into docs/benchmarks/mount.md. Needs root, and Debian's python3-llfuse for Borg.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import datetime
 import os
 import shutil
 import subprocess
@@ -20,23 +21,37 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from paired import OURS, PASSPHRASE, PROGRAMS, Measured, alternate, machine, run, summary
+from paired import OURS, PROGRAMS, PROJECT, THEIRS, Measured, alternate, environment, machine, run, summary
 from workloads import Workload
 
 SMALL_AT_FULL_SIZE, LARGE_MIB_AT_FULL_SIZE = 300_000, 4096
 FILES_PER_DIRECTORY = 100
 PR_SET_CHILD_SUBREAPER = 36
+PAGE = PROJECT / "docs/benchmarks/mount.md"
+LIST = "ls > /dev/null"
 WALK = "find . -printf '%s\\n' | wc -l"
-STEPS = {
-    "first ls": "ls > /dev/null",
-    "find -printf %s": WALK,
-    "find, second time": WALK,
-    "tar of small files": "ls -d small/* | head -n {directories} | tar --create --files-from - | wc -c",
-    "reading large files": "cat large/* | wc -c",
+FIRST = "first ls of the archive, from starting the program"
+MANY = "first ls of the repository, from starting the program"
+# What is mounted, and what is done there.
+SCENES = {
+    "walking": ("one::all", {FIRST: LIST, "find -printf %s": WALK, "find, second time": WALK}),
+    "reading": (
+        "one::all",
+        {
+            "tar of small files": "ls -d small/* | head -n {directories} | tar --create --files-from - | wc -c",
+            "reading large files": "cat large/* | wc -c",
+        },
+    ),
+    "many archives": ("many", {MANY: LIST}),
 }
-FIRST = next(iter(STEPS))
-MANY = "first ls, many archives"
 PROCESS = "the mounting process"
+INTRODUCTION = """\
+# Mounting
+
+Written by `benchmarks/mounting.py --publish`, up to the first heading. The same archive is mounted with vinculum and with
+Borg 1.4.5 (llfuse) in turns; its root is listed, it is walked twice; in another mount small files are packed and large ones
+read; and then a repository of many archives is mounted.
+"""
 
 
 class Bench(NamedTuple):
@@ -46,7 +61,7 @@ class Bench(NamedTuple):
     place: Path
     binding: Path
     tarred_files: int
-    steps: list[str]
+    scenes: list[str]
 
 
 def build(bench: Bench, files: int, large_mib: int, archives: int) -> None:
@@ -77,16 +92,9 @@ class Mount:
     def __init__(self, program: Path, location: str, bench: Bench) -> None:
         self._place = bench.place / "mnt"
         self._place.mkdir(exist_ok=True)
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(bench.built / "home"),
-            "BORG_BASE_DIR": str(bench.built / "home"),
-            "BORG_PASSPHRASE": PASSPHRASE,
-            "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
-            "PYTHONPATH": str(bench.binding),
-        }
+        variables = environment(bench.built / "home", {"PYTHONPATH": str(bench.binding)})
         self._started = time.perf_counter()
-        subprocess.run([program, "mount", location, self._place], check=True, env=self._environment, stdin=subprocess.DEVNULL)
+        subprocess.run([program, "mount", location, self._place], check=True, env=variables, stdin=subprocess.DEVNULL)
 
     def measure(self, script: str, *, since_start: bool = False) -> Measured:
         started = self._started if since_start else time.perf_counter()
@@ -102,20 +110,18 @@ class Mount:
         return Measured(time.perf_counter() - self._started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def turn(program: Path, bench: Bench) -> dict[str, Measured]:
-    """One program, all steps."""
-    mount = Mount(program, f"{bench.built / 'one'}::all", bench)
-    results = {}
-    for step in bench.steps:
-        script = STEPS[step]
-        command = script.format(directories=bench.tarred_files // FILES_PER_DIRECTORY)
-        results[step] = mount.measure(command, since_start=step == FIRST)
-        print(f"{program.parts[-3]}: {step}: {results[step].wall_s:.2f} s", file=sys.stderr, flush=True)
-    results[PROCESS] = mount.end()
-    if FIRST in bench.steps:
-        mount = Mount(program, str(bench.built / "many"), bench)
-        results[MANY] = mount.measure("ls > /dev/null", since_start=True)
-        mount.end()
+def turn(program: Path, bench: Bench) -> dict[str, dict[str, Measured]]:
+    """One program, all scenes."""
+    results: dict[str, dict[str, Measured]] = {}
+    for scene in bench.scenes:
+        location, steps = SCENES[scene]
+        mount = Mount(program, str(bench.built / location), bench)
+        results[scene] = {}
+        for step, script in steps.items():
+            command = script.format(directories=bench.tarred_files // FILES_PER_DIRECTORY)
+            results[scene][step] = mount.measure(command, since_start=step in (FIRST, MANY))
+            print(f"{program.parts[-3]}: {step}: {results[scene][step].wall_s:.2f} s", file=sys.stderr, flush=True)
+        results[scene][PROCESS] = mount.end()
     return results
 
 
@@ -136,20 +142,38 @@ def provide_binding(place: Path) -> Path:
     return binding
 
 
-def rows(results: dict[str, dict[str, Measured]]) -> list[str]:
-    """The result as a Markdown table."""
-    lines = ["| | vinculum | borg | borg / vinculum |", "| --- | ---: | ---: | ---: |"]
-    ours, theirs = results
-    for step in [*STEPS, MANY]:
-        if step in results[ours]:
-            one, other = results[ours][step].wall_s, results[theirs][step].wall_s
-            lines.append(f"| {step} | {one:.2f} s | {other:.2f} s | **{other / one:.1f}** |")
-    one, other = results[ours][PROCESS], results[theirs][PROCESS]
-    lines.append(f"| CPU of {PROCESS} | {one.cpu_s:.2f} s | {other.cpu_s:.2f} s | {other.cpu_s / one.cpu_s:.1f} |")
-    lines.append(
-        f"| its peak memory | {one.peak_mib:.0f} MiB | {other.peak_mib:.0f} MiB | {other.peak_mib / one.peak_mib:.1f} |"
-    )
-    return lines
+def report(turns: dict[str, list[dict[str, dict[str, Measured]]]], options: argparse.Namespace) -> str:
+    """The result as a list of what was measured where, and a table."""
+    scenes = turns[OURS][0]
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    lines = [f"- {line}" for line in machine()]
+    lines += [
+        f"- {options.files} files of 0.1 to 8 KiB, {options.tar} of them in the tar; {options.large} MiB in four large ones,",
+        f"  half of them noise; {options.archives} archives in the other repository; all in memory; repokey-blake2, lz4",
+        f"- {options.rounds} round(s), medians of the times, the largest memory; {today}",
+        "",
+        "| | vinculum | borg | borg / vinculum |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for scene, steps in scenes.items():
+        for step in steps:
+            ours, theirs = (summary([one[scene][step] for one in turns[name]]) for name in (OURS, THEIRS))
+            if step != PROCESS:
+                lines.append(_row(step, ours.wall_s, theirs.wall_s, "s", 2))
+                continue
+            lines.append(_row(f"{scene}: CPU of {PROCESS}", ours.cpu_s, theirs.cpu_s, "s", 2))
+            lines.append(_row(f"{scene}: its peak memory", ours.peak_mib, theirs.peak_mib, "MiB", 0))
+    return "\n".join(lines) + "\n"
+
+
+def _row(title: str, ours: float, theirs: float, unit: str, digits: int) -> str:
+    return f"| {title} | {ours:.{digits}f} {unit} | {theirs:.{digits}f} {unit} | **{theirs / ours:.1f}** |"
+
+
+def publish(text: str) -> None:
+    """Replaces what the page says before its first heading; the rest was written by people."""
+    explained = PAGE.read_text().partition("\n## ")
+    PAGE.write_text(f"{INTRODUCTION}\n{text}{''.join(explained[1:])}")
 
 
 def main() -> None:
@@ -158,26 +182,25 @@ def main() -> None:
     parser.add_argument("--tar", type=int, default=30_000, metavar="FILES", help="how many of them to tar")
     parser.add_argument("--large", type=int, default=1024, metavar="MIB", help="how much there is in four large files")
     parser.add_argument("--archives", type=int, default=1000, help="in the repository with many")
-    parser.add_argument("--step", action="append", choices=STEPS, help="what to measure (default: everything)")
+    parser.add_argument("--scene", action="append", choices=SCENES, help="what to measure (default: everything)")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--place", type=Path, default=Path("/dev/shm"), help="where to work")
     parser.add_argument("--built", type=Path, metavar="DIRECTORY", help="keep what was built there, and use it if it exists")
+    parser.add_argument("--publish", action="store_true", help="write the result into the documentation")
     options = parser.parse_args()
     adopt_orphans()
     with tempfile.TemporaryDirectory(dir=options.place) as temporary:
         place = Path(temporary)
-        bench = Bench(options.built or place / "built", place, provide_binding(place), options.tar, options.step or list(STEPS))
+        bench = Bench(
+            options.built or place / "built", place, provide_binding(place), options.tar, options.scene or list(SCENES)
+        )
         if not bench.built.exists():
             build(bench, options.files, options.large, options.archives)
         turns = alternate(options.rounds, PROGRAMS, lambda name: turn(PROGRAMS[name], bench))
-    results = {
-        name: {step: summary([one[step] for one in of_program]) for step in of_program[0]} for name, of_program in turns.items()
-    }
-    print("\n".join(f"- {line}" for line in machine()))
-    print(f"- {options.files} small files, {options.tar} of them in the tar; {options.large} MiB in four large ones;")
-    print(f"  {options.archives} archives in the other repository; repokey-blake2, lz4, in {options.place}")
-    print(f"- {options.rounds} round(s), medians\n")
-    print("\n".join(rows(results)))
+    text = report(turns, options)
+    print(text, end="")
+    if options.publish:
+        publish(text)
 
 
 if __name__ == "__main__":

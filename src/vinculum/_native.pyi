@@ -1169,6 +1169,11 @@ class FileSystem:
         """A directory of archives, by name and time, that are loaded when somebody enters them."""
     def serve(self, device: int, *, threads: int, enforces_acls: bool, admits_root_only: bool) -> None:
         """Begins to answer the kernel's requests at a mounted descriptor of /dev/fuse; the descriptor stays the caller's."""
+    def withdraw(self) -> None:
+        """Whoever waits for content gets an error, and none is handed to the kernel any more when this returns.
+
+        To be called before a process ends that is mounted still: the kernel lets who hands something over wait for who answers.
+        """
     def fileno(self) -> int: ...
     @property
     def has_ended(self) -> bool:

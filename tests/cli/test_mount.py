@@ -61,6 +61,25 @@ def test_a_signal_unmounts(number: signal.Signals, in_use: bool, vinculum: Progr
         os.close(user)
 
 
+def test_it_ends_in_the_middle_of_reading(vinculum: Program, workplace: Path) -> None:
+    """Content is handed to the system in advance then, which waits for pages that it asks for itself."""
+    build_plain(workplace / "source", files=3000)
+    vinculum.run("init", "-e", "repokey", "repo")
+    vinculum.run("create", "repo::a", "source")
+    place = workplace / "mnt"
+    place.mkdir()
+    for count in (1, 200, 2000):
+        vinculum.run("mount", "repo::a", place)
+        pid = serving_process(workplace)
+        reader = subprocess.Popen(["tar", "--create", "."], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert reader.stdout is not None
+        assert len(reader.stdout.read(count * 512)) == count * 512
+        os.kill(pid, signal.SIGTERM)
+        reader.communicate(timeout=30)
+        assert_nothing_is_left(place, workplace)
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the process is there still")  # noqa: B023
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_in_the_foreground_it_ends_like_any_command(
     number: signal.Signals, code: int, vinculum: Program, place: Path, workplace: Path

@@ -13,7 +13,7 @@ use vinculum_filesystem::growing::{Appearance, Grower};
 use vinculum_filesystem::tree::Tree;
 use vinculum_filesystem::{fuse, mounting};
 use vinculum_kernels::errors::Error;
-use vinculum_kernels::memory::Shared;
+use vinculum_kernels::memory::{self, Shared};
 
 use crate::errors::IntoPython;
 use crate::ids::{self, Ids};
@@ -175,6 +175,10 @@ impl FileSystem {
         self.0.bell().as_raw_fd()
     }
 
+    fn withdraw(&self, py: Python<'_>) {
+        py.detach(|| self.0.withdraw());
+    }
+
     #[getter]
     fn has_ended(&self) -> bool {
         self.0.has_ended()
@@ -195,6 +199,7 @@ impl FileSystem {
 
     #[staticmethod]
     fn settle() {
+        memory::discard_idle();
         vinculum_kernels::sys::release_memory();
     }
 

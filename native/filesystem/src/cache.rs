@@ -42,8 +42,16 @@ impl Cache {
         self.young.contains_key(id) || self.old.contains_key(id)
     }
 
+    pub fn remove(&mut self, id: &Id) {
+        if let Some(chunk) = self.young.remove(id) {
+            self.young_bytes -= chunk.len() + OVERHEAD;
+        }
+        self.old.remove(id);
+    }
+
     pub fn insert(&mut self, id: Id, chunk: Shared) {
         let bytes = chunk.len() + OVERHEAD;
+        self.remove(&id);
         if self.young_bytes + bytes > self.limit && !self.young.is_empty() {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;

@@ -6,6 +6,7 @@
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,6 +15,7 @@ use vinculum_kernels::errors::{Error, Result};
 use vinculum_kernels::memory::Shared;
 
 use crate::Errno;
+use crate::handing::Parcel;
 use crate::reading::{Reader, Reply};
 use crate::tree::{Node, ROOT, Tree};
 
@@ -48,6 +50,8 @@ pub struct FileSystem {
     /// Trees to load.
     entered: Mutex<Vec<u32>>,
     reader: Reader,
+    /// Hands content to the front.
+    giver: Mutex<Option<JoinHandle<()>>>,
     /// Readable while there is something to do.
     bell: OwnedFd,
     has_ended: AtomicBool,
@@ -61,6 +65,7 @@ impl FileSystem {
             trees: Mutex::new(vec![State::Loaded(Arc::new(top))]),
             entered: Mutex::new(Vec::new()),
             reader: Reader::new(cache_bytes),
+            giver: Mutex::new(None),
             bell: eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| Error::os(error, None))?,
             has_ended: AtomicBool::new(false),
             shows_damage,
@@ -140,14 +145,41 @@ impl FileSystem {
     }
 
     pub fn read(&self, place: &Place, offset: u64, length: usize, reply: Reply) {
-        if self.reader.read(place.number, place, place.node, offset, length, reply) {
+        if self.reader.read(place.number, &place.tree, place.node, offset, length, reply) {
             self.ring();
         }
+    }
+
+    /// From now on `take` gets the content of files that will probably be asked for next: inode and parts. False if the front does not
+    /// know that inode yet; it says when it has `heard` of more. `take` may wait, and so has a thread of its own.
+    pub fn hand_over(self: &Arc<Self>, take: impl Fn(u64, &[Shared]) -> bool + Send + 'static) -> std::io::Result<()> {
+        let files = Arc::clone(self);
+        let give = move || {
+            while let Some((parcels, is_wanting)) = files.reader.parcels() {
+                if is_wanting {
+                    files.ring();
+                }
+                let mut parts = parcels.files.iter();
+                let is_unknown = |file: &Parcel| !take(inode(parcels.tree, file.node), &file.parts);
+                if let Some(unknown) = parts.position(is_unknown) {
+                    files.reader.refuse(parcels.reader, &parcels.files[unknown..]);
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("giver".into()).spawn(give)?;
+        *self.giver.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(())
+    }
+
+    /// The front was told of files in this tree.
+    pub fn heard(&self, number: u32) {
+        self.reader.resume(number);
     }
 
     /// Nobody will ask for anything any more.
     pub fn end(&self) {
         self.has_ended.store(true, Ordering::Release);
+        self.reader.close();
         self.ring();
     }
 
@@ -199,6 +231,14 @@ impl FileSystem {
 
     pub fn fail(&self, ids: &[Id], errno: Errno) {
         self.reader.fail(ids, errno);
+    }
+
+    /// Nothing is fetched any more: those who wait for it get errors. Returns when nothing is being handed over either.
+    pub fn withdraw(&self) {
+        self.reader.close();
+        let giver = self.giver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // There is nothing to be learnt from a thread that panicked but that it is gone.
+        let _ = giver.map(JoinHandle::join);
     }
 
     /// Whether all there is is loaded, and no file in it lost chunks.

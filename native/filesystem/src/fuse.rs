@@ -17,10 +17,12 @@ use fuser::{
 };
 
 use rustix::fs::IFlags;
+use vinculum_kernels::memory;
 use vinculum_kernels::scanning::flags_to_inode;
 
 use crate::Errno;
 use crate::filesystem::{FileSystem, Place, inode};
+use crate::kernel_cache;
 use crate::tree::Node;
 
 /// As good as forever.
@@ -60,7 +62,9 @@ pub fn serve(
     } else {
         SessionACL::All
     };
+    let writable = device.try_clone()?;
     let session = Session::from_fd(front, device, admitted, config)?;
+    files.hand_over(move |inode, parts| kernel_cache::store(&writable, inode, parts).is_ok())?;
     let run = move || {
         let _ = session.run();
         files.end();
@@ -78,6 +82,8 @@ impl Filesystem for Front {
             InitFlags::FUSE_NO_OPENDIR_SUPPORT,
             InitFlags::FUSE_NO_OPEN_SUPPORT,
             InitFlags::FUSE_EXPLICIT_INVAL_DATA,
+            // Requests of up to a megabyte instead of 128 KiB.
+            InitFlags::FUSE_MAX_PAGES,
         ];
         if self.enforces_acls {
             wished.push(InitFlags::FUSE_POSIX_ACL);
@@ -157,8 +163,10 @@ impl Filesystem for Front {
                 Box::new(|parts| match parts {
                     Ok(parts) if parts.len() == 1 => reply.data(&parts[0]),
                     Ok(parts) => {
-                        let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
-                        reply.data(&parts.concat());
+                        let mut joined = memory::buffer(parts.iter().map(|part| part.len()).sum());
+                        parts.iter().for_each(|part| joined.extend_from_slice(part));
+                        reply.data(&joined);
+                        memory::recycle(joined);
                     }
                     Err(errno) => reply.error(code(errno)),
                 }),
@@ -213,6 +221,7 @@ impl Filesystem for Front {
                     }
                 }
                 reply.ok();
+                files.heard(place.number);
             }
             Err(errno) => reply.error(code(errno)),
         });

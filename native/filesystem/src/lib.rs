@@ -15,6 +15,8 @@ pub mod tree;
 mod ahead;
 mod cache;
 mod contents;
+mod handing;
+mod kernel_cache;
 mod names;
 mod xattrs;
 

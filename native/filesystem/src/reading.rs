@@ -1,18 +1,19 @@
 //! Content of files: what is cached answers at once, the rest is noted as wanted and answers when it has been delivered.
 //!
 //! `wanted` and `deliver` are the two ends of what fetches chunks, in batches and in its own thread. Those who wait for a chunk keep
-//! what they have of the others, so nobody depends on how much is cached.
+//! what they have of the others, so nobody depends on how much is cached. `parcels` is for a front that takes content before it asks.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use vinculum_kernels::Id;
 use vinculum_kernels::memory::Shared;
 
 use crate::Errno;
-use crate::ahead::Streams;
+use crate::ahead::{Stream, Streams};
 use crate::cache::Cache;
 use crate::contents::Piece;
+use crate::handing::{Parcel, Parcels};
 use crate::tree::Tree;
 
 /// Called once, with the parts of what was asked for in order.
@@ -24,18 +25,28 @@ const LARGEST_WINDOW: usize = 16 * 1024 * 1024;
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 const BATCH_CHUNKS: usize = 512;
 
-pub struct Reader(Mutex<State>);
+pub struct Reader {
+    state: Mutex<State>,
+    /// When there may be something to hand over.
+    changed: Condvar,
+}
 
 struct State {
-    cache: Cache,
+    supply: Supply,
     streams: Streams,
+    waiting: Vec<Waiting>,
+    is_closed: bool,
+}
+
+/// What there is, and what was asked for.
+struct Supply {
+    cache: Cache,
     /// Chunks that were asked for and did not come yet; true if they are on their way.
     coming: HashMap<Id, bool>,
     /// What somebody waits for.
     needed: VecDeque<(Id, usize)>,
     /// What somebody is expected to ask for.
     expected: VecDeque<(Id, usize)>,
-    waiting: Vec<Waiting>,
 }
 
 struct Waiting {
@@ -47,45 +58,53 @@ struct Waiting {
 
 impl Reader {
     pub fn new(cache_bytes: usize) -> Self {
-        Self(Mutex::new(State {
-            cache: Cache::new(cache_bytes),
-            streams: Streams::new(LARGEST_WINDOW.min(cache_bytes / 2)),
-            coming: HashMap::new(),
-            needed: VecDeque::new(),
-            expected: VecDeque::new(),
-            waiting: Vec::new(),
-        }))
+        Self {
+            state: Mutex::new(State {
+                supply: Supply {
+                    cache: Cache::new(cache_bytes),
+                    coming: HashMap::new(),
+                    needed: VecDeque::new(),
+                    expected: VecDeque::new(),
+                },
+                streams: Streams::new(LARGEST_WINDOW.min(cache_bytes / 2)),
+                waiting: Vec::new(),
+                is_closed: false,
+            }),
+            changed: Condvar::new(),
+        }
     }
 
     /// Replies with `length` bytes from `offset` of a node of tree number `number`, now or later. True if chunks are wanted now.
-    pub fn read(&self, number: u32, tree: &Tree, node: u32, offset: u64, length: usize, reply: Reply) -> bool {
+    pub fn read(&self, number: u32, tree: &Arc<Tree>, node: u32, offset: u64, length: usize, reply: Reply) -> bool {
         let (first, pieces) = tree.contents.pieces(&tree.chunks(node), offset, length);
         if pieces.is_empty() {
             reply(Ok(Vec::new()));
             return false;
         }
         let mut guard = self.lock();
-        let state = &mut *guard;
-        let parts: Vec<Option<Shared>> = pieces
-            .iter()
-            .map(|piece| Some(state.cache.get(&piece.id)?.slice(piece.range.clone())))
-            .collect();
+        let State { supply, streams, .. } = &mut *guard;
+        let parts: Vec<Option<Shared>> = pieces.iter().map(|piece| supply.find(piece)).collect();
         let missing = parts.iter().filter(|part| part.is_none()).count();
         for (piece, part) in pieces.iter().zip(&parts) {
             if part.is_none() {
-                state.need(piece);
+                supply.need(piece);
             }
         }
-        state.look_ahead(number, tree, first, pieces.len());
-        let is_wanting = !state.needed.is_empty() || !state.expected.is_empty();
+        let last = first + pieces.len() as u32 - 1;
+        if let Some(stream) = streams.note(number, tree, node, first, last) {
+            stream.leave_behind().for_each(|id| supply.cache.remove(&id));
+            supply.expect_for(stream);
+            self.changed.notify_one();
+        }
+        let is_wanting = supply.is_wanting();
         let waiting = Waiting {
             pieces,
             parts,
             missing,
             reply,
         };
-        if missing > 0 {
-            state.waiting.push(waiting);
+        if missing > 0 && !guard.is_closed {
+            guard.waiting.push(waiting);
         } else {
             drop(guard);
             waiting.answer();
@@ -95,24 +114,7 @@ impl Reader {
 
     /// The next chunks to fetch, end to end: first those that somebody waits for. They count as on their way.
     pub fn wanted(&self) -> Vec<Id> {
-        let mut guard = self.lock();
-        let state = &mut *guard;
-        let mut ids = Vec::new();
-        let mut bytes = 0;
-        for queue in [&mut state.needed, &mut state.expected] {
-            while bytes < BATCH_BYTES && ids.len() < BATCH_CHUNKS {
-                let Some((id, size)) = queue.pop_front() else { break };
-                // A chunk may stand in both queues.
-                if let Some(is_coming) = state.coming.get_mut(&id)
-                    && !*is_coming
-                {
-                    *is_coming = true;
-                    ids.push(id);
-                    bytes += size;
-                }
-            }
-        }
-        ids
+        self.lock().supply.take_wanted()
     }
 
     /// Takes chunks that were fetched, and answers those who waited for them.
@@ -120,8 +122,8 @@ impl Reader {
         let fetched: HashMap<&Id, &Shared> = ids.iter().zip(chunks).collect();
         let mut state = self.lock();
         for (id, chunk) in ids.iter().zip(chunks) {
-            state.coming.remove(id);
-            state.cache.insert(*id, chunk.clone());
+            state.supply.coming.remove(id);
+            state.supply.cache.insert(*id, chunk.clone());
         }
         let waiting = std::mem::take(&mut state.waiting);
         let (complete, waiting): (Vec<Waiting>, Vec<Waiting>) = waiting
@@ -133,6 +135,7 @@ impl Reader {
             .partition(|waiting| waiting.missing == 0);
         state.waiting = waiting;
         drop(state);
+        self.changed.notify_one();
         complete.into_iter().for_each(Waiting::answer);
     }
 
@@ -140,7 +143,7 @@ impl Reader {
     pub fn fail(&self, ids: &[Id], errno: Errno) {
         let mut state = self.lock();
         for id in ids {
-            state.coming.remove(id);
+            state.supply.coming.remove(id);
         }
         let waiting = std::mem::take(&mut state.waiting);
         let (lost, waiting): (Vec<Waiting>, Vec<Waiting>) = waiting.into_iter().partition(|waiting| waiting.needs(ids));
@@ -149,12 +152,84 @@ impl Reader {
         lost.into_iter().for_each(|waiting| (waiting.reply)(Err(errno)));
     }
 
+    // -- handing over ----------------------------------------------------------------------------------------------------------
+
+    /// Waits for content to hand over, and says whether chunks are wanted now; None when there will be no more of it.
+    pub fn parcels(&self) -> Option<(Parcels, bool)> {
+        let mut state = self.lock();
+        while !state.is_closed {
+            if let Some(parcels) = state.hand_over() {
+                return Some((parcels, state.supply.is_wanting()));
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        None
+    }
+
+    /// The front did not take these files for a reader.
+    pub fn refuse(&self, reader: u64, files: &[Parcel]) {
+        let mut state = self.lock();
+        if let Some(stream) = state.streams.latest_first().find(|stream| stream.id == reader) {
+            stream.gift.refuse(files);
+        }
+    }
+
+    /// The front has heard of files of this tree.
+    pub fn resume(&self, number: u32) {
+        let mut state = self.lock();
+        let mut refused = 0;
+        for stream in state.streams.latest_first().filter(|stream| stream.number == number) {
+            refused += usize::from(stream.gift.resume());
+        }
+        if refused > 0 {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Nobody fetches anything any more: there is nothing to hand over, and who waits for content gets an error.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.is_closed = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        self.changed.notify_all();
+        waiting.into_iter().for_each(Waiting::answer);
+    }
+
+    #[cfg(test)]
+    pub fn parcels_at_hand(&self) -> Option<Parcels> {
+        self.lock().hand_over()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
+    /// What is at hand for the readers, for the latest first.
+    fn hand_over(&mut self) -> Option<Parcels> {
+        let supply = &mut self.supply;
+        for stream in self.streams.latest_first() {
+            let files = stream.hand_over(|piece| supply.find(piece));
+            if !files.is_empty() {
+                supply.expect_for(stream);
+                return Some(Parcels {
+                    tree: stream.number,
+                    reader: stream.id,
+                    files,
+                });
+            }
+        }
+        None
+    }
+}
+
+impl Supply {
+    fn find(&mut self, piece: &Piece) -> Option<Shared> {
+        Some(self.cache.get(&piece.id)?.slice(piece.range.clone()))
+    }
+
     fn need(&mut self, piece: &Piece) {
         // What is expected only has not been fetched for anybody yet, so it is asked for once more, and sooner.
         if !self.coming.get(&piece.id).is_some_and(|&is_coming| is_coming) {
@@ -163,27 +238,36 @@ impl State {
         }
     }
 
-    fn look_ahead(&mut self, number: u32, tree: &Tree, first: u32, count: usize) {
-        let last = first + count as u32 - 1;
-        let Some(advance) = self.streams.note(number, first, last) else {
-            return;
-        };
-        // Rather many at once than one at a time.
-        let mut distance = tree.contents.distance(last, advance.from);
-        if distance > advance.window / 2 {
-            return;
-        }
-        for (id, size) in tree.contents.from(advance.from) {
-            if distance >= advance.window {
-                break;
-            }
-            distance += size;
-            *advance.ahead += 1;
+    fn expect_for(&mut self, stream: &mut Stream) {
+        for (id, size) in stream.look_ahead() {
             if !self.cache.contains(&id) && !self.coming.contains_key(&id) {
                 self.coming.insert(id, false);
                 self.expected.push_back((id, size));
             }
         }
+    }
+
+    fn is_wanting(&self) -> bool {
+        !self.needed.is_empty() || !self.expected.is_empty()
+    }
+
+    fn take_wanted(&mut self) -> Vec<Id> {
+        let mut ids = Vec::new();
+        let mut bytes = 0;
+        for queue in [&mut self.needed, &mut self.expected] {
+            while bytes < BATCH_BYTES && ids.len() < BATCH_CHUNKS {
+                let Some((id, size)) = queue.pop_front() else { break };
+                // A chunk may stand in both queues.
+                if let Some(is_coming) = self.coming.get_mut(&id)
+                    && !*is_coming
+                {
+                    *is_coming = true;
+                    ids.push(id);
+                    bytes += size;
+                }
+            }
+        }
+        ids
     }
 }
 
@@ -204,7 +288,7 @@ impl Waiting {
         parts.any(|(piece, part)| part.is_none() && ids.contains(&piece.id))
     }
 
-    /// A chunk that is shorter than the archive says is no content.
+    /// What is missing by now does not come, and a chunk that is shorter than the archive says is no content.
     fn answer(self) {
         let is_whole = self.pieces.iter().zip(&self.parts);
         let is_whole = is_whole

@@ -15,6 +15,7 @@ use crate::xattrs::AttributeSets;
 pub const ROOT: u32 = 0;
 const TYPE: u32 = 0o170_000;
 const DIRECTORY: u32 = 0o040_000;
+const FILE: u32 = 0o100_000;
 const SYMLINK: u32 = 0o120_000;
 /// In `Node::mode`, beyond what the system uses: chunks of this file were lost.
 pub const DAMAGED: u32 = 1 << 31;
@@ -48,16 +49,17 @@ impl Node {
         self.mode & TYPE == SYMLINK
     }
 
+    /// Devices are none; but --read-special stores them as regular files.
+    pub fn is_file(&self) -> bool {
+        self.mode & TYPE == FILE
+    }
+
     pub fn is_damaged(&self) -> bool {
         self.mode & DAMAGED != 0
     }
 
     fn chunks(&self) -> Range<u32> {
-        match self.mode & TYPE {
-            // Devices have a number there; but --read-special stores them as regular files.
-            0o100_000 => self.start..self.stop,
-            _ => 0..0,
-        }
+        if self.is_file() { self.start..self.stop } else { 0..0 }
     }
 }
 

@@ -27,7 +27,12 @@ static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 /// For programs that stay: no more than so many bytes lie idle from now on.
 pub fn keep_idle(bytes: usize) {
     POOL_BYTES.store(bytes, Ordering::Relaxed);
-    discard_needless(POOL.lock().unwrap_or_else(PoisonError::into_inner));
+    discard_needless(POOL.lock().unwrap_or_else(PoisonError::into_inner), bytes);
+}
+
+/// Gives back what lies idle now.
+pub fn discard_idle() {
+    discard_needless(POOL.lock().unwrap_or_else(PoisonError::into_inner), 0);
 }
 
 /// An empty buffer for at least `capacity` bytes.
@@ -115,12 +120,11 @@ pub fn recycle(memory: Vec<u8>) {
     }
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     pool.push(memory);
-    discard_needless(pool);
+    discard_needless(pool, POOL_BYTES.load(Ordering::Relaxed));
 }
 
-fn discard_needless(mut pool: MutexGuard<'_, Vec<Vec<u8>>>) {
+fn discard_needless(mut pool: MutexGuard<'_, Vec<Vec<u8>>>, limit: usize) {
     let mut idle_bytes = pool.iter().map(Vec::capacity).sum::<usize>();
-    let limit = POOL_BYTES.load(Ordering::Relaxed);
     let needless = pool.iter().take_while(|idle| {
         let is_needless = idle_bytes > limit;
         idle_bytes -= if is_needless { idle.capacity() } else { 0 };

@@ -78,13 +78,14 @@ class ItemChunk:
 
 
 class ItemChunkReader:
-    """Reads the chunks of item streams in windows, verified. Confined to the store's thread."""
+    """Reads the chunks of item streams in windows of about so many bytes, verified. Confined to the store's thread."""
 
-    __slots__ = ("_key", "_store")
+    __slots__ = ("_key", "_store", "_window_bytes")
 
-    def __init__(self, store: Store, key: ReadingKey) -> None:
+    def __init__(self, store: Store, key: ReadingKey, window_bytes: int = _WINDOW_BYTES) -> None:
         self._store = store
         self._key = key
+        self._window_bytes = window_bytes
 
     def read(self, item_ids: list[bytes]) -> Iterator[list[ItemChunk]]:
         """The chunks of one item stream in order, window by window. While the caller has one, the next is being opened.
@@ -102,7 +103,7 @@ class ItemChunkReader:
             chunks = window.wait()
             yield chunks
             average = sum(len(chunk.data) + chunk.stored_size for chunk in chunks) // len(chunks) + 1
-            bound = max(1, min(_LARGEST_WINDOW, _WINDOW_BYTES // average))
+            bound = max(1, min(_LARGEST_WINDOW, self._window_bytes // average))
             window = following
 
 
@@ -144,13 +145,15 @@ class _Window:
         return [found[id] for id in self.ids]
 
 
-def read_windows(store: Store, key: ReadingKey, item_ids: list[bytes]) -> Iterator[ItemWindow]:
+def read_windows(
+    store: Store, key: ReadingKey, item_ids: list[bytes], window_bytes: int = _WINDOW_BYTES
+) -> Iterator[ItemWindow]:
     """The items of an archive in order, packed, a window's worth at a time (never an empty one).
 
     Raises like `ItemChunkReader.read`, and IntegrityError if the chunks do not hold items.
     """
     decoder = ItemWindowDecoder()
-    for chunks in ItemChunkReader(store, key).read(item_ids):
+    for chunks in ItemChunkReader(store, key, window_bytes).read(item_ids):
         window = decoder.feed([chunk.data for chunk in chunks])
         if len(window):
             yield window

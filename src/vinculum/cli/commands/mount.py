@@ -28,6 +28,7 @@ OPERANDS = "REPOSITORY_OR_ARCHIVE MOUNTPOINT [PATH ...]"
 _CACHE_BYTES = 24 << 20
 _LARGEST_CHUNK = 8 << 20  # what BORG_MOUNT_DATA_CACHE_ENTRIES counts
 _IDLE_BYTES = 16 << 20  # enough for the buffers of one batch; a mount may stay for weeks
+_READ_AHEAD_BYTES = 2 << 20  # two requests of the largest size
 _THREADS = 2  # they never wait for anything
 _NO_NAMES = frozenset(("", ".", ".."))
 
@@ -87,6 +88,7 @@ def run(args: argparse.Namespace, session: Session) -> int | None:
                 enforces_acls=not options.ignore_permissions,
                 admits_root_only=options.allow_root,
             )
+            fuse.read_ahead(directory, _READ_AHEAD_BYTES)
             if args.background is not None:
                 args.background.leave_terminal(
                     exit_codes.of_warnings(session.sink.warning_codes, modern=exit_codes.is_modern(session.environment))
@@ -96,6 +98,7 @@ def run(args: argparse.Namespace, session: Session) -> int | None:
             return 0  # how a mount in the foreground is meant to end
         finally:
             os.close(device)
+            files.withdraw()
             if not files.has_ended:
                 # Who is in there gets errors from now on, but nobody finds a dead directory.
                 fuse.unmount(directory, lazily=True)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from vinculum.keys.key import Key
     from vinculum.repository.store import Store
 
+# Enough for all cores; a mount should not keep more than its tree in memory.
+_WINDOW_BYTES = 1 << 20
+
 
 class TreeSource:
     """Where trees come from, and which files are in them. Confined to the store's thread."""
@@ -35,7 +38,7 @@ class TreeSource:
     def grow(self, tree: FileTree, entry: ArchiveEntry) -> Iterator[None]:
         """Adds an archive to a tree, some of it with each step. Raises like `load_archive` and `read_windows`."""
         archive = load_archive(self._store, self._key, entry, workarounds=self._workarounds)
-        for window in read_windows(self._store, self._key, archive.items):
+        for window in read_windows(self._store, self._key, archive.items, _WINDOW_BYTES):
             for path in self._grow(tree, window):
                 self._warn(f"{os.fsdecode(path)}: what it is a hard link of is not in archive {entry.name}")
             yield
