@@ -40,6 +40,7 @@ if [ "$purpose" = test ]; then
     need 'command -v ssh' openssh-client
     need 'command -v strace' strace
     need 'test -e /usr/share/zoneinfo/Europe/Berlin' tzdata
+    need 'test -e /usr/share/i18n/locales/tr_TR' locales
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then

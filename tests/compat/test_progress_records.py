@@ -110,8 +110,7 @@ def test_changes_of_archives(twins: Twins) -> None:
 def test_extraction(options: str, twins: Twins, workplace: Path) -> None:
     (workplace / "out").mkdir()
     twins.cwd = workplace / "out"
-    also = set() if options else {"extract.permissions"}
-    same_steps(twins, "extract", *options.split(), "REPO::1", "tree/1", "tree/2", also=also)
+    same_steps(twins, "extract", *options.split(), "REPO::1", "tree/1", "tree/2")
 
 
 def test_export(twins: Twins) -> None:

@@ -33,6 +33,9 @@ WARNING_IDS = {
 # Operations that Borg gives the msgid of another.
 _STEP_IDS = {"export-tar": "extract"}
 
+# Steps that Borg never gets to tell of. Front-ends take any percentage that comes with an extraction for one of its bytes.
+_UNTOLD = frozenset(("extract.permissions",))
+
 # Operations whose text is for the message only, as in Borg.
 _KEEP_INFO = frozenset(("archive.calc_stats",))
 
@@ -95,6 +98,8 @@ class JsonReporter(Reporter):
         self.write_record({"time": time.time(), "type": "archive_progress", "finished": True})
 
     def write_progress(self, operation: str, current: int, total: int | None, text: str) -> None:
+        if operation in _UNTOLD:
+            return
         text = display_text(text)
         record: dict[str, object] = {"message": text}
         if total is not None:

@@ -41,7 +41,8 @@ _PERCENT_FORMS = {
     "repository.compact_segments": "Compacting segments {percent:3.0f}%",
     "repository.replay_segments": "Replaying segments {percent:3.0f}%",
 }
-# Steps through bytes say how many are done; the others which of the things is at work, and that one is not done yet.
+# Steps through bytes say how many are done, and begin by counting all of them (no text); the others say which of the things is
+# at work, and that one is not done yet.
 COUNT_BYTES = frozenset(("extract", "export-tar"))
 
 
@@ -53,6 +54,8 @@ def _logger(topic: str) -> str:
 
 def percent_message(operation: str, current: int, total: int, text: str) -> str:
     """The line that tells how far a step is."""
+    if operation in COUNT_BYTES and not text:
+        return "Finding out how much there is to extract, which takes a while for large archives"
     done = current if operation in COUNT_BYTES else max(current - 1, 0)
     percent = 100.0 * done / total if total else 0.0
     return _PERCENT_FORMS.get(operation, "{text} {percent:.1f}%").format(percent=percent, text=text)

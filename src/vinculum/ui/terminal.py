@@ -64,7 +64,7 @@ class TerminalReporter(Reporter):
         if total is None:
             return text
         line = percent_message(operation, current, total, text)
-        if not self.for_people:
+        if not self.for_people or not total:
             return line
         rest = self._rate_and_rest(operation, current, total)
         if operation not in COUNT_BYTES:

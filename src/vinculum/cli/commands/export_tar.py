@@ -56,6 +56,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         with tar_streams.written(args.tarfile, command) as output:
             exporter = TarExporter(ChunkReader(store, key), selection, session.sink, output)
             if args.progress:
+                session.sink.progress("export-tar", 0, 0, "")
                 exporter.total_bytes = selection.total_bytes()
             exporter.export()
     tell_never_matched(matcher, session.sink)

@@ -97,6 +97,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         with in_place.looked_at(target, options, key.hasher, args) as present:
             extractor = Extractor(ChunkReader(store, key), target, selection, options, sink, output, present)
             if args.progress:
+                sink.progress("extract", 0, 0, "")
                 extractor.total_bytes = selection.total_bytes()
             extractor.extract()
     tell_never_matched(matcher, sink)
