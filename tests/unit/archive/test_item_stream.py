@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from support.stores import MemoryStore, PlainKey
 from vinculum._native import Bytes, ChunkBatch, Chunker, StreamChunker, encode_item
-from vinculum.archive import item_stream
 from vinculum.archive.item_stream import ITEM_CHUNKER, ItemChunkReader, ItemStreamWriter, read_items
 from vinculum.errors import IntegrityError, ObjectNotFound
 
@@ -121,11 +120,11 @@ def test_archive_without_items_is_read() -> None:
     assert paths(MemoryStore(), []) == []
 
 
-def test_windows_grow_but_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_grow_but_stay_bounded() -> None:
     store = MemoryStore()
     ids = store.store(KEY, *(bytes([n, n]) * 50_000 for n in range(100)))
-    monkeypatch.setattr(item_stream, "_WINDOW_BYTES", 10 * 200_000 + 100)
-    chunks = [chunk for window in ItemChunkReader(store, KEY).read(ids) for chunk in window]
+    reader = ItemChunkReader(store, KEY, window_bytes=10 * 200_000 + 100)
+    chunks = [chunk for window in reader.read(ids) for chunk in window]
     assert [chunk.id for chunk in chunks] == ids
     assert store.requests[:2] == [4, 8]
     assert max(store.requests) == 10, "stored and plain bytes of a window count both"
