@@ -47,6 +47,22 @@ MANY = {
 Turns = dict[str, list[dict[str, Measured]]]
 
 
+class Outcome(NamedTuple):
+    """What was measured, on what, and when."""
+
+    date: str
+    machine: list[str]
+    programs: dict[str, str]
+    where: str
+    files: int
+    size_mib: int
+    steps: list[str]
+    archives: int
+    rounds: int
+    turns: Turns
+    many: Turns
+
+
 class Ground(NamedTuple):
     """Where everything is, and what takes part in it."""
 
@@ -187,7 +203,7 @@ def table(turns: Turns, steps: dict[str, str], baseline: str) -> list[str]:
     return lines
 
 
-def page(result: dict[str, object], turns: Turns, many: Turns) -> str:
+def page(outcome: Outcome) -> str:
     """The result as Markdown."""
     lines = [
         "# Restoring, listing, comparing, checking: vinculum beside other programs",
@@ -195,18 +211,18 @@ def page(result: dict[str, object], turns: Turns, many: Turns) -> str:
         "Written by `benchmarks/restoring.py`, whose head says what is done. Times are medians on the clock and, as CPU, of",
         "all cores; in brackets, how many times less than Borg 1.4.5 takes.",
         "",
-        *(f"- {line}" for line in result["machine"]),  # type: ignore[attr-defined]
-        *(f"- {label}: {text}" for label, text in result["programs"].items()),  # type: ignore[attr-defined]
+        *(f"- {line}" for line in outcome.machine),
+        *(f"- {label}: {text}" for label, text in outcome.programs.items()),
         "",
-        f"## {result['files']} files, {result['size_mib']} MiB",
+        f"## {outcome.files} files, {outcome.size_mib} MiB",
         "",
-        f"{result['rounds']} round(s), {result['where']}; {result['date']}.",
+        f"{outcome.rounds} round(s), {outcome.where}; {outcome.date}.",
         "",
-        *table(turns, {step: title for step, title in STEPS.items() if step in result["steps"]}, BASELINE),  # type: ignore[operator]
+        *table(outcome.turns, {step: STEPS[step] for step in outcome.steps}, BASELINE),
     ]
-    if many:
-        lines += ["", f"## A repository of {result['archives']} archives", ""]
-        lines += table(many, {step: step for step in MANY}, THEIRS)
+    if outcome.many:
+        lines += ["", f"## A repository of {outcome.archives} archives", ""]
+        lines += table(outcome.many, {step: step for step in MANY}, THEIRS)
     return "\n".join(lines) + "\n"
 
 
@@ -231,7 +247,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def measure(options: argparse.Namespace, place: Path) -> tuple[dict[str, object], Turns, Turns]:
+def measure(options: argparse.Namespace, place: Path) -> Outcome:
     tree = place / "tree"
     build(tree, options.scale)
     stored, said = admit(place, tree, options.program)
@@ -245,18 +261,19 @@ def measure(options: argparse.Namespace, place: Path) -> tuple[dict[str, object]
     if options.archives:
         here = fill_with_many(place, options.archives)
         many = alternate(options.rounds, PROGRAMS, lambda name: read_many(name, here))
-    result: dict[str, object] = {
-        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        "machine": list(hardware()),
-        "programs": said,
-        "where": f"in {options.place}",
-        "files": files,
-        "size_mib": round(size / MIB),
-        "steps": ground.steps,
-        "archives": options.archives,
-        "rounds": options.rounds,
-    }
-    return result, {label: rounds for label, rounds in turns.items() if any(rounds)}, many
+    return Outcome(
+        date=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        machine=list(hardware()),
+        programs=said,
+        where=f"in {options.place}",
+        files=files,
+        size_mib=round(size / MIB),
+        steps=ground.steps,
+        archives=options.archives,
+        rounds=options.rounds,
+        turns={label: rounds for label, rounds in turns.items() if any(rounds)},
+        many=many,
+    )
 
 
 def _unless_it_fails(label: str, said: dict[str, str], turn: Callable[[], dict[str, Measured]]) -> dict[str, Measured]:
@@ -274,10 +291,10 @@ def main() -> None:
     pages = PAGES if options.publish else BENCH
     pages.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.place, prefix="vinculum-restoring-") as temporary:
-        result, turns, many = measure(options, Path(temporary))
-    (pages / "restore.json").write_text(json.dumps({**result, "turns": turns, "many": many}, indent=1) + "\n")
-    (pages / "restore.md").write_text(page(result, turns, many))
-    print(page(result, turns, many))
+        outcome = measure(options, Path(temporary))
+    (pages / "restore.json").write_text(json.dumps(outcome._asdict(), indent=1) + "\n")
+    (pages / "restore.md").write_text(page(outcome))
+    print(page(outcome))
 
 
 if __name__ == "__main__":

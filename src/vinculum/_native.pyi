@@ -247,6 +247,8 @@ class Opener:
         """Opens chunks of item streams and parses them, in parallel and in the background; judges their items by `rules`."""
     def find_damage(self, stored: list[Bytes], ids: bytes) -> DamageToCome:
         """Opens objects just to see whether that works, in parallel and in the background."""
+    def measure(self, stored: list[Bytes], ids: bytes) -> SizesToCome:
+        """Opens objects just to see how long their plaintexts are, in parallel and in the background."""
     def find_archives(self, stored: list[Bytes], ids: bytes) -> tuple[list[int], list[tuple[int, str]]]:
         """Opens objects, in parallel: the places of those that seem to describe archives, and what is wrong with others."""
     def open_batch(self, stored: list[Bytes], ids: bytes) -> ChunkBatch:
@@ -263,6 +265,13 @@ class ChunksToCome:
 
     def wait(self) -> list[Bytes]:
         """The plaintexts, when they are there. ValueError if they were waited for before."""
+
+@final
+class SizesToCome:
+    """Sizes of plaintexts that are being opened in the background."""
+
+    def wait(self) -> list[int]:
+        """The sizes, when they are there. IntegrityError if one could not be opened."""
 
 # -- remote protocol ---------------------------------------------------------------------------------------------------
 
@@ -440,8 +449,6 @@ class ChunkIndex:
         """
     def usage(self) -> tuple[int, int, int, int, int, int]:
         """(total size, total csize, unique size, unique csize, unique chunks, total chunks) over all entries."""
-    def usage_of(self, part: ChunkIndex) -> tuple[int, int, int, int, int, int]:
-        """The same sums for `part`, where *unique* counts the entries whose references are all in `part`."""
     def unsized_ids(self) -> bytes:
         """The entries whose csize is 0, that is unknown."""
     def ids(self) -> list[bytes]: ...
@@ -510,6 +517,21 @@ class ReferenceTally:
         is still to be fed to `count_items`.
         """
     def settle(self, index: ChunkIndex) -> None: ...
+
+@final
+class ContentUsage:
+    """Counts the references of one archive against an index as it was when this was made. Thread-safe.
+
+    KeyError for a reference to what the index does not know.
+    """
+
+    def __new__(cls, index: ChunkIndex) -> ContentUsage: ...
+    def count(self, stream: ItemStream, chunks: list[ItemReferences]) -> int:
+        """Goes on in an item stream. Returns how many chunks were taken, as `ReferenceTally.count` does."""
+    def count_piece(self, stream: ItemStream, piece: Blob) -> None:
+        """The same with what was not taken."""
+    def sums(self) -> tuple[int, int, int, int, int, int]:
+        """As `ChunkIndex.usage`, of all references; unique is what nothing else in the index refers to."""
 
 # -- checking ----------------------------------------------------------------------------------------------------------
 
@@ -1089,6 +1111,31 @@ class RestoreToCome:
     def wait(self) -> list[tuple[int, Trouble]]:
         """What went wrong, with the number of the action, when all is done. IntegrityError if content could not be opened:
         nothing of the batch was done then."""
+
+@final
+class ContentPlan:
+    """What a dry run reads of a window of items: the chunks of all files, in portions. Confined to one thread.
+
+    Entries are the items whose paths have something left without their first `strip` components (from the end, if that is
+    negative), in order. IntegrityError for an item that is none.
+    """
+
+    def __new__(cls, window: ItemWindow, strip: int) -> ContentPlan: ...
+    def next(self, most_bytes: int, most_chunks: int) -> bytes | None:
+        """The ids of the next portion, at least one; None if there are no more. Entries without any content are a portion
+        all the same, and an empty one."""
+    def settle(self, sizes: list[int]) -> list[tuple[int, Trouble]]:
+        """Takes the sizes of the next chunks that were opened. What is amiss with the entries that are complete now."""
+    @property
+    def complete(self) -> int:
+        """How many entries are complete."""
+    @property
+    def begun_bytes(self) -> int:
+        """How much content of the next one was opened."""
+    def item(self, number: int) -> Item:
+        """One entry with all it has."""
+    def path(self, number: int) -> bytes:
+        """Where it would go."""
 
 def write_chunks(fd: int, chunks: list[Bytes], sparse: bool) -> int:
     """Writes the chunks at the file's position; with `sparse` all-zero chunks are seeked over. Returns the bytes covered."""

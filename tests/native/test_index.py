@@ -435,19 +435,12 @@ def test_merging_adds_counts_and_usage_sums_them(first: dict[int, int], second: 
             twin.set(key, struct.pack("<III", merged[number], number + 10, number + 5))
     assert saved(total) == twin.to_bytes()
     assert total.usage() == expected_usage(merged, set(merged))
-    assert total.usage_of(part) == expected_usage(second, {number for number in second if second[number] == merged[number]})
 
 
 def test_merging_an_index_with_itself_doubles_it() -> None:
     index = chunk_index({1: 2, 2: 3})
     index.merge(index)
     assert (index.get(key_of(1)), index.get(key_of(2))) == ((4, 11, 6), (6, 12, 7))
-    assert index.usage_of(index) == index.usage()
-
-
-def test_usage_of_something_else_is_refused() -> None:
-    with pytest.raises(KeyError):
-        chunk_index({1: 2}).usage_of(chunk_index({2: 1}))
 
 
 HASHER = _native.IdHasher("sha256")

@@ -136,6 +136,25 @@ def test_entries_longer_than_the_window_are_verified_to_the_end() -> None:
         scan(bytes(damaged))
 
 
+def test_a_long_segment_is_read_in_several_places_and_its_first_damage_counts() -> None:
+    entries = [twin.pack_entry(twin.PUT, bytes([number]) * 32, bytes([number]) * 900_000) for number in range(50)]
+    data = bytearray(twin.pack_segment(*entries, twin.pack_entry(twin.DELETE, b"k" * 32), twin.pack_entry(twin.COMMIT)))
+    assert columns(scan(bytes(data))) == expected_columns(bytes(data))
+    places = [8 + number * len(entries[0]) for number in (45, 40, 20, 11)]
+    for place in places:
+        data[place + 100_000] ^= 1
+        with pytest.raises(IntegrityError, match=f"offset {place}: wrong checksum"):
+            scan(bytes(data))
+    data[places[2] + 8] = 7
+    with pytest.raises(IntegrityError, match=f"offset {places[3]}: wrong checksum"):
+        scan(bytes(data))
+    data[places[3] + 100_000] ^= 1
+    with pytest.raises(IntegrityError, match=f"offset {places[2]}: unknown tag 7"):
+        scan(bytes(data))
+    with pytest.raises(IntegrityError, match=f"offset {places[3]}: .* are missing"):
+        scan(bytes(data[: places[3] + 1000]))
+
+
 def test_a_closed_descriptor_is_an_os_error() -> None:
     with open_segment(b"BORG_SEG") as fd:
         pass

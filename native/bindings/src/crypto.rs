@@ -1,4 +1,4 @@
-//! `aes256_ctr`, `Sealer`, `SealedBatch`, `Opener`.
+//! `aes256_ctr`, `Sealer`, `SealedBatch`, `Opener`, and what it opens in the background.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -164,6 +164,17 @@ impl Opener {
         }))
     }
 
+    fn measure(&self, stored: Vec<Blob>, ids: Ids) -> SizesToCome {
+        let opener = Arc::clone(&self.0);
+        let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
+        let ids = ids.as_slice().to_vec();
+        let bytes = stored.iter().map(|object| object.len()).sum();
+        SizesToCome(ToCome::begin(bytes, move || {
+            let objects: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
+            opener.open_each(&objects, &ids, |_, plain| plain.len())
+        }))
+    }
+
     fn find_archives(&self, py: Python<'_>, stored: Vec<Blob>, ids: Ids) -> PyResult<(Vec<usize>, Damage)> {
         let found = py.detach(|| items::find_archives(&self.0, &slices(&stored), ids.as_slice()));
         found.into_python().map(|found| (found.archives, found.damaged))
@@ -197,6 +208,17 @@ impl ChunksToCome {
     }
 }
 
+/// Sizes of plaintexts that are being opened in the background.
+#[pyclass(frozen, module = "vinculum._native")]
+struct SizesToCome(ToCome<Vec<usize>>);
+
+#[pymethods]
+impl SizesToCome {
+    fn wait(&self, py: Python<'_>) -> PyResult<Vec<usize>> {
+        self.0.wait(py)
+    }
+}
+
 fn slices(objects: &[Blob]) -> Vec<&[u8]> {
     objects.iter().map(|object| &**object).collect()
 }
@@ -207,5 +229,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Sealing>()?;
     module.add_class::<SealedBatch>()?;
     module.add_class::<ChunksToCome>()?;
+    module.add_class::<SizesToCome>()?;
     module.add_class::<Opener>()
 }

@@ -226,9 +226,9 @@ impl Released {
     }
 }
 
-type UsageTuple = (u64, u64, u64, u64, u64, u64);
+pub type UsageTuple = (u64, u64, u64, u64, u64, u64);
 
-fn usage_tuple(usage: index::Usage) -> UsageTuple {
+pub fn usage_tuple(usage: index::Usage) -> UsageTuple {
     (
         usage.size,
         usage.csize,
@@ -358,14 +358,6 @@ impl ChunkIndex {
 
     fn usage(&self, py: Python<'_>) -> UsageTuple {
         usage_tuple(py.detach(|| self.0.snapshot().usage()))
-    }
-
-    fn usage_of(&self, py: Python<'_>, part: &Self) -> PyResult<UsageTuple> {
-        let usage = py.detach(|| {
-            let part = part.0.snapshot();
-            self.0.lock().usage_of(&part)
-        });
-        usage.into_python().map(usage_tuple)
     }
 
     fn unsized_ids<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {

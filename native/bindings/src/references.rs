@@ -1,14 +1,15 @@
-//! `ItemReferences`, `ReferencesToCome`, `ReferenceTally`.
+//! `ItemReferences`, `ReferencesToCome`, `ReferenceTally`, `ContentUsage`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use vinculum_kernels::items;
 
 use crate::background::ToCome;
 use crate::errors::IntoPython;
-use crate::index::ChunkIndex;
+use crate::index::{ChunkIndex, UsageTuple, usage_tuple};
 use crate::items::ItemStream;
+use crate::memory::Blob;
 
 #[pyclass(frozen, module = "vinculum._native")]
 pub struct ItemReferences(pub Arc<items::ItemReferences>);
@@ -72,8 +73,43 @@ impl ReferenceTally {
     }
 }
 
+#[pyclass(frozen, module = "vinculum._native")]
+pub struct ContentUsage(Mutex<items::ContentUsage>);
+
+impl ContentUsage {
+    fn lock(&self) -> MutexGuard<'_, items::ContentUsage> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl ContentUsage {
+    #[new]
+    fn new(py: Python<'_>, index: &ChunkIndex) -> Self {
+        Self(Mutex::new(py.detach(|| items::ContentUsage::new(&index.0))))
+    }
+
+    fn count(&self, py: Python<'_>, stream: &ItemStream, chunks: Vec<Py<ItemReferences>>) -> PyResult<usize> {
+        py.detach(|| {
+            let chunks = chunks.iter().map(|chunk| &chunk.get().0);
+            self.lock().count(&mut stream.lock(), chunks)
+        })
+        .into_python()
+    }
+
+    fn count_piece(&self, py: Python<'_>, stream: &ItemStream, piece: Blob) -> PyResult<()> {
+        py.detach(|| self.lock().count_piece(&mut stream.lock(), &piece))
+            .into_python()
+    }
+
+    fn sums(&self, py: Python<'_>) -> UsageTuple {
+        usage_tuple(py.detach(|| self.lock().sums()))
+    }
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ItemReferences>()?;
     module.add_class::<ReferencesToCome>()?;
-    module.add_class::<ReferenceTally>()
+    module.add_class::<ReferenceTally>()?;
+    module.add_class::<ContentUsage>()
 }

@@ -1,4 +1,4 @@
-//! `Restorer`, `RestoreBatch`, `RestoreToCome`, `write_chunks`, `get_flags`, `set_flags`, `acl_from_text`, `acl_names`.
+//! `Restorer`, `RestoreBatch`, `RestoreToCome`, `ContentPlan`, `write_chunks`, `get_flags`, `set_flags`, `acl_from_text`, `acl_names`.
 
 use std::collections::HashMap;
 use std::os::fd::IntoRawFd;
@@ -18,6 +18,7 @@ use crate::ids::joined;
 use crate::items::Item;
 use crate::memory::{Blob, Bytes};
 use crate::sys::Descriptor;
+use crate::windows::ItemWindow;
 
 /// A file without content takes about as long to create as so many bytes to write.
 const BYTES_OF_WORK: usize = 16 * 1024;
@@ -229,10 +230,60 @@ impl RestoreToCome {
     }
 }
 
+/// What a dry run reads of a window.
+#[pyclass(frozen, module = "vinculum._native")]
+struct ContentPlan(Mutex<restoring::ContentPlan>);
+
+impl ContentPlan {
+    fn lock(&self) -> MutexGuard<'_, restoring::ContentPlan> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl ContentPlan {
+    #[new]
+    fn new(py: Python<'_>, window: &ItemWindow, strip: isize) -> PyResult<Self> {
+        let plan = py.detach(|| restoring::ContentPlan::new(window.0.clone(), strip));
+        plan.map(|plan| Self(Mutex::new(plan))).into_python()
+    }
+
+    fn next<'py>(&self, py: Python<'py>, most_bytes: u64, most_chunks: usize) -> Option<Bound<'py, PyBytes>> {
+        self.lock().next(most_bytes, most_chunks).map(|ids| joined(py, ids))
+    }
+
+    fn settle<'py>(&self, py: Python<'py>, sizes: Vec<u32>) -> PyResult<Vec<(usize, Told<'py>)>> {
+        let troubles = self.lock().settle(&sizes).into_python()?;
+        Ok(troubles
+            .into_iter()
+            .map(|(place, trouble)| (place, told(py, trouble)))
+            .collect())
+    }
+
+    #[getter]
+    fn complete(&self) -> usize {
+        self.lock().complete()
+    }
+
+    #[getter]
+    fn begun_bytes(&self) -> u64 {
+        self.lock().begun_bytes()
+    }
+
+    fn item(&self, number: usize) -> PyResult<Item> {
+        self.lock().item(number).map(Item::new).into_python()
+    }
+
+    fn path<'py>(&self, py: Python<'py>, number: usize) -> PyResult<Bound<'py, PyBytes>> {
+        self.lock().path(number).map(|path| PyBytes::new(py, path)).into_python()
+    }
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Restorer>()?;
     module.add_class::<RestoreBatch>()?;
     module.add_class::<RestoreToCome>()?;
+    module.add_class::<ContentPlan>()?;
     module.add_function(wrap_pyfunction!(write_chunks, module)?)?;
     module.add_function(wrap_pyfunction!(get_flags, module)?)?;
     module.add_function(wrap_pyfunction!(set_flags, module)?)?;

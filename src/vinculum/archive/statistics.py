@@ -5,16 +5,16 @@ Counted is the content of files only; neither item streams nor archive objects a
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import count, islice
 
-from vinculum._native import ChunkIndex, ItemStream
-from vinculum.archive.item_stream import ItemChunkReader
+from vinculum._native import ContentUsage, ItemStream
+from vinculum.archive.item_references import ItemReferenceReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vinculum._native import ChunkList
+    from vinculum._native import Bytes, ChunkIndex, ChunkList, ItemReferences
     from vinculum.archive.item_stream import ReadingKey
     from vinculum.repository.store import Store
 
@@ -143,10 +143,19 @@ def content_usage(
     `chunks` is the index of the whole repository. Part files count too, `nfiles` is left at 0. `tell` hears which of the
     chunks of the item stream is at work.
     """
-    content, stream = ChunkIndex(), ItemStream()
-    windows = ItemChunkReader(store, key).read(item_ids)
-    for number, chunk in enumerate(chain.from_iterable(windows), 1):
-        tell(number)
-        content.count_items(stream, chunk.data)
-    size, csize, _, unique_csize, _, _ = chunks.usage_of(content)
+    usage, stream = ContentUsage(chunks), ItemStream()
+    numbers = count(1)
+
+    def take(found: list[ItemReferences]) -> int:
+        taken = usage.count(stream, found)
+        for number in islice(numbers, taken):
+            tell(number)
+        return taken
+
+    def take_rest(piece: Bytes) -> None:
+        tell(next(numbers))
+        usage.count_piece(stream, piece)
+
+    ItemReferenceReader(store, key).feed(item_ids, take, take_rest)
+    size, csize, _, unique_csize, _, _ = usage.sums()
     return Statistics(size, csize, unique_csize)

@@ -13,6 +13,7 @@ from support.stores import MemoryStore, PlainKey
 from vinculum._native import Bytes, ChunkIndex, ItemReferences, ItemStream, ReferenceTally
 from vinculum.archive import item_references
 from vinculum.archive.item_references import ItemReferenceReader
+from vinculum.archive.statistics import content_usage
 from vinculum.errors import IntegrityError, ObjectNotFound
 
 KEY = PlainKey()
@@ -110,6 +111,36 @@ def test_counted_and_released_is_what_the_items_refer_to(streams: list[list[byte
         counter.release(ids, with_parts=with_parts)
     assert counter.counts() == {}
     assert counter.sums == sums
+
+
+@given(cut(), st.lists(ENTRIES, max_size=3))
+@settings(deadline=None)
+def test_usage_of_an_archive_is_what_its_items_refer_to(pieces: list[bytes], others: list[list[list[object]]]) -> None:
+    """With what other archives refer to beside it; unique is what none of them does."""
+    store, stream = MemoryStore(), b"".join(pieces)
+    ids = store.store(KEY, *pieces)
+    counted = reference.count_chunks(stream)
+    index = ChunkIndex()
+    for id, (times, size, csize) in counted.items():
+        index.add(id, times, size, csize)
+    for id, size, csize in (entry for entries in others for entry in entries):
+        index.add(id, 1, size, csize)  # type: ignore[arg-type]  # entries are as msgpack has them
+    known = {id: index.get(id) for id in counted}
+    usage = content_usage(index, store, KEY, ids)
+    assert usage.original_size == sum(times * known[id][1] for id, (times, _, _) in counted.items())  # type: ignore[index]
+    assert usage.compressed_size == sum(times * known[id][2] for id, (times, _, _) in counted.items())  # type: ignore[index]
+    assert usage.deduplicated_size == sum(
+        known[id][2]
+        for id, (times, _, _) in counted.items()
+        if known[id][0] == times  # type: ignore[index]
+    )
+
+
+def test_usage_needs_an_index_that_knows_all() -> None:
+    store = MemoryStore()
+    ids = store.store(KEY, encoded(1))
+    with pytest.raises(KeyError):
+        content_usage(ChunkIndex(), store, KEY, ids)
 
 
 def encoded(number: int, **more: object) -> bytes:

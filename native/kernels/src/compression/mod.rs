@@ -23,7 +23,8 @@ mod unpack;
 pub use compressor::{Compressed, Compressor};
 pub use unpack::{decompress, decompress_shared};
 
-const NONE: [u8; 2] = [0, 0];
+/// The header of what is stored as it is.
+pub(crate) const NONE: [u8; 2] = [0, 0];
 const LZ4: [u8; 2] = [1, 0];
 const LZMA: [u8; 2] = [2, 0];
 const ZSTD: [u8; 2] = [3, 0];

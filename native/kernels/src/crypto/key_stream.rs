@@ -10,6 +10,7 @@ use super::BLOCK;
 const TOGETHER: usize = 64;
 
 /// The key stream from some counter on.
+#[derive(Clone)]
 pub(super) struct KeyStream<'a> {
     aes: &'a Aes256,
     counter: u128,

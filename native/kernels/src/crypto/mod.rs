@@ -9,12 +9,14 @@
 //! from the range it was given. Nothing is decrypted that was not authenticated.
 
 mod cipher;
+mod content;
 mod key_stream;
 mod opener;
 mod repacking;
 mod sealed;
 mod sealer;
 mod strips;
+mod uncovering;
 
 pub use cipher::{Cipher, aes256_ctr};
 pub use opener::Opener;

@@ -2,19 +2,23 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::cipher::{Cipher, Keys, are_equal};
-use super::{IV, MAC};
+use super::IV;
+use super::cipher::{Cipher, are_equal};
+use super::content::{Content, Envelope};
 use crate::Id;
-use crate::compression::{decompress, decompress_shared};
+use crate::compression::decompress;
 use crate::errors::{Error, Result};
 use crate::hashing::{IdHasher, Message};
-use crate::memory::{self, Shared};
+use crate::memory::Shared;
 use crate::parallel;
 
 /// What objects that are opened together may unpack to. Who asks for them expects far less, by what archives say of their chunks.
 const MOST_TOGETHER: usize = 512 * 1024 * 1024;
 /// Plaintexts that one core has at a time: enough to hash several at once.
 const IN_HAND: usize = 16 * 1024 * 1024;
+/// So many stored bytes are opened together, if that is enough objects to fill the lanes so many times.
+const GROUP_BYTES: usize = 128 * 1024;
+const GROUP_ROUNDS: usize = 3;
 
 /// Opens stored objects. Immutable.
 pub struct Opener {
@@ -77,11 +81,14 @@ impl Opener {
             return Err(Error::value(format!("{} objects with {} ids", stored.len(), ids.len())));
         }
         let open = |objects: &[(usize, &[u8], Name)]| -> Vec<Result<T>> {
-            let mut places = objects.iter().map(|&(place, ..)| place);
-            self.open_on_this_thread(objects.iter().map(|&(_, object, name)| (object, name)), |plain| {
-                let place = places.next().unwrap_or_default(); // one for one
-                Ok(read(place, plain?))
-            })
+            let groups = self.groups(objects).flat_map(|group| {
+                let mut places = group.iter().map(|&(place, ..)| place);
+                self.open_on_this_thread(group.iter().map(|&(_, object, name)| (object, name)), |plain| {
+                    let place = places.next().unwrap_or_default(); // one for one
+                    Ok(read(place, plain?))
+                })
+            });
+            groups.collect()
         };
         let bytes = stored.iter().map(|object| object.len()).sum();
         let names = ids.iter().map(|id| Name(Some(id)));
@@ -92,6 +99,27 @@ impl Opener {
             parallel::in_order(shares, open)
         } else {
             open(&objects)
+        })
+    }
+
+    /// Runs of objects that together fit into the cache of a core, but enough of them to fill the lanes several times.
+    fn groups<'a, 'b>(
+        &self,
+        objects: &'a [(usize, &'b [u8], Name<'b>)],
+    ) -> impl Iterator<Item = &'a [(usize, &'b [u8], Name<'b>)]> {
+        let least = GROUP_ROUNDS * self.lanes();
+        let mut rest = objects;
+        std::iter::from_fn(move || {
+            let mut bytes = 0;
+            let small = rest.iter().take_while(|(_, object, _)| {
+                bytes += object.len();
+                bytes <= GROUP_BYTES
+            });
+            let count = small.count().max(least);
+            // What is left must fill the lanes, too.
+            let (group, behind) = rest.split_at(if count + least > rest.len() { rest.len() } else { count });
+            rest = behind;
+            (!group.is_empty()).then_some(group)
         })
     }
 
@@ -116,55 +144,65 @@ impl Opener {
     /// Opens objects, hashing as many at a time as one core has lanes for, and hands each to `read`. Of what they unpack to, little
     /// more than `IN_HAND` is in memory at any time unless `read` keeps it.
     fn open_on_this_thread<'a, T>(
-        &self,
-        objects: impl Iterator<Item = (&'a [u8], Name<'a>)> + Clone,
+        &'a self,
+        objects: impl Iterator<Item = (&'a [u8], Name<'a>)> + Clone + 'a,
         mut read: impl FnMut(Result<Shared>) -> T,
     ) -> Vec<T> {
         let mut opened = Vec::new();
         let mut names = objects.clone().map(|(_, name)| name);
-        let mut plains = self.decrypt(objects);
+        let mut contents = self.authenticate(objects);
         loop {
             let mut in_hand = Vec::new();
             let mut bytes = 0;
             while bytes < IN_HAND
-                && let Some(plain) = plains.next()
+                && let Some(content) = contents.next()
             {
-                bytes += plain.as_ref().map_or(0, |plain| plain.len());
-                in_hand.push(plain);
+                bytes += content.len();
+                in_hand.push(content);
             }
             if in_hand.is_empty() {
                 return opened;
             }
-            self.verify_all(&mut in_hand, &mut names);
-            opened.extend(in_hand.into_iter().map(&mut read));
+            opened.extend(self.verify_all(in_hand, &mut names).map(&mut read));
         }
     }
 
-    /// Makes plaintexts that are not what their names say errors.
-    fn verify_all<'a>(&self, plains: &mut [Result<Shared>], names: &mut impl Iterator<Item = Name<'a>>) {
-        let Some(hasher) = &self.hasher else { return };
-        let slices: Vec<&[u8]> = plains.iter().map(|plain| plain.as_deref().unwrap_or_default()).collect();
-        let computed = hasher.digest_on_this_thread(&slices);
-        for ((plain, computed), Name(id)) in plains.iter_mut().zip(computed).zip(names) {
-            if let (Ok(_), Some(id)) = (&plain, id)
-                && let Err(error) = verify(&computed, id)
-            {
-                *plain = Err(error);
-            }
-        }
+    /// Plaintexts, those that are not what their names say being errors.
+    fn verify_all<'a>(
+        &self,
+        mut contents: Vec<Content<'a>>,
+        names: &mut impl Iterator<Item = Name<'a>>,
+    ) -> impl Iterator<Item = Result<Shared>> {
+        let messages = contents.iter_mut().map(Content::message);
+        let computed: Vec<Option<Id>> = match &self.hasher {
+            Some(hasher) => hasher.digest_messages(messages).into_iter().map(Some).collect(),
+            None => messages.map(Message::take_all).map(|()| None).collect(),
+        };
+        contents
+            .into_iter()
+            .zip(computed)
+            .zip(names)
+            .map(|((content, computed), Name(id))| {
+                let plain = content.into_plain()?;
+                match (computed, id) {
+                    (Some(computed), Some(id)) => verify(&computed, id).map(|()| plain),
+                    _ => Ok(plain),
+                }
+            })
     }
 
-    /// Plaintexts whose ids were not looked at, one after the other.
-    fn decrypt<'a: 'b, 'b>(
-        &'b self,
-        objects: impl Iterator<Item = (&'a [u8], Name<'a>)> + Clone + 'b,
-    ) -> Box<dyn Iterator<Item = Result<Shared>> + 'b> {
+    /// The contents of objects, authentic if they are encrypted; their ids were not looked at. One after the other.
+    fn authenticate<'a>(
+        &'a self,
+        objects: impl Iterator<Item = (&'a [u8], Name<'a>)> + Clone + 'a,
+    ) -> Box<dyn Iterator<Item = Content<'a>> + 'a> {
         let Cipher::AesCtr(keys) = &self.cipher else {
-            return Box::new(objects.map(|(object, name)| {
+            let plains = objects.map(|(object, name)| {
                 self.check_type(object, name)?;
                 let plain = decompress(&object[1..]).map_err(|error| name.explain(error))?;
                 Ok(Shared::from(plain))
-            }));
+            });
+            return Box::new(plains.map(Content::from));
         };
         let envelopes: Vec<Result<Envelope>> = objects
             .clone()
@@ -178,12 +216,14 @@ impl Opener {
             Message::whole(authenticated.unwrap_or_default())
         });
         let macs = keys.macs(messages);
+        let mut scratch = Vec::new();
         let parts = envelopes.into_iter().zip(macs).zip(objects);
-        Box::new(parts.map(|((envelope, mac), (_, name))| {
+        let contents = parts.map(move |((envelope, mac), (_, name))| {
             let envelope = envelope?;
             envelope.authenticate(&mac, name)?;
-            envelope.decrypt(keys).map_err(|error| name.explain(error))
-        }))
+            envelope.content(keys, &mut scratch).map_err(|error| name.explain(error))
+        });
+        Box::new(contents.map(|content| content.unwrap_or_else(Content::Unusable)))
     }
 
     fn check_type(&self, stored: &[u8], name: Name) -> Result<()> {
@@ -203,40 +243,6 @@ impl Opener {
     }
 }
 
-/// The parts of an encrypted object.
-struct Envelope<'a> {
-    mac: &'a [u8; MAC],
-    iv: u64,
-    /// iv and ciphertext.
-    authenticated: &'a [u8],
-}
-
-impl<'a> Envelope<'a> {
-    fn parse(stored: &'a [u8], name: Name) -> Result<Self> {
-        let parts = || {
-            let (mac, authenticated) = stored.get(1..)?.split_first_chunk()?;
-            let iv = u64::from_be_bytes(*authenticated.first_chunk()?);
-            Some(Self { mac, iv, authenticated })
-        };
-        parts().ok_or_else(|| Error::integrity(format!("{name}: {} bytes are no encrypted object", stored.len())))
-    }
-
-    fn authenticate(&self, computed: &[u8; MAC], name: Name) -> Result<()> {
-        if are_equal(self.mac, computed) {
-            Ok(())
-        } else {
-            Err(Error::integrity(format!("{name}: authentication failed")))
-        }
-    }
-
-    fn decrypt(&self, keys: &Keys) -> Result<Shared> {
-        let ciphertext = &self.authenticated[IV..];
-        let mut payload = memory::copy(ciphertext);
-        keys.key_stream(self.iv).apply(&mut payload);
-        decompress_shared(&Shared::from(payload))
-    }
-}
-
 fn verify(computed: &Id, id: &Id) -> Result<()> {
     if are_equal(computed, id) {
         Ok(())
@@ -247,10 +253,10 @@ fn verify(computed: &Id, id: &Id) -> Result<()> {
 
 /// An object in messages.
 #[derive(Clone, Copy)]
-struct Name<'a>(Option<&'a Id>);
+pub(super) struct Name<'a>(Option<&'a Id>);
 
 impl Name<'_> {
-    fn explain(self, error: Error) -> Error {
+    pub(super) fn explain(self, error: Error) -> Error {
         match error {
             Error::Integrity(reason) => Error::integrity(format!("{self}: {reason}")),
             other => other,

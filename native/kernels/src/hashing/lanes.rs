@@ -61,6 +61,13 @@ impl<'a> Message<std::iter::Once<&'a [u8]>> {
     }
 }
 
+impl<'a, P: Iterator<Item = &'a [u8]>> Message<P> {
+    /// For who wants nothing of the message but that it was asked for.
+    pub fn take_all(self) {
+        self.pieces.for_each(drop);
+    }
+}
+
 /// Digests of messages that follow `before` bytes, which led to the state `start`.
 pub(super) fn digest_all<'a, H, P>(start: &H::Words, before: u64, messages: impl IntoIterator<Item = Message<P>>) -> Vec<Id>
 where

@@ -73,6 +73,18 @@ impl IdHasher {
         }
     }
 
+    /// The same for messages that come in pieces.
+    pub(crate) fn digest_messages<'a, P>(&'a self, messages: impl Iterator<Item = Message<P>>) -> Vec<Id>
+    where
+        P: Iterator<Item = &'a [u8]>,
+    {
+        match self {
+            Self::Sha256 => sha256::digest_messages(messages),
+            Self::HmacSha256(primed) => primed.digest_messages(messages),
+            Self::Blake2b(primed) => primed.digest_messages(messages),
+        }
+    }
+
     /// How many buffers one core hashes at the same time.
     pub fn lanes(&self) -> usize {
         match self {

@@ -68,7 +68,15 @@ pub fn lanes() -> usize {
 
 /// The SHA-256 of each input.
 pub fn digest_many(inputs: &[&[u8]]) -> Vec<Id> {
-    digest_all::<Sha256InLanes, _>(&INITIAL, 0, inputs.iter().map(|input| Message::whole(input)))
+    digest_messages(inputs.iter().map(|input| Message::whole(input)))
+}
+
+/// The SHA-256 of several messages.
+pub(super) fn digest_messages<'a, P>(messages: impl Iterator<Item = Message<P>>) -> Vec<Id>
+where
+    P: Iterator<Item = &'a [u8]>,
+{
+    digest_all::<Sha256InLanes, _>(&INITIAL, 0, messages)
 }
 
 /// HMAC-SHA-256 that has absorbed its key.

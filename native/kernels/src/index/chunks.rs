@@ -289,14 +289,33 @@ impl ChunkTable {
         usage
     }
 
-    /// The sums over `part`, whose entries must all be in this index; unique are those that nothing else refers to.
-    pub fn usage_of(&mut self, part: &Self) -> Result<Usage> {
+    /// Adds a reference per id to counts that lie beside the index, one for each of its places.
+    pub fn count_beside(&self, ids: impl Iterator<Item = Id>, counts: &mut Vec<u32>) -> Result<()> {
+        counts.resize(self.0.buckets(), 0);
+        let mut ids = ids;
+        let mut run = Vec::with_capacity(AHEAD);
+        loop {
+            run.clear();
+            run.extend(ids.by_ref().take(AHEAD));
+            if run.is_empty() {
+                return Ok(());
+            }
+            self.0.touch(run.iter());
+            for id in &run {
+                let place = self.0.place(id).ok_or_else(|| absent(id))?;
+                counts[place] = raised(counts[place], 1);
+            }
+        }
+    }
+
+    /// The sums over what these counts refer to; unique is what nothing else refers to.
+    pub fn usage_of(&self, counts: &[u32]) -> Usage {
         let mut usage = Usage::default();
-        for (id, (count, ..)) in part.entries() {
-            let (all, size, csize) = self.get(id).ok_or_else(|| absent(id))?;
+        for (place, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
+            let (all, size, csize) = unpack(self.0.value(place));
             usage.count((count, size, csize), count == all);
         }
-        Ok(usage)
+        usage
     }
 
     pub fn ids(&self) -> Vec<Id> {

@@ -179,6 +179,25 @@ impl<const V: usize> Table<V> {
         self.entries
     }
 
+    /// The bucket of a key, None if there is none. Nothing moves.
+    pub fn place(&self, id: &Id) -> Option<usize> {
+        let home = self.home(id);
+        for bucket in (home..self.buckets).chain(0..home) {
+            match self.marker(bucket) {
+                EMPTY => return None,
+                DELETED => {}
+                _ if self.key(bucket) == id => return Some(bucket),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// How many buckets there are, used or not.
+    pub fn buckets(&self) -> usize {
+        self.buckets
+    }
+
     /// Finds the bucket of a key. An entry found behind a deleted bucket moves into it, as Borg has it.
     pub fn find(&mut self, id: &Id) -> Slot {
         let mut bucket = self.home(id);

@@ -4,7 +4,7 @@
 
 use crate::errors::{Error, Result};
 
-use super::msgpack::{Header, MAX_DEPTH, read_header, too_deep, truncated};
+use super::msgpack::{Header, LENGTHS, MAX_DEPTH, read_header, too_deep, truncated};
 
 /// No item of a real archive is near this; it bounds what a damaged stream makes us keep.
 pub const MAX_ITEM_BYTES: usize = 64 << 20;
@@ -102,6 +102,14 @@ impl Progress {
             let Some(ahead) = data.get(self.position..) else {
                 return Ok(None);
             };
+            // Most values tell their length by their first byte.
+            let quick = ahead.first().map_or(0, |&first| LENGTHS[usize::from(first)]);
+            if quick > 0 && self.depth > 0 {
+                self.position += usize::from(quick);
+                self.close();
+                self.check_length()?;
+                continue;
+            }
             let Some(header) = read_header(ahead)? else { return Ok(None) };
             if self.depth == 0 && !matches!(header, Header::Container { is_map: true, .. }) {
                 return Err(Error::integrity("the item stream holds something that is not a map"));
@@ -124,10 +132,15 @@ impl Progress {
                     self.depth += 1;
                 }
             }
-            if self.position > MAX_ITEM_BYTES {
-                return Err(too_long());
-            }
+            self.check_length()?;
         }
+    }
+
+    fn check_length(&self) -> Result<()> {
+        if self.position > MAX_ITEM_BYTES {
+            return Err(too_long());
+        }
+        Ok(())
     }
 
     /// One value is complete, and with it every level of which it was the last.

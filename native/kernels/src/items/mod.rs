@@ -17,6 +17,7 @@ mod rules;
 mod salvage;
 mod survey;
 mod tally;
+mod usage;
 mod view;
 mod window;
 
@@ -32,5 +33,6 @@ pub use rules::{Examined, ItemRules};
 pub use salvage::{Salvage, Salvaged};
 pub use survey::Survey;
 pub use tally::ReferenceTally;
+pub use usage::ContentUsage;
 pub use view::{ItemName, ItemView, PackedChunks, PackedXattrs};
 pub use window::{ItemWindow, ItemWindowDecoder};

@@ -150,7 +150,7 @@ pub fn read_header(data: &[u8]) -> Result<Option<Header>> {
 }
 
 /// By first byte: how long the value is, for scalars that need no second byte to tell. 0 for all others.
-static LENGTHS: [u8; 256] = {
+pub(super) static LENGTHS: [u8; 256] = {
     let mut lengths = [0; 256];
     let mut first = 0;
     while first < 256 {

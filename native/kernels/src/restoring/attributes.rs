@@ -19,12 +19,11 @@ use crate::items::acl::Acl;
 
 use super::outcome::{Trouble, number};
 use super::owners::OwnerIds;
-use super::set_flags;
 use super::target::Place;
+use super::{FORMAT, set_flags};
 
 const ACL_ACCESS: &CStr = c"system.posix_acl_access";
 const ACL_DEFAULT: &CStr = c"system.posix_acl_default";
-const FORMAT: i64 = 0o170_000;
 const SECOND_NS: i128 = 1_000_000_000;
 
 /// What a user wants back.

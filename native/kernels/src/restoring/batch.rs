@@ -22,9 +22,8 @@ use super::attributes::{Attributes, Wanted};
 use super::outcome::Trouble;
 use super::owners::OwnerIds;
 use super::target::{MOST_OPEN, Place, Route, Target};
-use super::write_chunks;
+use super::{FORMAT, write_chunks};
 
-const FORMAT: i64 = 0o170_000;
 /// So many entries without content are as much work as it takes to call other cores.
 const LEAST_PARALLEL: usize = 16;
 

@@ -1,14 +1,17 @@
-//! Putting files back: where they go (`target`), what belongs to them (`attributes`), many of them at a time (`batch`).
+//! Putting files back: where they go (`target`), what belongs to them (`attributes`), many of them at a time (`batch`); or only
+//! reading what they would be made of (`rehearsal`).
 
 mod attributes;
 mod batch;
 mod outcome;
 mod owners;
+mod rehearsal;
 mod target;
 
 pub use attributes::Wanted;
 pub use batch::{Action, Entry, Restorer, Troubles, content_ids, restore};
 pub use outcome::Trouble;
+pub use rehearsal::ContentPlan;
 
 use rustix::fd::BorrowedFd;
 use rustix::fs::{SeekFrom, ioctl_getflags, ioctl_setflags, seek};
@@ -17,6 +20,10 @@ use rustix::io::{Errno, write};
 use crate::errors::{Error, Result};
 use crate::memory::{self, Shared};
 use crate::scanning::{flags_from_inode, flags_to_inode};
+
+/// The part of a mode that says what kind of file it is, and one of the kinds.
+const FORMAT: i64 = 0o170_000;
+const DIRECTORY: i64 = 0o040_000;
 
 /// Writes chunks at the file's position, seeking over all-zero ones if `sparse`; returns how many bytes they cover. A file that
 /// ends in a hole gets its size from the caller.

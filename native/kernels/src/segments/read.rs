@@ -15,6 +15,8 @@ const GUESS: usize = 64 * 1024;
 /// Entries that are no farther apart than this are read in one go, up to `WINDOW` bytes.
 const GAP: u32 = 128 * 1024;
 const WINDOW: u32 = 1024 * 1024;
+/// Memory is kept for objects that take at least one in so many of its bytes.
+const LEAST_WANTED: usize = 2;
 
 /// The data of the PUT entries of `ids` at `offsets`, in this order; they are read in the order of the file, several at a time if
 /// there is enough to do. The first failure in the file counts.
@@ -76,31 +78,46 @@ impl<'a> Stretch<'a> {
         let start = self.entries.first().map_or(0, |&(offset, _)| u64::from(offset));
         let mut bytes = memory::scratch_buffer(self.length());
         let count = read_at(fd, &mut bytes, start)?;
+        bytes.truncate(count);
+        let ahead = Shared::from(bytes);
+        let entries = self.entries.iter().map(|&(offset, place)| {
+            let at = (u64::from(offset) - start) as usize;
+            (ahead.get(at..).unwrap_or_default(), at, offset, place)
+        });
+        let mut wanted = 0;
+        let mut before = None;
+        for (bytes, _, offset, _) in entries.clone() {
+            if before.replace(offset) != Some(offset) {
+                wanted += Head::at(bytes, offset.into()).map_or(0, |head| head.size);
+            }
+        }
+        // What is mostly wanted is not copied: the objects share its memory.
+        let is_kept = wanted >= ahead.len() / LEAST_WANTED;
         let mut last: Option<(u32, usize, Shared)> = None;
-        let objects = self.entries.iter().map(|&(offset, place)| {
+        let objects = entries.map(|(bytes, at, offset, place)| {
             // A chunk may be wanted any number of times; it takes its memory once.
             if let Some((before, other, object)) = &last
                 && (*before, &ids[*other]) == (offset, &ids[place])
             {
                 return Ok(object.clone());
             }
-            let ahead = bytes[..count].get((u64::from(offset) - start) as usize..).unwrap_or_default();
-            let object = read_object(fd, &ids[place], offset.into(), ahead)?;
+            let head = Head::at(bytes, offset.into())?;
+            let entry = if is_kept && head.size <= bytes.len() {
+                ahead.slice(at..at + head.size)
+            } else {
+                complete(fd, bytes, head, offset.into())?
+            };
+            head.check(&entry, &ids[place], offset.into())?;
+            let object = entry.slice(HEADER_AND_KEY..head.size);
             last = Some((offset, place, object.clone()));
             Ok(object)
         });
-        let objects = objects.collect();
-        memory::recycle(bytes);
-        objects
+        objects.collect()
     }
 }
 
-/// The data of one entry whose first bytes are `ahead`.
-fn read_object(fd: BorrowedFd<'_>, id: &Id, offset: u64, ahead: &[u8]) -> Result<Shared> {
-    let Some(bytes) = ahead.first_chunk::<HEADER>() else {
-        return Err(damaged(offset, "it lies behind the end of the file"));
-    };
-    let head = Head::parse(bytes, offset)?;
+/// The entry that begins with the bytes `ahead`, in memory of its own.
+fn complete(fd: BorrowedFd<'_>, ahead: &[u8], head: Head, offset: u64) -> Result<Shared> {
     let known = head.size.min(ahead.len());
     let mut entry = memory::scratch_buffer(head.size);
     entry[..known].copy_from_slice(&ahead[..known]);
@@ -114,16 +131,31 @@ fn read_object(fd: BorrowedFd<'_>, id: &Id, offset: u64, ahead: &[u8]) -> Result
             ));
         }
     }
-    if crc32fast::hash(&entry[4..]) != head.crc {
-        return Err(damaged(offset, "wrong checksum"));
+    Ok(Shared::from(entry))
+}
+
+impl Head {
+    /// The head of the entry at `offset` that the bytes `ahead` begin with.
+    fn at(ahead: &[u8], offset: u64) -> Result<Self> {
+        match ahead.first_chunk::<HEADER>() {
+            Some(bytes) => Self::parse(bytes, offset),
+            None => Err(damaged(offset, "it lies behind the end of the file")),
+        }
     }
-    if head.tag != PUT {
-        return Err(damaged(offset, format_args!("tag {} instead of a PUT", head.tag)));
+
+    /// Whether a whole entry is the PUT of this object, intact.
+    fn check(self, entry: &[u8], id: &Id, offset: u64) -> Result<()> {
+        if crc32fast::hash(&entry[4..]) != self.crc {
+            return Err(damaged(offset, "wrong checksum"));
+        }
+        if self.tag != PUT {
+            return Err(damaged(offset, format_args!("tag {} instead of a PUT", self.tag)));
+        }
+        if entry[HEADER..HEADER_AND_KEY] != id[..] {
+            return Err(damaged(offset, format_args!("it is not the one of object {}", hex(id))));
+        }
+        Ok(())
     }
-    if entry[HEADER..HEADER_AND_KEY] != id[..] {
-        return Err(damaged(offset, format_args!("it is not the one of object {}", hex(id))));
-    }
-    Ok(Shared::from(entry).slice(HEADER_AND_KEY..head.size))
 }
 
 /// The sizes of the PUT entries of `ids` at `offsets`, header included. Their data are not looked at.

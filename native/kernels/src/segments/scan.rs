@@ -1,13 +1,17 @@
 //! One pass over a whole segment file, verifying everything and keeping only the columns.
 
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 
 use rayon::prelude::*;
 
 use super::window::Window;
-use super::{COMMIT, HEADER, HEADER_AND_KEY, Head, MAGIC, damaged};
+use super::{COMMIT, HEADER, HEADER_AND_KEY, Head, MAGIC, damaged, read_at};
 use crate::Id;
 use crate::errors::{Error, Result};
+
+/// So much of a file is read in one place, while other cores read on behind it.
+const STRETCH: u64 = 8 << 20;
 
 /// The entries of one segment in order, without their data.
 #[derive(Debug, Default)]
@@ -29,19 +33,77 @@ impl SegmentEntries {
     pub fn is_empty(&self) -> bool {
         self.tags.is_empty()
     }
+
+    /// Adds those that come next in the file.
+    fn append(&mut self, next: Self) {
+        self.tags.extend(next.tags);
+        self.keys.extend(next.keys);
+        self.offsets.extend(next.offsets);
+        self.sizes.extend(next.sizes);
+        self.size_bytes = next.size_bytes;
+    }
 }
 
-/// All entries of a segment file. Reads with pread from offset 0 and leaves the descriptor's position alone.
+/// All entries of a segment file. Reads with pread from offset 0 and leaves the descriptor's position alone; a long file is read in
+/// several places at a time. The first damage in the file counts.
 pub fn scan_segment(fd: BorrowedFd<'_>) -> Result<SegmentEntries> {
-    let mut window = Window::new(fd, 0);
-    check_magic(window.peek(MAGIC.len())?)?;
-    window.advance(MAGIC.len());
+    let mut start = [0; MAGIC.len()];
+    let count = read_at(fd, &mut start, 0)?;
+    check_magic(&start[..count])?;
+    let stretches = stretches(fd)?;
+    let parts: Vec<Result<SegmentEntries>> = if stretches.len() > 1 {
+        stretches.into_par_iter().map(|stretch| scan_stretch(fd, stretch)).collect()
+    } else {
+        stretches.into_iter().map(|stretch| scan_stretch(fd, stretch)).collect()
+    };
+    let mut all = SegmentEntries::default();
+    for part in parts {
+        all.append(part?);
+    }
+    Ok(all)
+}
+
+/// Parts of a file that begin and end where entries do, as far as their heads tell; the last one goes on to its end.
+fn stretches(fd: BorrowedFd<'_>) -> Result<Vec<Range<u64>>> {
+    let first = MAGIC.len() as u64;
+    let length = rustix::fs::fstat(fd)
+        .map_err(|errno| Error::os(errno, None))?
+        .st_size
+        .cast_unsigned();
+    let mut stretches = Vec::new();
+    let (mut start, mut offset) = (first, first);
+    let mut bytes = [0; HEADER];
+    // What is left is to be worth a stretch of its own.
+    while offset + STRETCH < length && rayon::current_num_threads() > 1 {
+        if read_at(fd, &mut bytes, offset)? < HEADER {
+            break;
+        }
+        let head = Head::read(&bytes);
+        if !head.is_plausible() {
+            break;
+        }
+        offset += head.size as u64;
+        if offset - start >= STRETCH && offset < length {
+            stretches.push(start..offset);
+            start = offset;
+        }
+    }
+    stretches.push(start..u64::MAX);
+    Ok(stretches)
+}
+
+/// The entries of a part of a file.
+fn scan_stretch(fd: BorrowedFd<'_>, stretch: Range<u64>) -> Result<SegmentEntries> {
+    let mut window = Window::new(fd, stretch.start);
     let mut entries = SegmentEntries::default();
     loop {
         let offset = window.offset();
+        entries.size_bytes = offset;
+        if offset >= stretch.end {
+            return Ok(entries);
+        }
         let ahead = window.peek(HEADER_AND_KEY)?;
         if ahead.is_empty() {
-            entries.size_bytes = offset;
             return Ok(entries);
         }
         let Some(bytes) = ahead.first_chunk::<HEADER>() else {

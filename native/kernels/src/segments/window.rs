@@ -4,8 +4,10 @@ use std::os::fd::BorrowedFd;
 
 use super::read_at;
 use crate::errors::Result;
+use crate::memory;
 
-const WINDOW: usize = 1024 * 1024;
+/// What is read at once is looked at while it is in the nearest cache.
+const WINDOW: usize = 256 * 1024;
 
 /// A buffer that slides over the file.
 pub struct Window<'fd> {
@@ -21,7 +23,7 @@ impl<'fd> Window<'fd> {
     pub fn new(fd: BorrowedFd<'fd>, file_offset: u64) -> Self {
         Self {
             fd,
-            buffer: vec![0; WINDOW],
+            buffer: memory::scratch_buffer(WINDOW),
             start: 0,
             stop: 0,
             file_offset,
@@ -63,5 +65,11 @@ impl<'fd> Window<'fd> {
                 self.file_offset = offset;
             }
         }
+    }
+}
+
+impl Drop for Window<'_> {
+    fn drop(&mut self) {
+        memory::recycle(std::mem::take(&mut self.buffer));
     }
 }

@@ -69,6 +69,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
     from vinculum.cli.choosing import tell_never_matched, wanted_files
     from vinculum.operations.extract.extract import Extractor
     from vinculum.operations.extract.options import ExtractOptions
+    from vinculum.operations.extract.rehearsal import Rehearsal
     from vinculum.operations.extract.selection import Selection
 
     in_place.check_options(args)
@@ -95,12 +96,18 @@ def run(args: argparse.Namespace, session: Session) -> None:
         deleted = in_place.delete_surplus(target, selection, sink, dry_run=args.dry_run) if args.delete else 0
         output = sys.stdout.buffer if args.stdout else None
         with in_place.looked_at(target, options, key.hasher, args) as present:
-            extractor = Extractor(ChunkReader(store, key), target, selection, options, sink, output, present)
+            source = ChunkReader(store, key)
+            total_bytes: int | None = None
             if args.progress:
                 sink.progress("extract", 0, 0, "")
-                extractor.total_bytes = selection.total_bytes()
-            extractor.extract()
+                total_bytes = selection.total_bytes()
+            extractor: Extractor | None = None
+            if options.dry_run and present is None:
+                Rehearsal(source, target, selection, sink, total_bytes).extract()
+            else:
+                extractor = Extractor(source, target, selection, options, sink, output, present, total_bytes)
+                extractor.extract()
     tell_never_matched(matcher, sink)
-    if args.stats:
+    if args.stats and extractor is not None:
         in_place.tell_statistics(extractor, deleted, sink, iec=args.iec)
     sink.sum_up("restore")

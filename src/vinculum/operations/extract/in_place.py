@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from vinculum import _native
 from vinculum.operations.extract.local_content import LocalContent
 from vinculum.operations.extract.present import Present
 from vinculum.platform import descent, owners
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import IdHasher, Item
     from vinculum.operations.extract.options import ExtractOptions

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Protocol
 
 from vinculum import _native
 from vinculum.operations.extract.local_content import parts
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Protocol
 
     from vinculum.operations.extract.local_content import LocalContent
+else:
+    Protocol = object
 
 _ID_BYTES = 32
 _EXPECTED_WINDOWS = 3  # that may be on their way over a long line

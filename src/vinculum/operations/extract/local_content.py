@@ -6,10 +6,10 @@ A chunk is what its id says, so whatever has the id is as good as what would com
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from vinculum import _native
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import ChunkList, IdHasher
 

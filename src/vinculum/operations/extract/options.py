@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 
+class ExtractOptions:
+    """How files come back. With `dry_run` everything is read and verified, and nothing written. Not to be changed."""
 
-class ExtractOptions(NamedTuple):
-    dry_run: bool = False  # read and verify everything, write nothing
-    strip_components: int = 0
-    numeric_ids: bool = False
-    flags: bool = True
-    acls: bool = True
-    xattrs: bool = True
-    sparse: bool = False
+    __slots__ = ("acls", "dry_run", "flags", "numeric_ids", "sparse", "xattrs")
+
+    def __init__(
+        self,
+        *,
+        dry_run: bool = False,
+        numeric_ids: bool = False,
+        flags: bool = True,
+        acls: bool = True,
+        xattrs: bool = True,
+        sparse: bool = False,
+    ) -> None:
+        self.dry_run = dry_run
+        self.numeric_ids = numeric_ids
+        self.flags = flags
+        self.acls = acls
+        self.xattrs = xattrs
+        self.sparse = sparse

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from vinculum import _native
 from vinculum.platform import descent
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import Item
     from vinculum.operations.extract.local_content import LocalContent

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from vinculum._native import PathSelector
-from vinculum.archive.item_choice import ItemChoice
+from vinculum.archive.item_choice import ItemChoice, chosen
 from vinculum.archive.patterns import INCLUDE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -41,30 +41,34 @@ class Selection:
         self._matcher = matcher
         self._choice = ItemChoice(matcher, with_parts=with_parts)
         self._read = read
-        self._strip = strip
+        self.strip = strip
         self._with_parts = with_parts
         self._left_out: dict[bytes, Item] | None = None  # archived path -> first link that was left out
         self._restored: dict[bytes, bytes] = {}  # archived path of such a link -> where its content was restored
 
+    def windows(self) -> Iterator[ItemWindow]:
+        """The chosen items in archive order, some of which may lose all of their path."""
+        return chosen(self._read(), self._choice)
+
     def items(self) -> Iterator[tuple[Item, bytes]]:
         """The items that come back, in archive order, each with where it goes relative to the target."""
-        for window in self._read():
-            for item in self._choice.choose(window).items():
-                path = strip_components(item.path, self._strip)
+        for window in self.windows():
+            for item in window.items():
+                path = strip_components(item.path, self.strip)
                 if path:
                     yield item, path
 
     def paths(self) -> Iterator[bytes]:
         """Where all of them go; goes through all items."""
-        for window in self._read():
-            stripped = (strip_components(path, self._strip) for path in self._choice.choose(window).paths())
+        for window in self.windows():
+            stripped = (strip_components(path, self.strip) for path in window.paths())
             yield from filter(None, stripped)
 
     def total_bytes(self) -> int:
         """How much content will come back; goes through all items."""
-        if self._strip:
+        if self.strip:
             return sum(item.content_bytes for item, _ in self.items())
-        return sum(self._choice.choose(window).content_bytes() for window in self._read())
+        return sum(window.content_bytes() for window in self.windows())
 
     def link_source(self, item: Item, path: bytes) -> tuple[bytes | None, Item]:
         """For a hard link going to `path`: (what to link to, the item) or (None, the item that has the content to restore)."""
@@ -78,11 +82,11 @@ class Selection:
             if first is not None:
                 self._restored[source] = path
                 return None, first
-        return strip_components(source, self._strip), item
+        return strip_components(source, self.strip), item
 
     def _comes_back(self, path: bytes) -> bool:
         is_wanted = self._matcher.is_trivial or self._matcher.decide(os.fsdecode(path)) == INCLUDE
-        return is_wanted and bool(strip_components(path, self._strip))
+        return is_wanted and bool(strip_components(path, self.strip))
 
     def _find_left_out(self) -> dict[bytes, Item]:
         """The first links that stay out although links to them come back."""
