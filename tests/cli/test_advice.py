@@ -71,6 +71,17 @@ MISTAKES = {
         "The parent directory of the repository [PLACE/no/where] does not exist.",
         ["--make-parent-dirs makes it."],
     ),
+    "mistyped setting": Mistake(
+        ["config", "REPO", "aditional_free_space", "2G"],
+        "Command Error: Invalid name: aditional_free_space",
+        ["Did you mean additional_free_space?", "All names and values: borg config --list REPO"],
+    ),
+    "unknown host": Mistake(
+        ["list", "nobody@nowhere.invalid:backup"],
+        "Connection closed by remote host. Is borg working on the server?",
+        ["What stands in the way shows this, which has to print a version: false nobody@nowhere.invalid borg --version"],
+        {"BORG_RSH": "false"},
+    ),
     "there already": Mistake(
         ["init", "-e", "none", "REPO"],
         "A repository already exists at REPO.",
@@ -135,6 +146,12 @@ def test_where_the_archive_belongs(location: str, advice: str, vinculum: Program
     wrong = f'borg create: error: argument ARCHIVE: "{command[1]}": No archive specified'
     assert at_terminal(vinculum, *command, code=2).splitlines()[1:] == [wrong, f"  {placed(advice, repository)}"]
     assert vinculum.run(*command, code=2).err.splitlines()[1:] == [wrong]
+
+
+def test_which_encryption_to_take(vinculum: Program, workplace: Path) -> None:
+    lines = at_terminal(vinculum, "init", workplace / "new", code=2).splitlines()
+    assert lines[1].startswith("borg init: error: the following arguments are required: -e")
+    assert lines[2].startswith("  Most want --encryption=repokey")
 
 
 def test_there_is_no_archive_at_all(vinculum: Program, workplace: Path) -> None:

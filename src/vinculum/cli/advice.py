@@ -12,21 +12,19 @@ import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from vinculum import errors
-from vinculum.cli import suggestions, surroundings
+from vinculum.cli import mistyped, suggestions, surroundings
 from vinculum.cli.program import COMMANDS_OF_PROGRAMS
 from vinculum.platform import paths
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from vinculum.cli.option_types import LocationRule
     from vinculum.repository.location import Location
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EACCES, errno.EPERM)
 _PASSPHRASE_SOURCES = ("BORG_PASSPHRASE", "BORG_PASSCOMMAND", "BORG_PASSPHRASE_FD")
-_LINE = "  "
 
 
 class Case(NamedTuple):
@@ -63,25 +61,8 @@ def about(error: BaseException, args: argparse.Namespace, environment: Mapping[s
     for kind, advise in _ADVICE.items():
         if isinstance(error, kind):
             lines = advise(case) if callable(advise) else advise.format(borg=case.borg, repository=case.repository)
-            return "\n".join(f"{_LINE}{line}" for line in lines.splitlines())
+            return "\n".join(f"{mistyped.INDENTATION}{line}" for line in lines.splitlines())
     return ""
-
-
-def about_location(text: str, rule: LocationRule) -> str:
-    """The same for a location that is not of the kind that a command takes."""
-    if not text or "::" in text:
-        return ""
-    before, colon, archive = text.rpartition(":")
-    if colon and surroundings.is_repository(before):
-        return f"{_LINE}{_two_colons(before, archive)}"
-    if rule.archive and surroundings.is_repository(text):
-        return f"{_LINE}The name of an archive belongs behind the repository: {shlex.quote(text)}::NAME"
-    return ""
-
-
-def about_archive(name: str, others: Iterable[str]) -> str:
-    """The same for an archive that is not there, where that is no error."""
-    return f"{_LINE}{_question(suggestions.closest(name, others))}".rstrip()
 
 
 # -- repositories ------------------------------------------------------------------------------------------------------
@@ -92,25 +73,14 @@ def _missing_repository(case: Case) -> str:
     if case.location is None or not case.is_here:
         return f"Is the path right? One without a slash in front begins in the home directory over there.\n{make}"
     path = case.location.path
-    before, colon, archive = path.rpartition(":")
-    if colon and surroundings.is_repository(before):
-        return _two_colons(before, archive)
-    return f"{_question(surroundings.repositories_beside(path))}{make}"
-
-
-def _two_colons(repository: str, archive: str) -> str:
-    return f"Did you mean {shlex.quote(f'{repository}::{archive}')}, with two colons?"
+    return mistyped.with_two_colons(path) or f"{mistyped.question(surroundings.repositories_beside(path))}{make}"
 
 
 def _no_repository(case: Case) -> str:
     if case.location is None or not case.is_here:
         return ""
     near = surroundings.repositories_around(case.location.path)
-    return f"{_question(near)}A repository is what `{case.borg} init` makes: a directory with a file `config` in it."
-
-
-def _question(candidates: list[str]) -> str:
-    return f"Did you mean {' or '.join(map(shlex.quote, candidates))}?\n" if candidates else ""
+    return f"{mistyped.question(near)}A repository is what `{case.borg} init` makes: a directory with a file `config` in it."
 
 
 # -- archives ----------------------------------------------------------------------------------------------------------
@@ -122,7 +92,7 @@ def _missing_archive(case: Case) -> str:
     if others is not None and not others:
         return "There is no archive in this repository yet."
     near = suggestions.closest(case.fact, others or ())
-    return f"{_question(near)}All names: {case.borg} list --short {case.repository}"
+    return f"{mistyped.question(near)}All names: {case.borg} list --short {case.repository}"
 
 
 def _existing_archive(case: Case) -> str:
@@ -142,6 +112,19 @@ def _locked(case: Case) -> str:
         f"{who}To wait for it: --lock-wait SECONDS. If whatever held it is dead for certain, on all machines:\n"
         f"{case.borg} break-lock {case.repository}"
     )
+
+
+# -- other machines ----------------------------------------------------------------------------------------------------
+
+
+def _connection_closed(case: Case) -> str:
+    location = case.location
+    if location is None or location.is_local:
+        return ""
+    host = f"{location.user}@{location.host}" if location.user else str(location.host)
+    port = ["-p", str(location.port)] if location.port else []
+    rsh = case.environment.get("BORG_RSH", "ssh")
+    return f"What stands in the way shows this, which has to print a version: {rsh} {shlex.join([*port, host])} borg --version"
 
 
 # -- what the system refuses -------------------------------------------------------------------------------------------
@@ -212,6 +195,16 @@ def _owners(path: str, case: Case) -> str:
 _READ_ONLY = "The file system is read-only. With --bypass-lock, what is there can be listed and restored."
 _SAME_USER = "Use a repository always as the same user."
 
+# -- settings ----------------------------------------------------------------------------------------------------------
+
+
+def _wrong_command(case: Case) -> str:
+    start, colon, name = case.fact.partition("Invalid name: ")
+    if start or not colon:
+        return ""
+    return mistyped.setting(name) + f"All names and values: {case.borg} config --list {case.repository}"
+
+
 # -- passphrases -------------------------------------------------------------------------------------------------------
 
 
@@ -221,6 +214,7 @@ def _wrong_passphrase(case: Case) -> str:
 
 
 _ADVICE: dict[type[BaseException], str | Callable[[Case], str]] = {
+    errors.CommandError: _wrong_command,
     errors.RepositoryDoesNotExist: _missing_repository,
     errors.InvalidRepository: _no_repository,
     errors.InvalidRepositoryConfig: "In the repokey modes that file holds the key: before you change anything, copy it.",
@@ -242,6 +236,7 @@ _ADVICE: dict[type[BaseException], str | Callable[[Case], str]] = {
     ),
     errors.RepoKeyNotFound: "From a copy of it: {borg} key import {repository} COPY",
     errors.PathNotAllowed: "The server lets this ssh key use other paths only: --restrict-to-path and the like say which.",
+    errors.ConnectionClosed: _connection_closed,
     errors.NoManifestError: "If there were archives in it: {borg} check --repair {repository} looks for them.",
     errors.IntegrityError: "What else is damaged, tells: {borg} check {repository}",
     errors.ObjectNotFound: "What else is missing, tells: {borg} check {repository}",

@@ -95,9 +95,9 @@ def _delete_archives(args: argparse.Namespace, session: Session, opened: OpenCac
 def _tell_not_found(sink: Reporter, name: str, place: str, archives: Iterable[str]) -> None:
     sink.warning(f"Archive {name} not found {place}.")
     if sink.for_people:
-        from vinculum.cli import advice  # only when something went wrong
+        from vinculum.cli import mistyped  # only when something went wrong
 
-        sink.advise(advice.about_archive(name, archives))
+        sink.advise(mistyped.archive(name, archives))
 
 
 def _drop_from_manifest(args: argparse.Namespace, session: Session, opened: OpenArchives, names: list[str]) -> None:

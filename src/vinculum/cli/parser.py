@@ -123,14 +123,21 @@ class CommandParser(_ClearParser):
         args.complain = self.error  # for what only the command can find wrong
         return args
 
+    def error(self, message: str) -> NoReturn:
+        if sys.stderr.isatty():
+            from vinculum.cli import mistyped  # only now
+
+            message = "\n".join(filter(None, (message, mistyped.usage(message))))
+        super().error(message)
+
     @staticmethod
     def _advice(location: str, rule: option_types.LocationRule) -> str:
         """Below the message, for somebody at a terminal."""
         if not sys.stderr.isatty():
             return ""
-        from vinculum.cli import advice  # only now
+        from vinculum.cli import mistyped  # only now
 
-        return "".join(f"\n{line}" for line in advice.about_location(location, rule).splitlines())
+        return "".join(f"\n{line}" for line in mistyped.location(location, rule).splitlines())
 
     def format_options(self) -> str:
         """The help without the long text."""

@@ -50,10 +50,12 @@ def _process(host: str, pid: int) -> str:
         return f"process {pid} on {host.partition('@')[0]}"
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            program, *words = os.fsdecode(file.read()).rstrip("\0").split("\0")
+            words = os.fsdecode(file.read()).rstrip("\0").split("\0")
     except OSError:
         return f"process {pid}"
-    command = shlex.join([os.path.basename(program), *words])
+    if len(words) > 1 and os.path.basename(words[0]).startswith("python"):
+        del words[0]  # people know what they started
+    command = shlex.join([os.path.basename(words[0]), *words[1:]])
     return f"process {pid} ({command if len(command) <= _LONGEST_COMMAND else command[:_LONGEST_COMMAND] + '...'})"
 
 

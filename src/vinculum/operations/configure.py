@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vinculum.repository.repository import Repository
 
 _MIN_SPACE = 10_000_000
-_LISTED = ("version", "segments_per_dir", "max_segment_size", "storage_quota", "additional_free_space", "append_only", "id")
+LISTED = ("version", "segments_per_dir", "max_segment_size", "storage_quota", "additional_free_space", "append_only", "id")
 
 
 class Settings:
@@ -63,7 +63,7 @@ class Settings:
     def describe(self) -> str:
         """What `--list` shows: always of the repository's section, and `False` for what is not set, as Borg has it."""
         values = self._ini.sections.get("repository", {})
-        lines = [f"{key} = {values.get(key, False)}" for key in _LISTED]
+        lines = [f"{key} = {values.get(key, False)}" for key in LISTED]
         if "last_segment_checked" in values:
             lines.append(f"last_segment_checked = {values['last_segment_checked']}")
         return "\n".join(["[repository]", *lines])
