@@ -22,7 +22,7 @@ export PIP_QUIET := 1
 
 RUST_SOURCES := $(shell find native -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help build demo test test-rust test-python compat fuzz torture check format docs man bench oracles clean
+.PHONY: help build demo test test-rust test-python compat fuzz torture check format docs man bench oracles dist dist-test clean
 
 help:
 	@echo 'make build    the program, in $(BIN)/borg (and vinculum)'
@@ -36,6 +36,8 @@ help:
 	@echo 'make docs     the manual, in build/manual/html'
 	@echo 'make man      the pages for man, in build/man'
 	@echo 'make bench    timings beside other programs, in turns; an hour, or minutes with BENCH_ARGS=--quick'
+	@echo 'make dist     wheel, sources, standalone executable and Debian packages, in dist'
+	@echo 'make dist-test  installs each of them in a clean place, backs up there and restores'
 	@echo 'make oracles  the real Borgs that the tests compare with, in build/oracles'
 	@echo 'make clean    removes all that was built'
 
@@ -111,6 +113,16 @@ man: build
 
 bench: build oracles
 	$(BIN)/python benchmarks/$(BENCH).py $(BENCH_ARGS)
+
+# -- shipping ----------------------------------------------------------------------------------------------------------
+
+dist: build man
+	@scripts/prepare.sh dist
+	packaging/build.sh
+
+dist-test: build
+	@scripts/prepare.sh dist
+	VINCULUM_DIST=1 $(BIN)/pytest tests/dist $(PYTEST_ARGS)
 
 clean:
 	rm -rf .venv build target dist docs/reference/generated src/vinculum/_native*.so

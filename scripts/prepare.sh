@@ -3,10 +3,11 @@
 #
 #     scripts/prepare.sh build     a C compiler, Rust, Python with venv
 #     scripts/prepare.sh test      in addition what the tests use: real Borg and what compiling it takes
+#     scripts/prepare.sh dist      in addition to the first: what building packages and trying them takes
 #
 # Says nothing and changes nothing where all is there. Fails, naming what is missing, where it cannot help.
 set -euo pipefail
-purpose=${1:?build or test}
+purpose=${1:?build, test or dist}
 
 packages=()
 # need CONDITION PACKAGE...: unless the condition holds, the packages are to be installed.
@@ -41,6 +42,16 @@ if [ "$purpose" = test ]; then
     need 'command -v strace' strace
     need 'test -e /usr/share/zoneinfo/Europe/Berlin' tzdata
     need 'test -e /usr/share/i18n/locales/tr_TR' locales
+fi
+
+if [ "$purpose" = dist ]; then
+    need 'test -e /usr/include/expat.h' libexpat1-dev
+    need 'test -e /usr/include/zlib.h' zlib1g-dev
+    need 'ls /usr/lib/python3*/config-*/libpython3*.a' "lib$(basename "$(readlink -f /usr/bin/python3)")-dev"
+    need '/usr/bin/python3 -c "import ensurepip, venv"' python3-venv
+    need 'command -v dpkg-deb' dpkg
+    need 'command -v objdump' binutils
+    need 'test -x /usr/sbin/debootstrap' debootstrap
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then

@@ -22,8 +22,9 @@ from support.trees import release
 from support.twins import Servers
 from support.waiting_server import BehindSsh, WaitingServer, WaitingServers
 
-# A long form, of what other people's programs do with ours.
+# Long forms: what other people's programs do with ours, and what came of `make dist`.
 collect_ignore = [] if os.environ.get("VINCULUM_FRONTENDS") else ["compat/test_borgmatic.py"]
+collect_ignore += [] if os.environ.get("VINCULUM_DIST") else ["dist"]
 FAR = os.environ.get("VINCULUM_FAR", "")
 
 # How long an example takes says more about what else the machine does.

@@ -104,7 +104,9 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors, target
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/testing.md", "docs/manual/installation.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/testing.md", "docs/releasing.md", "docs/manual/installation.md"]
+)
 def test_commands_exist(page: str) -> None:
     """Every make target that a page tells people to type."""
     targets = set(re.findall(r"\bmake ([a-z]+)", (PROJECT / page).read_text()))
