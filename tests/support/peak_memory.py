@@ -11,9 +11,18 @@ from support.programs import Completed, Program
 MEASURE = """\
 import resource, subprocess, sys
 code = subprocess.call(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+print("", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, sep="\\n")
 sys.exit(code)
 """
+
+
+def measured(program: Program) -> Program:
+    """The same program, which says at last how much it had; `peak_mib` finds that in its output."""
+    return program.behind(sys.executable, "-c", MEASURE)
+
+
+def peak_mib(output: bytes) -> float:
+    return int(output.split()[-1]) / 1024
 
 
 class Peak(NamedTuple):
@@ -25,6 +34,5 @@ class Peak(NamedTuple):
 
 def run_measured(program: Program, *args: str, code: int | None = 0, timeout_s: float = 600, **environment: str) -> Peak:
     """Runs it to the end like `Program.run`."""
-    measured = program.behind(sys.executable, "-c", MEASURE)
-    done = measured.run(*args, code=code, timeout_s=timeout_s, **environment)
-    return Peak(int(done.out.split()[-1]) / 1024, done)
+    done = measured(program).run(*args, code=code, timeout_s=timeout_s, **environment)
+    return Peak(peak_mib(done.stdout), done)
