@@ -6,6 +6,7 @@ something has to be told.
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import chain
 
 from vinculum import _native
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from vinculum.events import Sink
     from vinculum.operations.extract.large_content import Source
     from vinculum.operations.extract.selection import Selection
+
+
+# Chunks are of very different lengths: while a core ends one portion, others have something of the next.
+_AT_ONCE = 3
 
 
 class _Portion:
@@ -56,20 +61,20 @@ class Rehearsal:
     def extract(self) -> None:
         """Does all of it. Where the repository fails, what was begun is finished first."""
         expected: _Portion | None = None
-        running: _Portion | None = None
+        running: deque[_Portion] = deque()
         try:
             for portion in chain(self._portions(), (None, None)):
                 if portion is not None and portion.ids:
                     self._source.expect(portion.ids)
                 if expected is not None:
                     expected.begin(self._source)
-                done, running = running, expected
-                if done is not None:
-                    self._complete(done)
+                    running.append(expected)
+                while len(running) > (_AT_ONCE if portion is not None else 0):
+                    self._complete_first(running)
                 expected = portion
         finally:
-            if running is not None:
-                self._complete(running)
+            while running:
+                self._complete_first(running)
         self._progress.finish()
 
     def _portions(self) -> Iterator[_Portion]:
@@ -78,9 +83,15 @@ class Rehearsal:
             while (ids := plan.next(WINDOW_BYTES, WINDOW_CHUNKS)) is not None:
                 yield _Portion(plan, ids)
 
-    def _complete(self, portion: _Portion) -> None:
+    def _complete_first(self, running: deque[_Portion]) -> None:
         """Tells of the files that end in a portion: what goes wrong with one of them is a warning."""
-        plan, sizes = portion.plan, portion.wait()
+        portion = running.popleft()
+        plan = portion.plan
+        try:
+            sizes = portion.wait()
+        except Exception:
+            running.clear()  # nothing is told of what comes behind damage
+            raise
         first = plan.complete
         by_entry: dict[int, list[_native.Trouble]] = {}
         for place, trouble in plan.settle(sizes):
