@@ -12,6 +12,8 @@ const STREAMS: usize = 16;
 /// A reader may leave out so many chunks, such as files it has read before, and go back as many.
 const SLACK: u32 = 64;
 const FIRST_WINDOW: usize = 128 * 1024;
+/// Nor do more chunks than this come ahead: those of small files are many, and memory is best used again.
+const MOST_CHUNKS: u32 = 1024;
 /// Smaller chunks may be part of several files, and take little room.
 const LARGE: usize = 64 * 1024;
 
@@ -108,11 +110,11 @@ impl Stream {
         let mut distance = contents.distance(self.reached, self.ahead);
         let mut chunks = Vec::new();
         // Rather many at once than one at a time.
-        if distance > self.window / 2 {
+        if distance > self.window / 2 || self.ahead - self.reached > MOST_CHUNKS / 2 {
             return chunks;
         }
         for (id, size) in contents.from(self.ahead) {
-            if distance >= self.window {
+            if distance >= self.window || self.ahead - self.reached > MOST_CHUNKS {
                 break;
             }
             distance += size;

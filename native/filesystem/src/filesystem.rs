@@ -159,11 +159,9 @@ impl FileSystem {
                 if is_wanting {
                     files.ring();
                 }
-                let mut parts = parcels.files.iter();
-                let is_unknown = |file: &Parcel| !take(inode(parcels.tree, file.node), &file.parts);
-                if let Some(unknown) = parts.position(is_unknown) {
-                    files.reader.refuse(parcels.reader, &parcels.files[unknown..]);
-                }
+                let is_taken = |file: &&Parcel| take(inode(parcels.tree, file.node), &file.parts);
+                let taken = parcels.files.iter().take_while(is_taken).count();
+                files.reader.conclude(&parcels, taken);
             }
         };
         let thread = std::thread::Builder::new().name("giver".into()).spawn(give)?;

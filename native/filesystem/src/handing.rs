@@ -32,6 +32,8 @@ pub struct Gift {
 pub struct Parcel {
     pub node: u32,
     pub parts: Vec<Shared>,
+    /// The chunks that these are of.
+    pub pieces: Vec<Piece>,
 }
 
 /// What is handed over at once: files of one tree, in archive order, for the reader of this number.
@@ -96,6 +98,7 @@ impl Stream {
                 parcels.push(Parcel {
                     node: self.gift.next,
                     parts,
+                    pieces,
                 });
             }
             self.gift.next += 1;
@@ -199,6 +202,7 @@ mod tests {
                 assert_eq!(bytes, content(file.node));
                 nodes.push(file.node);
             }
+            reader.conclude(&parcels, parcels.files.len());
             fetch(reader);
         }
         nodes
@@ -231,10 +235,11 @@ mod tests {
         read(&reader, &tree, 2);
         read(&reader, &tree, 3);
         let parcels = reader.parcels_at_hand().unwrap();
-        reader.refuse(parcels.reader, &parcels.files[5..]);
+        let refused = parcels.files[5].node;
+        reader.conclude(&parcels, 5);
         assert_eq!(handed(&reader), []);
         reader.resume(0);
-        assert_eq!(handed(&reader)[0], parcels.files[5].node);
+        assert_eq!(handed(&reader)[0], refused);
     }
 
     #[test]

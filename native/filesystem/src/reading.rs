@@ -13,7 +13,7 @@ use crate::Errno;
 use crate::ahead::{Stream, Streams};
 use crate::cache::Cache;
 use crate::contents::Piece;
-use crate::handing::{Parcel, Parcels};
+use crate::handing::Parcels;
 use crate::tree::Tree;
 
 /// Called once, with the parts of what was asked for in order.
@@ -166,11 +166,16 @@ impl Reader {
         None
     }
 
-    /// The front did not take these files for a reader.
-    pub fn refuse(&self, reader: u64, files: &[Parcel]) {
+    /// The front took so many of the files, the first ones. It keeps these, so there is no need to keep them here.
+    pub fn conclude(&self, parcels: &Parcels, taken: usize) {
+        let (taken, refused) = parcels.files.split_at(taken);
         let mut state = self.lock();
-        if let Some(stream) = state.streams.latest_first().find(|stream| stream.id == reader) {
-            stream.gift.refuse(files);
+        for piece in taken.iter().flat_map(|file| &file.pieces) {
+            state.supply.cache.remove(&piece.id);
+        }
+        let mut streams = state.streams.latest_first();
+        if let Some(stream) = streams.find(|stream| stream.id == parcels.reader && !refused.is_empty()) {
+            stream.gift.refuse(refused);
         }
     }
 
