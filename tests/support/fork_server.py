@@ -39,6 +39,17 @@ def give_up_capabilities(*capabilities):
     assert libc.capset(header, sets) == 0
 
 
+def be_as_modest_as_the_parent():
+    """A session of its own would get as much of the machine as any other, though whoever started it may want less."""
+    try:
+        with open(f"/proc/{os.getppid()}/autogroup") as parent:
+            priority = parent.read().split()[-1]
+        with open("/proc/self/autogroup", "w") as own:
+            own.write(priority)
+    except OSError:
+        pass  # not every system has such groups
+
+
 def open_streams(paths):
     for number, flags in enumerate((os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)):
         os.dup2(os.open(paths[number], flags, 0o600), number)
@@ -118,6 +129,7 @@ def answer_connection(connection, run):
 
 
 def main():
+    be_as_modest_as_the_parent()
     arguments = sys.argv[1:]
     path = arguments.pop(0).removeprefix("--listen=") if arguments[0].startswith("--listen=") else None
     loaded = [importlib.import_module(name) for name in arguments]
