@@ -90,6 +90,13 @@ def test_text_form_may_be_broken_anywhere() -> None:
     assert decode_text(b" \r\n".join(bytes([char]) for char in text.replace("\n", "").encode()) + b"\n\n") == bytes(range(200))
 
 
+def test_text_form_may_have_anything_in_it_and_behind_it() -> None:
+    """A bit that flips in the line break after the key must not cost the backups; Borg does not mind it either."""
+    text = encode_text(bytes(range(200))).encode()
+    for damaged in (text.replace(b"\n", b"\x1a"), text + b"\x1a", text + b"\n\xff", b"!" + text):
+        assert decode_text(damaged) == bytes(range(200))
+
+
 @pytest.mark.parametrize("text", [b"", b"QUJD", b"!" * 40, b"A" * 41], ids=["empty", "short", "no-base64", "cut"])
 def test_what_is_no_key_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"base64|short"):

@@ -73,6 +73,8 @@ def check_archives(store: Store, doors: Doors, sink: Sink, options: CheckOptions
             gone = frozenset(verification.defective)
             ids = [id for id in ids if id not in gone]
     manifest, first_counter = _load_manifest(store, key, findings, len(ids), repair=repair)
+    if key.encrypts:
+        _check_counters(store, findings)
     codec = doors.make_codec(key, first_counter) if repair else None
     objects = b"".join(id for id in ids if id != MANIFEST_KEY)
     workshop = Workshop(store, key, manifest, objects, findings, codec)
@@ -121,6 +123,14 @@ def _load_manifest(store: Store, key: Key, findings: Findings, count: int, *, re
     search = ManifestSearch(store, key, findings)
     manifest = search.run(count, repair=repair)
     return manifest, search.first_counter()
+
+
+def _check_counters(store: Store, findings: Findings) -> None:
+    """Nobody can write anything if it is not known which ones are taken."""
+    try:
+        store.get_free_nonce()
+    except IntegrityError as error:
+        findings.error(str(error))
 
 
 def _choose(manifest: Manifest, findings: Findings, options: CheckOptions) -> list[ArchiveEntry]:
