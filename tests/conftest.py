@@ -23,7 +23,7 @@ from support.twins import Servers
 from support.waiting_server import BehindSsh, WaitingServer, WaitingServers
 
 # Long forms: what other people's programs do with ours, and what came of `make dist`.
-collect_ignore = [] if os.environ.get("VINCULUM_FRONTENDS") else ["compat/test_borgmatic.py"]
+collect_ignore = [] if os.environ.get("VINCULUM_FRONTENDS") else ["compat/test_borgmatic.py", "compat/test_vorta.py"]
 collect_ignore += [] if os.environ.get("VINCULUM_DIST") else ["dist"]
 FAR = os.environ.get("VINCULUM_FAR", "")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import subprocess
 from collections.abc import Iterator
 from difflib import unified_diff
@@ -16,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from support.programs import ORACLES, Completed, Program
+from support.compare import assert_restored
+from support.programs import ORACLES, Completed, Program, install
 from support.trees import build_plain
 
 VERSION = "2.1.10"
@@ -78,13 +78,11 @@ class Machine:
     def __init__(self, place: Path, program: Program) -> None:
         self.place = place
         self.repository = place / "repository"
-        (place / "bin").mkdir(parents=True)
+        install(program, place / "bin" / "borg")
         (place / "home").mkdir()
-        (place / "out").mkdir()
-        kept = {name: program.environment[name] for name in ("PYTHONPATH",) if name in program.environment}
-        start = shlex.join(["exec", "env", *(f"{name}={value}" for name, value in kept.items()), *program.call])
-        self._install("bin/borg", f'#!/bin/sh\n{start} "$@"\n')
-        self._install("xxh64sum", XXH64SUM.format(python=BORGMATIC / "python"))
+        (place / "out" / "restored").mkdir(parents=True)
+        (place / "xxh64sum").write_text(XXH64SUM.format(python=BORGMATIC / "python"))
+        (place / "xxh64sum").chmod(0o755)
         build_plain(place / "source", files=60, per_directory=20)
         (place / "source" / "left out.tmp").write_text("left out")
         # Not to a directory: borgmatic's spot check fails with those, with any borg.
@@ -92,15 +90,25 @@ class Machine:
         configuration = CONFIGURATION.replace("SOURCE", str(place / "source")).replace("REPOSITORY", str(self.repository))
         (place / "config.yaml").write_text(configuration.replace("PLACE", str(place)))
 
-    def _install(self, name: str, text: str) -> None:
-        (self.place / name).write_text(text)
-        (self.place / name).chmod(0o755)
-
     def borgmatic(self, *arguments: str) -> Completed:
-        """Runs it in an environment like cron's."""
-        environment = {"HOME": str(self.place / "home"), "PATH": f"{self.place}/bin:/usr/bin:/bin", "SHELL": "/bin/sh"}
+        """Runs it as cron does: with these four variables, nothing on stdin, and no terminal."""
+        environment = {
+            "HOME": str(self.place / "home"),
+            "LOGNAME": "root",
+            "PATH": f"{self.place}/bin:/usr/bin:/bin",
+            "SHELL": "/bin/sh",
+        }
         command = [str(BORGMATIC / "borgmatic"), "--config", str(self.place / "config.yaml"), *arguments]
-        done = subprocess.run(command, capture_output=True, env=environment, cwd=self.place / "out", timeout=300, check=False)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=environment,
+            cwd=self.place / "out",
+            start_new_session=True,
+            timeout=300,
+            check=False,
+        )
         return Completed(command, done.returncode, done.stdout, done.stderr)
 
     def told(self, done: Completed) -> tuple[int, list[str]]:
@@ -144,8 +152,13 @@ def test_a_life_with_borgmatic(machines: list[Machine]) -> None:
     for machine in machines:
         (machine.place / "source" / "directory-0001" / "file-000020").write_text("changed")
         (machine.place / "source" / "new").write_text("new")
+        (machine.place / "source" / "left out.tmp").unlink()
     both(machines, "create", "--list", "--stats")
     both(machines, "prune", "--list", "compact")
+    assert "directory-0001/file-000020" in both(machines, "list", "--archive", "latest")[0].out
+    both(machines, "extract", "--archive", "latest", "--destination", "restored")
+    for machine in machines:
+        assert_restored(machine.place / "source", machine.place / "out" / "restored" / str(machine.place)[1:] / "source")
     for name in ("repo-list", "repo-info", "info"):
         ours, theirs = (shape(json.loads(machine.borgmatic(name, "--json").out)) for machine in machines)
         assert ours == theirs

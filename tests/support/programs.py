@@ -100,6 +100,15 @@ class Program:
         )
 
 
+def install(program: Program, path: Path) -> None:
+    """Makes that program the one at a path, where others find it, whatever their environment is."""
+    kept = {name: program.environment[name] for name in ("PYTHONPATH",) if name in program.environment}
+    start = shlex.join(["exec", "env", *(f"{name}={value}" for name, value in kept.items()), *program.call])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'#!/bin/sh\n{start} "$@"\n')
+    path.chmod(0o755)
+
+
 def client_environment(home: Path) -> dict[str, str]:
     """The environment of a user whose state is all below `home`, with one passphrase, who allows unencrypted repositories."""
     kept = {key: value for key, value in os.environ.items() if key in {"PATH", "LD_LIBRARY_PATH", "TMPDIR"}}
