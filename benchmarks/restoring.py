@@ -4,7 +4,7 @@
 
 Small files and some large ones are backed up twice, a hundredth of them changed in between. Then each program restores them,
 restores one file, lists, compares both backups, makes a tar, checks, checks all data, and deletes the first backup from a copy.
-vinculum and Borg 1.4.5 do that in one repository, which vinculum fills; and in a second one, of thousands of archives, they
+vinculum and Borg 1.4.5 do that in one repository, which vinculum fills; and in a second one, of a thousand archives, they
 list, describe and prune. Turns alternate within each round.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 PAGES = PROJECT / "docs/benchmarks"
 BENCH = PROJECT / "build/bench"
-FULL_SMALL, FULL_LARGE_MIB, FULL_ARCHIVES = 120_000, 512, 2000
+FULL_SMALL, FULL_LARGE_MIB, FULL_ARCHIVES = 120_000, 512, 1000
 QUICK_SCALE = 1 / 32
 SMALL_AT_SCALE_1, LARGE_MIB_AT_SCALE_1 = 300_000, 4096
 MANY = {
@@ -229,7 +229,7 @@ def page(outcome: Outcome) -> str:
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a small part of the data, and of the archives")
-    parser.add_argument("--rounds", type=int, help="turns of each program; default 1, 3 to publish")
+    parser.add_argument("--rounds", type=int, help="turns of each program; default 1, 2 to publish")
     programs = sorted(one.program for one in contenders())
     parser.add_argument("--program", action="append", choices=programs, help="may be repeated; default: all")
     parser.add_argument("--step", action="append", choices=STEPS, help="may be repeated; default: all")
@@ -238,7 +238,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--place", type=Path, default=Path("/dev/shm"), help="where to work")
     parser.add_argument("--publish", action="store_true", help="into docs/benchmarks instead of build/bench")
     options = parser.parse_args(arguments)
-    options.rounds = options.rounds or (3 if options.publish else 1)
+    options.rounds = options.rounds or (2 if options.publish else 1)
     options.scale = options.scale or (QUICK_SCALE if options.quick else 1)
     if options.archives is None:
         options.archives = round(FULL_ARCHIVES * QUICK_SCALE) if options.quick else FULL_ARCHIVES
