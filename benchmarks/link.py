@@ -1,6 +1,7 @@
 """How long backups and restores take over a link with a long round trip: vinculum and Borg 1.4.5 in turns, through a real sshd.
 
     python benchmarks/link.py [--quick | --publish] [--round-trip MILLISECONDS] [--rounds N] [--place DIRECTORY]
+                              [--tree DIRECTORY] [--without CLIENT-AND-SERVER]
 
 Ten thousand small files and one of a gigabyte, about as compressible as prose, are backed up, backed up unchanged, and
 restored; archives are listed. vinculum does so with either program as its server, Borg with its own. Both sides are this
@@ -105,11 +106,11 @@ def _await_port(port: int) -> None:
         time.sleep(0.02)
 
 
-def take_turn(label: str, tree: Path, rsh: str) -> dict[str, Measured]:
+def take_turn(label: str, tree: Path, rsh: str, place: Path) -> dict[str, Measured]:
     """One pair's backups and restore, with an empty repository and no client state to begin with."""
     client, server = (PROGRAMS[name] for name in PAIRS[label])
     print(label, file=sys.stderr, flush=True)
-    with tempfile.TemporaryDirectory(dir=tree.parent) as temporary:
+    with tempfile.TemporaryDirectory(dir=place) as temporary:
         here = Path(temporary)
         settings = {"BORG_RSH": rsh, "BORG_REMOTE_PATH": str(server)}
         url = f"ssh://127.0.0.1{here}/repository"
@@ -134,11 +135,13 @@ def page(result: dict[str, object], turns: dict[str, list[dict[str, Measured]]])
         "# Over a link: vinculum beside Borg 1.4.5",
         "",
         "Written by `benchmarks/link.py`, whose head says what is done. Times on the clock are medians; in brackets, how many",
-        "times less than Borg takes with its own server. CPU is the client's alone, without ssh.",
+        "times less than Borg takes with its own server. CPU is the client's alone, without ssh. Client, server, both ends of",
+        "ssh and the delay share the cores of one machine.",
         "",
         *(f"- {line}" for line in result["machine"]),  # type: ignore[attr-defined]
         f"- round trip {result['round_trip_ms']} ms by a delaying proxy; {result['files']} files, {result['size_mib']} MiB;",
-        f"  repokey-blake2, lz4; {result['rounds']} round(s); {result['date']}",
+        f"  repokey-blake2, lz4; {result['rounds']} round(s) of all in turns; {result['date']};",
+        f"  load average before: {result['load']}",
         "",
         f"| client and server | {' | '.join(STEPS.values())} | CPU of the first backup | of the restore |",
         f"| --- |{' ---: |' * (len(STEPS) + 2)}",
@@ -160,17 +163,23 @@ def main() -> None:
     parser.add_argument("--round-trip", type=float, default=50, metavar="MILLISECONDS")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--place", type=Path, default=Path("/dev/shm"), help="where to work")
+    parser.add_argument("--tree", type=Path, metavar="DIRECTORY", help="what to back up; made there first if there is nothing")
+    pairs = [label for label in PAIRS if label != BASELINE]
+    parser.add_argument("--without", action="append", choices=pairs, default=[], help="leaves out a pair, where time is short")
     parser.add_argument("--publish", action="store_true", help="into docs/benchmarks instead of build/bench")
     options = parser.parse_args()
     pages = PAGES if options.publish else BENCH
     pages.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.place, prefix="vinculum-link-") as temporary:
         place = Path(temporary)
-        tree = place / "tree"
-        build(tree, QUICK_SCALE if options.quick else 1)
+        tree = options.tree or place / "tree"
+        if not tree.exists():
+            build(tree, QUICK_SCALE if options.quick else 1)
         files, size = census(tree)
+        load = os.getloadavg()[0]
+        labels = [label for label in PAIRS if label not in options.without]
         with delayed_ssh(place, options.round_trip / 1000) as rsh:
-            turns = alternate(options.rounds, PAIRS, lambda label: take_turn(label, tree, rsh))
+            turns = alternate(options.rounds, labels, lambda label: take_turn(label, tree, rsh, place))
     result: dict[str, object] = {
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "machine": list(machine()),
@@ -178,6 +187,7 @@ def main() -> None:
         "files": files,
         "size_mib": round(size / MIB),
         "rounds": options.rounds,
+        "load": round(load, 1),
     }
     (pages / "remote.json").write_text(json.dumps({**result, "turns": turns}, indent=1) + "\n")
     (pages / "remote.md").write_text(page(result, turns))
