@@ -140,13 +140,15 @@ def page(result: dict[str, object], turns: dict[str, list[dict[str, Measured]]])
         "",
         *(f"- {line}" for line in result["machine"]),  # type: ignore[attr-defined]
         f"- round trip {result['round_trip_ms']} ms by a delaying proxy; {result['files']} files, {result['size_mib']} MiB;",
-        f"  repokey-blake2, lz4; {result['rounds']} round(s) of all in turns; {result['date']};",
+        f"  repokey-blake2, lz4; {result['rounds']} round(s) in turns, Borg first; {result['date']};",
         f"  load average before: {result['load']}",
         "",
         f"| client and server | {' | '.join(STEPS.values())} | CPU of the first backup | of the restore |",
         f"| --- |{' ---: |' * (len(STEPS) + 2)}",
     ]
-    medians = {label: {step: summary([turn[step] for turn in turns[label]]) for step in STEPS} for label in turns}
+    medians = {
+        label: {step: summary([turn[step] for turn in turns[label]]) for step in STEPS} for label in PAIRS if label in turns
+    }
     for label, steps in medians.items():
         cells = []
         for step, measured in steps.items():
@@ -177,7 +179,8 @@ def main() -> None:
             build(tree, QUICK_SCALE if options.quick else 1)
         files, size = census(tree)
         load = os.getloadavg()[0]
-        labels = [label for label in PAIRS if label not in options.without]
+        # Whoever begins meets what the machine was busy with before; to the one that waits for the line it matters least.
+        labels = [label for label in reversed(PAIRS) if label not in options.without]
         with delayed_ssh(place, options.round_trip / 1000) as rsh:
             turns = alternate(options.rounds, labels, lambda label: take_turn(label, tree, rsh, place))
     result: dict[str, object] = {
