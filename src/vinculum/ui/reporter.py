@@ -113,7 +113,7 @@ class Reporter:
 
     def sum_up(self, work: str) -> None:
         """At the end of a "backup" or "restore": which files there were warnings about, and what to do."""
-        if not self._affected or not (self.for_people or self.level <= INFO):
+        if not self._affected or not self.for_people:
             return
         from vinculum.ui.summary import lines
 

@@ -221,14 +221,13 @@ def test_a_restore_is_summed_up() -> None:
     ]
 
 
-@pytest.mark.parametrize(("level", "summed_up"), [("warning", False), ("info", True), ("debug", True)])
-def test_summaries_are_for_people(level: str, summed_up: bool) -> None:
+@pytest.mark.parametrize("level", ["warning", "info", "debug"])
+def test_summaries_are_for_people(level: str) -> None:
     for sink, stream in (into_a_file(level), json_lines(level)):
         sink.warning("w", 105, path=b"a")
         said = len(stream.getvalue())
         sink.sum_up("backup")
-        is_text = isinstance(sink, TerminalReporter)
-        assert ("could not be read" in stream.getvalue()[said:]) == (summed_up and is_text)
+        assert stream.getvalue()[said:] == ""
 
 
 def test_advice_is_for_people() -> None:
