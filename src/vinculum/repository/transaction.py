@@ -38,6 +38,10 @@ class Transaction:
         self.doom: Error | None = None
 
     def put(self, id: bytes, data: Blob) -> None:
+        """Stores an object. What comes after one that was too much for the quota meets the same error: clients that send ahead
+        show whichever answer they find first.
+        """
+        self.raise_if_doomed()
         if len(data) > MAX_DATA:
             raise IntegrityError(f"an object of {len(data)} bytes is too large to be stored (limit: {MAX_DATA})")
         whole, self._whole = self._whole, False
@@ -57,6 +61,7 @@ class Transaction:
 
         What does not fit the quota is stored up to the object that is too much, as if they had come one by one.
         """
+        self.raise_if_doomed()
         ids = sealed.ids()
         if MANIFEST_KEY in ids or not self.has_quota_for(sealed):
             for at in range(len(sealed)):
