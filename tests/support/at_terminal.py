@@ -52,7 +52,9 @@ def at_terminal(
 
 def _read(terminal: int, deadline: float) -> bytes:
     """Nothing when all who could write have gone."""
-    while not select.select([terminal], [], [], 1)[0]:
+    readable = select.poll()  # unlike select, it takes descriptors beyond 1023
+    readable.register(terminal, select.POLLIN)
+    while not readable.poll(1000):
         assert time.monotonic() < deadline, "it does not end"
     try:
         return os.read(terminal, 65536)

@@ -176,7 +176,9 @@ class Console:
 
     def _read(self) -> str:
         """News; nothing if there are none for a second. OSError once nobody can write any more."""
-        if not select.select([self._terminal], [], [], 1)[0]:
+        readable = select.poll()  # unlike select, it takes descriptors beyond 1023
+        readable.register(self._terminal, select.POLLIN)
+        if not readable.poll(1000):
             return ""
         return self._decoder.decode(os.read(self._terminal, 65536))
 
