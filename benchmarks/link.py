@@ -6,7 +6,8 @@
 Ten thousand small files and one of a gigabyte, about as compressible as prose, are backed up, backed up unchanged, and
 restored; archives are listed. vinculum does so with either program as its server, Borg with its own. Both sides are this
 machine, and between ssh and its server bytes are held back for half of the round trip (`delay.py`): the bandwidth is not
-limited, but ssh lets no more than 2 MiB be under way.
+limited, but ssh lets no more than 2 MiB be under way. The account that is logged in to has an empty home directory, so that what
+the shell of whoever measures reads when it starts does not count.
 """
 
 from __future__ import annotations
@@ -63,8 +64,13 @@ def delayed_ssh(place: Path, round_trip_s: float) -> Iterator[str]:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
+    home = place / "home"
+    home.mkdir()
+    key = (place / "user_key.pub").read_text()
+    (place / "authorized_keys").write_text(f'environment="HOME={home}" {key}')
     (place / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {place}/host_key\nAuthorizedKeysFile {place}/user_key.pub\n"
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {place}/host_key\nAuthorizedKeysFile {place}/authorized_keys\n"
+        "PermitUserEnvironment HOME\n"
         "StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\nPidFile none\n"
     )
     if os.geteuid() == 0:

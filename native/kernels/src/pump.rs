@@ -10,15 +10,18 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use crate::errors::Result;
-use crate::memory::Shared;
+use crate::memory::{self, Shared};
 
-const READ_BYTES: usize = 256 << 10;
-/// What was received is kept in blocks of about that size.
+/// What is received is read straight into blocks of that size, until they have less than so much room.
 const BLOCK_BYTES: usize = 1 << 20;
+const LEAST_ROOM: usize = 64 << 10;
+/// A block with less in it than this part is handed over as a copy: whoever keeps some of it keeps all of it.
+const MOSTLY_EMPTY: usize = 4;
 const MOST_PARTS: usize = 64;
 const MOST_WRITTEN: usize = 1 << 20;
 
@@ -163,6 +166,11 @@ impl Pump {
         if was_full && has_room {
             ring(&self.state.call);
         }
+        if block.len() < block.capacity() / MOSTLY_EMPTY {
+            let copy = memory::copy(&block);
+            memory::recycle(block);
+            return Some(Shared::from(copy));
+        }
         Some(Shared::from(block))
     }
 
@@ -200,7 +208,6 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
-        let mut buffer = vec![0; READ_BYTES];
         while let Some((writes, reads)) = self.plan() {
             let Ok((can_write, can_read)) = self.wait(writes, reads) else {
                 return self.end();
@@ -209,7 +216,7 @@ impl Worker {
                 self.write();
             }
             if can_read {
-                self.read(&mut buffer);
+                self.read();
             }
         }
     }
@@ -287,28 +294,38 @@ impl Worker {
         }
     }
 
-    fn read(&self, buffer: &mut [u8]) {
-        let length = match rustix::io::read(&self.from_child, &mut *buffer) {
-            Ok(length) => length,
-            Err(Errno::AGAIN | Errno::INTR) => return,
-            Err(_) => 0,
+    fn read(&self) {
+        let mut block = self.take_block();
+        let length = match rustix::io::read(&self.from_child, spare_capacity(&mut block)) {
+            Ok(length) => Some(length),
+            Err(Errno::AGAIN | Errno::INTR) => None,
+            Err(_) => Some(0),
         };
         let mut moving = self.state.lock();
         let was_empty = moving.received.is_empty();
-        if length == 0 {
-            moving.has_ended = true;
+        moving.has_ended |= length == Some(0);
+        if block.is_empty() {
+            memory::recycle(block);
         } else {
-            let piece = &buffer[..length];
-            moving.received_bytes += length;
-            match moving.received.back_mut().filter(|block| block.len() + length <= BLOCK_BYTES) {
-                Some(block) => block.extend_from_slice(piece),
-                None => moving.received.push_back(piece.to_vec()),
-            }
+            moving.received_bytes += block.len();
+            moving.received.push_back(block);
         }
         drop(moving);
-        if was_empty || length == 0 {
+        if was_empty || length == Some(0) {
             ring(&self.ringer);
         }
+    }
+
+    /// The last one that was received, if it has room: while it is here, nobody else has it.
+    fn take_block(&self) -> Vec<u8> {
+        let mut moving = self.state.lock();
+        let has_room = |block: &Vec<u8>| block.capacity() - block.len() >= LEAST_ROOM;
+        if !moving.received.back().is_some_and(has_room) {
+            return memory::buffer(BLOCK_BYTES);
+        }
+        let last = moving.received.pop_back().unwrap_or_default();
+        moving.received_bytes -= last.len();
+        last
     }
 
     /// Nothing can be moved any more.

@@ -50,11 +50,12 @@ impl Framer {
                     start += length;
                 }
                 Ok(None) => {
+                    let to_come = self.scan.skip.min(RESERVED_BYTES);
                     if self.pending.is_empty() {
-                        self.pending = memory::buffer(data.len() - start);
+                        self.pending = memory::buffer(data.len() - start + to_come);
                     }
                     self.pending.extend_from_slice(&data[start..]);
-                    self.pending.reserve(self.scan.skip.min(RESERVED_BYTES));
+                    self.pending.reserve(to_come);
                     return;
                 }
                 Err(reason) => self.failure = Some(reason),
