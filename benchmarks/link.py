@@ -6,8 +6,8 @@
 Ten thousand small files and one of a gigabyte, about as compressible as prose, are backed up, backed up unchanged, and
 restored; archives are listed. vinculum does so with either program as its server, Borg with its own. Both sides are this
 machine, and between ssh and its server bytes are held back for half of the round trip (`delay.py`): the bandwidth is not
-limited, but ssh lets no more than 2 MiB be under way. The account that is logged in to has an empty home directory, so that what
-the shell of whoever measures reads when it starts does not count.
+limited, but ssh lets no more than 2 MiB be under way. The account that is logged in to has an empty home directory, so that
+what the shell of whoever measures reads when it starts does not count.
 """
 
 from __future__ import annotations
