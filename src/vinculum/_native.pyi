@@ -79,6 +79,16 @@ class IdHasher:
 def derive_key(passphrase: bytes, salt: bytes, iterations: int, length: int) -> bytes:
     """A key from a passphrase, by PBKDF2-HMAC-SHA256."""
 
+def derive_ahead(passphrase: bytes, salt: bytes, iterations: int, length: int) -> KeyToCome:
+    """The same in the background."""
+
+@final
+class KeyToCome:
+    """A key that is being derived in the background."""
+
+    def wait(self) -> bytes:
+        """The key, when it is there. ValueError if it was waited for before."""
+
 def hmac(kind: HmacKind, key: bytes, data: bytes) -> bytes: ...
 def is_hmac(kind: HmacKind, key: bytes, data: bytes, claimed: bytes) -> bool:
     """Compares in constant time."""
@@ -251,8 +261,8 @@ class Opener:
         """Opens objects just to see how long their plaintexts are, in parallel and in the background."""
     def find_archives(self, stored: list[Bytes], ids: bytes) -> tuple[list[int], list[tuple[int, str]]]:
         """Opens objects, in parallel: the places of those that seem to describe archives, and what is wrong with others."""
-    def open_batch(self, stored: list[Bytes], ids: bytes) -> ChunkBatch:
-        """The same as chunks; nothing is hashed again."""
+    def open_batch(self, stored: list[Bytes], ids: bytes) -> BatchToCome:
+        """Opens objects in parallel and in the background, as chunks to be stored again; nothing is hashed once more for that."""
     def packed_otherwise(self, stored: list[Bytes], chunks: ChunkBatch, compressor: Compressor) -> ChunkBatch:
         """Those of `chunks` whose objects (`stored`, in the same order) `compressor` would pack by another method.
 
@@ -265,6 +275,13 @@ class ChunksToCome:
 
     def wait(self) -> list[Bytes]:
         """The plaintexts, when they are there. ValueError if they were waited for before."""
+
+@final
+class BatchToCome:
+    """Chunks that are being opened in the background."""
+
+    def wait(self) -> ChunkBatch:
+        """The chunks, when they are there. ValueError if they were waited for before."""
 
 @final
 class SizesToCome:
@@ -983,31 +1000,49 @@ class ItemWindow:
         """Sum of the sizes of their contents."""
     def part(self, start: int, stop: int) -> ItemWindow:
         """Consecutive items; none beyond the end."""
-    def without_parts(self) -> ItemWindow:
-        """Those that are no parts of files, as checkpoints leave them."""
+
+@final
+class ItemPiece:
+    """A chunk of an item stream, cut into items without the chunks before it. Its length is that of the chunk. Immutable."""
+
+    def __len__(self) -> int: ...
+
+@final
+class ItemPiecesToCome:
+    """Chunks of an item stream that are being opened and cut in the background."""
+
+    def wait(self) -> list[ItemPiece]:
+        """The chunks, when they are there. ValueError if they were waited for before."""
 
 @final
 class ItemWindowDecoder:
-    """Turns the pieces of an item stream into windows. Confined to one thread; errors as `ItemDecoder`."""
+    """Turns the chunks of an item stream into windows of the items that a selector chooses, or of all. Confined to one thread;
+    errors as `ItemDecoder`.
+    """
 
-    def __new__(cls) -> ItemWindowDecoder: ...
-    def feed(self, pieces: list[Bytes]) -> ItemWindow:
-        """The items that are complete with these pieces."""
+    def __new__(cls, selector: PathSelector | None = None) -> ItemWindowDecoder: ...
+    def open_ahead(self, opener: Opener, stored: list[Bytes], ids: bytes) -> ItemPiecesToCome:
+        """Opens stored chunks and cuts them, in parallel and in the background. Any chunks, in any order: see `join`."""
+    def join(self, pieces: list[ItemPiece]) -> ItemWindow:
+        """What is chosen of the items that are complete with these chunks, which `open_ahead` of this decoder has cut."""
+    def feed(self, chunks: list[Bytes]) -> ItemWindow:
+        """The same with chunks that were opened otherwise."""
     def finish(self) -> None:
         """IntegrityError if the stream ends inside an item."""
+    @property
+    def deciding(self) -> list[int]:
+        """The places of the selector's prefixes that decided about any item so far."""
 
 @final
 class PathSelector:
     """Patterns of two kinds with whether what they match is in: whole paths, which decide first, and prefixes that end with a
-    slash, of which the first that matches decides. `fallback` holds for all other paths. Immutable, thread-safe.
+    slash, of which the first that matches decides. `fallback` holds for all other paths; leading slashes do not count. Parts of
+    files, as checkpoints leave them, are out unless asked for. Immutable, thread-safe.
     """
 
-    def __new__(cls, full: dict[bytes, bool], prefixes: list[tuple[bytes, bool]], fallback: bool) -> PathSelector: ...
-    def select(self, window: ItemWindow, with_parts: bool) -> tuple[ItemWindow, list[int]]:
-        """The items that are in, and the places of the prefixes that decided about any.
-
-        Parts of files are out unless asked for. Leading slashes of paths do not count.
-        """
+    def __new__(
+        cls, full: dict[bytes, bool], prefixes: list[tuple[bytes, bool]], fallback: bool, *, with_parts: bool
+    ) -> PathSelector: ...
 
 @final
 class ItemRenderer:

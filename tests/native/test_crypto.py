@@ -362,7 +362,7 @@ def stored_objects(suite: Suite, chunks: _native.ChunkBatch, spec: str) -> list[
 @given(suites, st.lists(st.binary(max_size=200), max_size=20))
 def test_a_batch_is_opened_with_its_ids(suite: Suite, buffers: list[bytes]) -> None:
     chunks = suite.batch(buffers)
-    opened = suite.opener().open_batch(stored_objects(suite, chunks, "lz4"), chunks.ids())
+    opened = suite.opener().open_batch(stored_objects(suite, chunks, "lz4"), chunks.ids()).wait()
     assert opened.ids() == chunks.ids()
     assert [bytes(opened.data(index)) for index in range(len(opened))] == buffers
 

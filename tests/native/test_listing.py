@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -135,6 +136,18 @@ def test_an_item_that_is_none_is_an_error() -> None:
 
 # -- choosing ----------------------------------------------------------------------------------------------------------
 
+
+
+def chosen(items: list[reference.ItemFields], choice: ItemChoice, cuts: Sequence[int] = ()) -> list[bytes]:
+    """The paths of what is chosen of an item stream that is cut into chunks at these places."""
+    stream = b"".join(map(reference.encode, items))
+    places = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
+    decoder = ItemWindowDecoder(choice.selector)
+    window = decoder.feed([Bytes(stream[start:stop]) for start, stop in pairwise(places)])
+    decoder.finish()
+    return choice.narrow(window, decoder.deciding).paths()
+
+
 PARTS = st.sampled_from(["a", "b", "ab", "", "..", ".", "ü"])
 PATHS = st.lists(PARTS, max_size=4).map("/".join)
 PATTERNS = st.tuples(st.sampled_from(["pp", "pf", "sh"]), PATHS, st.sampled_from([INCLUDE, EXCLUDE]))
@@ -146,9 +159,10 @@ PATTERNS = st.tuples(st.sampled_from(["pp", "pf", "sh"]), PATHS, st.sampled_from
     st.lists(PATTERNS, max_size=4),
     st.lists(PATHS, max_size=2),
     st.booleans(),
+    st.lists(st.integers(0, 1000), max_size=3),
 )
 def test_choices_are_those_of_the_patterns(
-    paths: list[tuple[str, bool]], patterns: list[tuple[str, str, int]], wanted: list[str], with_parts: bool
+    paths: list[tuple[str, bool]], patterns: list[tuple[str, str, int]], wanted: list[str], with_parts: bool, cuts: list[int]
 ) -> None:
     def make() -> PatternMatcher:
         matcher = PatternMatcher()
@@ -166,7 +180,7 @@ def test_choices_are_those_of_the_patterns(
         for item in items
         if (with_parts or b"part" not in item) and slow.decide(os.fsdecode(item[b"path"])) == INCLUDE
     ]
-    assert ItemChoice(quick, with_parts=with_parts).choose(window_of(items)).paths() == expected
+    assert chosen(items, ItemChoice.by_patterns(quick, with_parts=with_parts), cuts) == expected
     assert quick.never_matched() == slow.never_matched()
 
 
@@ -174,7 +188,7 @@ def test_simple_patterns_are_looked_up_by_the_kernel() -> None:
     for text, is_simple in (("pp:a", True), ("pf:a/b", True), ("a", True), ("sh:a", False), ("re:a", False), ("fm:a", False)):
         matcher = PatternMatcher()
         matcher.add_wanted_paths([parse_pattern(text, "pp", INCLUDE)])
-        assert (matcher.as_selector() is not None) == is_simple
+        assert (matcher.as_selector(with_parts=False) is not None) == is_simple
 
 
 def test_masks_have_to_fit() -> None:
@@ -186,6 +200,9 @@ def test_masks_have_to_fit() -> None:
 
 
 def test_prefixes_and_whole_paths_decide() -> None:
-    window = window_of([{b"path": path, b"mode": 0, b"mtime": 0} for path in (b"a", b"a/b", b"/a/c", b"ab", b"x")])
-    chosen, used = PathSelector({b"a/b": False}, [(b"q/", True), (b"a/", True)], False).select(window, False)
-    assert (chosen.paths(), used) == ([b"a", b"/a/c"], [1])
+    decoder = ItemWindowDecoder(PathSelector({b"a/b": False}, [(b"q/", True), (b"a/", True)], False, with_parts=False))
+    items: list[reference.ItemFields] = [
+        {b"path": path, b"mode": 0, b"mtime": 0} for path in (b"a", b"a/b", b"/a/c", b"ab", b"x")
+    ]
+    window = decoder.feed([Bytes(b"".join(map(reference.encode, items)))])
+    assert (window.paths(), decoder.deciding) == ([b"a", b"/a/c"], [1])

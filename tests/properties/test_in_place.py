@@ -118,7 +118,7 @@ def restore(
     store, root, options = MemoryStore(), os.fsencode(into), ExtractOptions(dry_run=dry_run)
     items = packed(files, store)
     windows = [_native.ItemWindowDecoder().feed([_native.Bytes(items)])] if items else []
-    selection = Selection(PatternMatcher(), lambda: iter(windows))
+    selection = Selection(PatternMatcher(), lambda _: iter(windows))
     if not in_place:
         extractor = Extractor(ChunkReader(store, KEY), root, selection, options, sink)
         extractor.extract()

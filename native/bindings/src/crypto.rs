@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use vinculum_kernels::Id;
 use vinculum_kernels::crypto::{self, Cipher};
+use vinculum_kernels::errors::Result;
 use vinculum_kernels::items;
 use vinculum_kernels::memory::Shared;
 
@@ -128,35 +130,19 @@ impl Opener {
 
     #[pyo3(signature = (stored, ids, rules=None))]
     fn find_references(&self, stored: Vec<Blob>, ids: Ids, rules: Option<&ItemRules>) -> ReferencesToCome {
-        let opener = Arc::clone(&self.0);
-        let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
-        let ids = ids.as_slice().to_vec();
         let rules = rules.map(|rules| Arc::clone(&rules.0));
-        let bytes = stored.iter().map(|object| object.len()).sum();
-        ReferencesToCome(ToCome::begin(bytes, move || {
-            items::find_references(&opener, &stored, &ids, rules.as_deref())
+        ReferencesToCome(begin(&self.0, stored, &ids, move |opener, objects, ids| {
+            items::find_references(opener, objects, ids, rules.as_deref())
         }))
     }
 
     fn open_ahead(&self, stored: Vec<Blob>, ids: Ids) -> ChunksToCome {
-        let opener = Arc::clone(&self.0);
-        let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
-        let ids = ids.as_slice().to_vec();
-        let bytes = stored.iter().map(|object| object.len()).sum();
-        ChunksToCome(ToCome::begin(bytes, move || {
-            let slices: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
-            opener.open_many(&slices, &ids)
-        }))
+        ChunksToCome(begin(&self.0, stored, &ids, |opener, objects, ids| opener.open_many(objects, ids)))
     }
 
     fn find_damage(&self, stored: Vec<Blob>, ids: Ids) -> DamageToCome {
-        let opener = Arc::clone(&self.0);
-        let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
-        let ids = ids.as_slice().to_vec();
-        let bytes = stored.iter().map(|object| object.len()).sum();
-        DamageToCome(ToCome::begin(bytes, move || {
-            let objects: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
-            let opened = opener.try_each(&objects, &ids, |_, _| ())?;
+        DamageToCome(begin(&self.0, stored, &ids, |opener, objects, ids| {
+            let opened = opener.try_each(objects, ids, |_, _| ())?;
             let opened = opened.into_iter().enumerate();
             Ok(opened
                 .filter_map(|(place, opened)| Some((place, opened.err()?.to_string())))
@@ -165,13 +151,8 @@ impl Opener {
     }
 
     fn measure(&self, stored: Vec<Blob>, ids: Ids) -> SizesToCome {
-        let opener = Arc::clone(&self.0);
-        let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
-        let ids = ids.as_slice().to_vec();
-        let bytes = stored.iter().map(|object| object.len()).sum();
-        SizesToCome(ToCome::begin(bytes, move || {
-            let objects: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
-            opener.open_each(&objects, &ids, |_, plain| plain.len())
+        SizesToCome(begin(&self.0, stored, &ids, |opener, objects, ids| {
+            opener.open_each(objects, ids, |_, plain| plain.len())
         }))
     }
 
@@ -180,9 +161,8 @@ impl Opener {
         found.into_python().map(|found| (found.archives, found.damaged))
     }
 
-    fn open_batch(&self, py: Python<'_>, stored: Vec<Blob>, ids: Ids) -> PyResult<ChunkBatch> {
-        let opened = py.detach(|| self.0.open_batch(&slices(&stored), ids.as_slice()));
-        opened.map(ChunkBatch::from).into_python()
+    fn open_batch(&self, stored: Vec<Blob>, ids: Ids) -> BatchToCome {
+        BatchToCome(begin(&self.0, stored, &ids, |opener, objects, ids| opener.open_batch(objects, ids)))
     }
 
     fn packed_otherwise(
@@ -197,6 +177,23 @@ impl Opener {
     }
 }
 
+/// Begins to open stored objects in the background, and to make something of them.
+pub fn begin<T: Send + 'static>(
+    opener: &Arc<crypto::Opener>,
+    stored: Vec<Blob>,
+    ids: &Ids,
+    work: impl FnOnce(&crypto::Opener, &[&[u8]], &[Id]) -> Result<T> + Send + 'static,
+) -> ToCome<T> {
+    let opener = Arc::clone(opener);
+    let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
+    let ids = ids.as_slice().to_vec();
+    let bytes = stored.iter().map(|object| object.len()).sum();
+    ToCome::begin(bytes, move || {
+        let objects: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
+        work(&opener, &objects, &ids)
+    })
+}
+
 /// Plaintexts of objects that are being opened in the background.
 #[pyclass(frozen, module = "vinculum._native")]
 struct ChunksToCome(ToCome<Vec<Shared>>);
@@ -205,6 +202,17 @@ struct ChunksToCome(ToCome<Vec<Shared>>);
 impl ChunksToCome {
     fn wait(&self, py: Python<'_>) -> PyResult<Vec<Bytes>> {
         Ok(self.0.wait(py)?.into_iter().map(Bytes).collect())
+    }
+}
+
+/// Objects that are being opened in the background, to be stored as chunks again.
+#[pyclass(frozen, module = "vinculum._native")]
+struct BatchToCome(ToCome<vinculum_kernels::chunking::ChunkBatch>);
+
+#[pymethods]
+impl BatchToCome {
+    fn wait(&self, py: Python<'_>) -> PyResult<ChunkBatch> {
+        self.0.wait(py).map(ChunkBatch::from)
     }
 }
 
@@ -229,6 +237,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Sealing>()?;
     module.add_class::<SealedBatch>()?;
     module.add_class::<ChunksToCome>()?;
+    module.add_class::<BatchToCome>()?;
     module.add_class::<SizesToCome>()?;
     module.add_class::<Opener>()
 }

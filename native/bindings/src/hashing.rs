@@ -1,14 +1,18 @@
-//! `IdHasher`, `derive_key`, `hmac`, `is_hmac`.
+//! `IdHasher`, `derive_key`, `derive_ahead`, `hmac`, `is_hmac`.
 
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use vinculum_kernels::hashing::{self, IdQueue};
+use vinculum_kernels::hashing::{self, IdQueue, Secret};
 
+use crate::background::ToCome;
 use crate::errors::IntoPython;
 use crate::ids::joined;
 use crate::memory::{Blob, detach_if_large};
+
+/// An iteration of a key derivation is as much work as hashing so much.
+const BYTES_OF_AN_ITERATION: usize = 128;
 
 #[pyclass(frozen, module = "vinculum._native")]
 pub struct IdHasher(pub Arc<IdQueue>);
@@ -45,6 +49,26 @@ fn derive_key<'py>(py: Python<'py>, passphrase: &[u8], salt: &[u8], iterations: 
     PyBytes::new(py, &py.detach(|| hashing::derive_key(passphrase, salt, iterations, length)))
 }
 
+/// A key that is being derived in the background.
+#[pyclass(frozen, module = "vinculum._native")]
+struct KeyToCome(ToCome<Secret>);
+
+#[pymethods]
+impl KeyToCome {
+    fn wait<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.0.wait(py)?))
+    }
+}
+
+#[pyfunction]
+fn derive_ahead(passphrase: &[u8], salt: Vec<u8>, iterations: u32, length: usize) -> KeyToCome {
+    let passphrase = Secret::new(passphrase.to_vec());
+    let bytes = (iterations as usize).saturating_mul(BYTES_OF_AN_ITERATION);
+    KeyToCome(ToCome::begin(bytes, move || {
+        Ok(hashing::derive_key(&passphrase, &salt, iterations, length))
+    }))
+}
+
 #[pyfunction]
 fn hmac<'py>(py: Python<'py>, kind: &str, key: &[u8], data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     let digest = detach_if_large(py, data.len(), || hashing::hmac(kind, key, data)).into_python()?;
@@ -58,7 +82,9 @@ fn is_hmac(py: Python<'_>, kind: &str, key: &[u8], data: &[u8], claimed: &[u8]) 
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<IdHasher>()?;
+    module.add_class::<KeyToCome>()?;
     module.add_function(wrap_pyfunction!(derive_key, module)?)?;
+    module.add_function(wrap_pyfunction!(derive_ahead, module)?)?;
     module.add_function(wrap_pyfunction!(hmac, module)?)?;
     module.add_function(wrap_pyfunction!(is_hmac, module)?)
 }

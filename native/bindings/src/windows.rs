@@ -1,7 +1,7 @@
-//! `ItemWindow`, `ItemWindowDecoder`, `PathSelector`.
+//! `ItemWindow`, `ItemPiece`, `ItemPiecesToCome`, `ItemWindowDecoder`, `PathSelector`.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -9,9 +9,12 @@ use pyo3::types::PyBytes;
 use vinculum_kernels::items;
 use vinculum_kernels::memory::Shared;
 
+use crate::background::ToCome;
+use crate::crypto::{Opener, begin};
 use crate::errors::IntoPython;
+use crate::ids::Ids;
 use crate::items::Item;
-use crate::memory::Bytes;
+use crate::memory::{Blob, Bytes};
 
 #[pyclass(frozen, module = "vinculum._native")]
 pub struct ItemWindow(pub items::ItemWindow);
@@ -28,7 +31,7 @@ impl ItemWindow {
     }
 
     fn paths<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let paths = py.detach(|| self.0.map_names(|name| name.path.to_vec())).into_python()?;
+        let paths = py.detach(|| self.0.paths()).into_python()?;
         Ok(paths.iter().map(|path| PyBytes::new(py, path)).collect())
     }
 
@@ -46,52 +49,90 @@ impl ItemWindow {
     fn part(&self, start: usize, stop: usize) -> Self {
         Self(self.0.part(start..stop))
     }
+}
 
-    fn without_parts(&self, py: Python<'_>) -> PyResult<Self> {
-        py.detach(|| self.0.without_parts()).map(Self).into_python()
+#[pyclass(frozen, module = "vinculum._native")]
+struct ItemPiece(Arc<items::ItemPiece>);
+
+#[pymethods]
+impl ItemPiece {
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Chunks of an item stream that are being opened and cut in the background.
+#[pyclass(frozen, module = "vinculum._native")]
+struct ItemPiecesToCome(ToCome<Vec<items::ItemPiece>>);
+
+#[pymethods]
+impl ItemPiecesToCome {
+    fn wait(&self, py: Python<'_>) -> PyResult<Vec<ItemPiece>> {
+        Ok(self.0.wait(py)?.into_iter().map(Arc::new).map(ItemPiece).collect())
     }
 }
 
 #[pyclass(frozen, module = "vinculum._native")]
 struct ItemWindowDecoder(Mutex<items::ItemWindowDecoder>);
 
+impl ItemWindowDecoder {
+    fn lock(&self) -> MutexGuard<'_, items::ItemWindowDecoder> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[pymethods]
 impl ItemWindowDecoder {
     #[new]
-    fn new() -> Self {
-        Self(Mutex::default())
+    #[pyo3(signature = (selector=None))]
+    fn new(selector: Option<&PathSelector>) -> Self {
+        let selector = selector.map(|selector| Arc::clone(&selector.0));
+        Self(Mutex::new(items::ItemWindowDecoder::new(selector)))
     }
 
-    fn feed(&self, py: Python<'_>, pieces: Vec<PyRef<'_, Bytes>>) -> PyResult<ItemWindow> {
-        let pieces: Vec<Shared> = pieces.iter().map(|piece| piece.0.clone()).collect();
-        py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).feed(&pieces))
-            .map(ItemWindow)
-            .into_python()
+    fn open_ahead(&self, opener: &Opener, stored: Vec<Blob>, ids: Ids) -> ItemPiecesToCome {
+        let selector = self.lock().selector().map(Arc::clone);
+        ItemPiecesToCome(begin(&opener.0, stored, &ids, move |opener, objects, ids| {
+            items::cut_items(opener, objects, ids, selector.as_deref())
+        }))
+    }
+
+    fn join(&self, py: Python<'_>, pieces: Vec<Py<ItemPiece>>) -> PyResult<ItemWindow> {
+        let joined = py.detach(|| self.lock().join(pieces.iter().map(|piece| &*piece.get().0)));
+        joined.map(ItemWindow).into_python()
+    }
+
+    fn feed(&self, py: Python<'_>, chunks: Vec<PyRef<'_, Bytes>>) -> PyResult<ItemWindow> {
+        let chunks: Vec<Shared> = chunks.iter().map(|chunk| chunk.0.clone()).collect();
+        py.detach(|| self.lock().feed(&chunks)).map(ItemWindow).into_python()
     }
 
     fn finish(&self) -> PyResult<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).finish().into_python()
+        self.lock().finish().into_python()
+    }
+
+    #[getter]
+    fn deciding(&self) -> Vec<usize> {
+        self.lock().deciding().iter().copied().collect()
     }
 }
 
 #[pyclass(frozen, module = "vinculum._native")]
-struct PathSelector(items::PathSelector);
+struct PathSelector(Arc<items::PathSelector>);
 
 #[pymethods]
 impl PathSelector {
     #[new]
-    fn new(full: HashMap<Vec<u8>, bool>, prefixes: Vec<(Vec<u8>, bool)>, fallback: bool) -> Self {
-        Self(items::PathSelector::new(full, prefixes, fallback))
-    }
-
-    fn select(&self, py: Python<'_>, window: &ItemWindow, with_parts: bool) -> PyResult<(ItemWindow, Vec<usize>)> {
-        let (chosen, matched) = py.detach(|| self.0.select(&window.0, with_parts)).into_python()?;
-        Ok((ItemWindow(chosen), matched.into_iter().collect()))
+    #[pyo3(signature = (full, prefixes, fallback, *, with_parts))]
+    fn new(full: HashMap<Vec<u8>, bool>, prefixes: Vec<(Vec<u8>, bool)>, fallback: bool, with_parts: bool) -> Self {
+        Self(Arc::new(items::PathSelector::new(full, prefixes, fallback, with_parts)))
     }
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ItemWindow>()?;
+    module.add_class::<ItemPiece>()?;
+    module.add_class::<ItemPiecesToCome>()?;
     module.add_class::<ItemWindowDecoder>()?;
     module.add_class::<PathSelector>()
 }

@@ -8,7 +8,7 @@ import stat
 from vinculum.api.item import Item
 from vinculum.archive.archive import load_archive
 from vinculum.archive.chunk_reader import ChunkReader
-from vinculum.archive.item_choice import ItemChoice, chosen
+from vinculum.archive.item_choice import ItemChoice
 from vinculum.archive.item_stream import read_windows
 from vinculum.archive.patterns import INCLUDE, PatternMatcher, parse_pattern
 from vinculum.errors import Error, IntegrityError
@@ -94,7 +94,7 @@ class Archive:
             matcher.add_wanted_paths([parse_pattern(path, "pp", INCLUDE) for path in paths])
         except ValueError as error:
             raise Error(str(error)) from None
-        return chosen(read_windows(self._opened.store, self._opened.key, self._metadata.items), ItemChoice(matcher))
+        return read_windows(self._opened.store, self._opened.key, self._metadata.items, choice=ItemChoice.by_patterns(matcher))
 
     def _find(self, path: str) -> _native.Item:
         """The item at exactly this path; the last one where an archive has several, as restoring would leave it."""

@@ -10,11 +10,25 @@ from vinculum._native import Chunker, ItemWindowDecoder, StreamChunker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Protocol
+    from collections.abc import Callable, Iterator, Sized
+    from typing import Protocol, TypeAlias, TypeVar
 
-    from vinculum._native import Blob, BuzhashParams, Bytes, ChunkBatch, ChunksToCome, IdHasher, Item, ItemWindow, Opener
+    from vinculum._native import (
+        Blob,
+        BuzhashParams,
+        Bytes,
+        ChunkBatch,
+        IdHasher,
+        Item,
+        ItemPiecesToCome,
+        ItemWindow,
+        Opener,
+    )
+    from vinculum.archive.item_choice import ItemChoice
     from vinculum.repository.store import Store
+
+    # Chunks, however they were opened.
+    Opened = TypeVar("Opened", bound=Sized)
 
     class ItemKey(Protocol):
         @property
@@ -25,6 +39,13 @@ if TYPE_CHECKING:
     class ReadingKey(Protocol):
         @property
         def opener(self) -> Opener: ...
+
+    class ToCome(Protocol[Opened]):
+        """Chunks that are being opened in the background."""
+
+        def wait(self) -> list[Opened]: ...
+
+    OpenAhead: TypeAlias = Callable[[list[Bytes], bytes], ToCome[Opened]]
 
 
 ITEM_CHUNKER: BuzhashParams = ("buzhash", 15, 19, 17, 4095)
@@ -92,69 +113,30 @@ class ItemChunkReader:
 
         ObjectNotFound or IntegrityError say which chunk is lost; nothing behind it can be read then.
         """
-        window = _Window(self._store, self._key, item_ids[:_FIRST_WINDOW])
-        start, bound = 0, _LARGEST_WINDOW
-        while window.ids:
-            start += len(window.ids)
-            following = _Window(self._store, self._key, item_ids[start : start + min(2 * len(window.ids), bound)])
-            window.begin()
-            if start > _FIRST_WINDOW:  # the first window shall not have to wait for the second
-                following.begin()
-            chunks = window.wait()
-            yield chunks
-            average = sum(len(chunk.data) + chunk.stored_size for chunk in chunks) // len(chunks) + 1
-            bound = max(1, min(_LARGEST_WINDOW, self._window_bytes // average))
-            window = following
-
-
-class _Window:
-    """Consecutive chunks that were asked for."""
-
-    __slots__ = ("_coming", "_failure", "_key", "_store", "_stored", "_wanted", "ids")
-
-    def __init__(self, store: Store, key: ReadingKey, ids: list[bytes]) -> None:
-        self.ids = ids
-        self._store = store
-        self._key = key
-        self._wanted = list(dict.fromkeys(ids))
-        self._coming: ChunksToCome | None = None
-        self._failure: Exception | None = None
-        self._stored: list[Bytes] = []
-        if ids:
-            store.expect(b"".join(self._wanted))
-
-    def begin(self) -> None:
-        """Reads the stored chunks, and has them opened in the background; once. What goes wrong is for `wait`."""
-        if self._coming is not None or self._failure is not None or not self.ids:
-            return
-        joined = b"".join(self._wanted)
-        try:
-            self._stored = self._store.get_many(joined)
-        except Exception as error:
-            self._failure = error
-        else:
-            self._coming = self._key.opener.open_ahead(self._stored, joined)
-
-    def wait(self) -> list[ItemChunk]:
-        """The chunks. Raises what went wrong."""
-        if self._failure is not None:
-            raise self._failure
-        assert self._coming is not None
-        chunks = zip(self._wanted, self._coming.wait(), self._stored, strict=True)
-        found = {id: ItemChunk(id, data, len(stored)) for id, data, stored in chunks}
-        return [found[id] for id in self.ids]
+        for chunks in _read(self._store, item_ids, self._key.opener.open_ahead, self._window_bytes):
+            yield [ItemChunk(id, data, stored_size) for id, data, stored_size in chunks]
 
 
 def read_windows(
-    store: Store, key: ReadingKey, item_ids: list[bytes], window_bytes: int = _WINDOW_BYTES
+    store: Store,
+    key: ReadingKey,
+    item_ids: list[bytes],
+    window_bytes: int = _WINDOW_BYTES,
+    choice: ItemChoice | None = None,
 ) -> Iterator[ItemWindow]:
-    """The items of an archive in order, packed, a window's worth at a time (never an empty one).
+    """The items of an archive in order, packed, a window's worth at a time (never an empty one); those of a choice, or all.
 
     Raises like `ItemChunkReader.read`, and IntegrityError if the chunks do not hold items.
     """
-    decoder = ItemWindowDecoder()
-    for chunks in ItemChunkReader(store, key, window_bytes).read(item_ids):
-        window = decoder.feed([chunk.data for chunk in chunks])
+    decoder = ItemWindowDecoder(None if choice is None else choice.selector)
+
+    def open_ahead(stored: list[Bytes], ids: bytes) -> ItemPiecesToCome:
+        return decoder.open_ahead(key.opener, stored, ids)
+
+    for pieces in _read(store, item_ids, open_ahead, window_bytes):
+        window = decoder.join([piece for _, piece, _ in pieces])
+        if choice is not None:
+            window = choice.narrow(window, decoder.deciding)
         if len(window):
             yield window
     decoder.finish()
@@ -164,3 +146,59 @@ def read_items(store: Store, key: ReadingKey, item_ids: list[bytes]) -> Iterator
     """The same as lists of items with all they have."""
     for window in read_windows(store, key, item_ids):
         yield window.items()
+
+
+def _read(
+    store: Store, item_ids: list[bytes], open_ahead: OpenAhead[Opened], window_bytes: int
+) -> Iterator[list[tuple[bytes, Opened, int]]]:
+    """The chunks of one item stream with their ids and stored sizes, opened in some way."""
+    window, coming = _Window(store, item_ids[:_FIRST_WINDOW]), None
+    start, bound = 0, _LARGEST_WINDOW
+    while window.ids:
+        start += len(window.ids)
+        following, coming_then = _Window(store, item_ids[start : start + min(2 * len(window.ids), bound)]), None
+        if coming is None:
+            coming = window.begin(open_ahead)
+        if start > _FIRST_WINDOW:  # the first window shall not have to wait for the second
+            coming_then = following.begin(open_ahead)
+        chunks = window.wait(coming)
+        yield chunks
+        average = sum(len(opened) + stored_size for _, opened, stored_size in chunks) // len(chunks) + 1
+        bound = max(1, min(_LARGEST_WINDOW, window_bytes // average))
+        window, coming = following, coming_then
+
+
+class _Window:
+    """Consecutive chunks that were asked for."""
+
+    __slots__ = ("_failure", "_store", "_stored", "_wanted", "ids")
+
+    def __init__(self, store: Store, ids: list[bytes]) -> None:
+        self.ids = ids
+        self._store = store
+        self._wanted = list(dict.fromkeys(ids))
+        self._failure: Exception | None = None
+        self._stored: list[Bytes] = []
+        if ids:
+            store.expect(b"".join(self._wanted))
+
+    def begin(self, open_ahead: OpenAhead[Opened]) -> ToCome[Opened] | None:
+        """Reads the stored chunks, and has them opened in the background. What goes wrong is for `wait`."""
+        if self._failure is not None or not self.ids:
+            return None
+        joined = b"".join(self._wanted)
+        try:
+            self._stored = self._store.get_many(joined)
+        except Exception as error:
+            self._failure = error
+            return None
+        return open_ahead(self._stored, joined)
+
+    def wait(self, coming: ToCome[Opened] | None) -> list[tuple[bytes, Opened, int]]:
+        """The chunks, each with its id and stored size. Raises what went wrong."""
+        if self._failure is not None:
+            raise self._failure
+        assert coming is not None
+        chunks = zip(self._wanted, coming.wait(), self._stored, strict=True)
+        found = {id: (id, opened, len(stored)) for id, opened, stored in chunks}
+        return [found[id] for id in self.ids]

@@ -178,7 +178,7 @@ class PatternMatcher:
         extended.add(patterns)
         return extended
 
-    def as_selector(self) -> PathSelector | None:
+    def as_selector(self, *, with_parts: bool) -> PathSelector | None:
         """The same as a kernel, if all patterns are whole paths and directories; None if some are not.
 
         Which patterns are used is then for its user to note, with `note_prefixes`.
@@ -190,7 +190,7 @@ class PatternMatcher:
             prefixes = [(os.fsencode(_directory(pattern.text)), pattern.verdict == INCLUDE) for pattern in self._patterns]
         except UnicodeEncodeError:
             return None  # a character that no file name has here
-        return PathSelector(full, prefixes, self.fallback == INCLUDE)
+        return PathSelector(full, prefixes, self.fallback == INCLUDE, with_parts=with_parts)
 
     def note_prefixes(self, places: Iterable[int]) -> None:
         """Notes that the patterns at these places decided about a path."""

@@ -24,6 +24,8 @@ Type 'YES' if you understand this and want to continue: """
 def run(args: argparse.Namespace, session: Session) -> int | None:
     """Returns the code of a warning if something is wrong, still."""
     _refuse_contradictions(args)
+    if not args.repository_only:
+        session.begin_unlocking()
     with session.open_repository(exclusive=True, may_bypass=not args.repair) as store:
         if args.repair and not session.prompter.confirm(_QUESTION, _VARIABLE, accept=frozenset(("YES",))):
             raise CancelledByUser

@@ -12,7 +12,7 @@ from __future__ import annotations
 import binascii
 import os
 
-from vinculum._native import aes256_ctr, derive_key, hmac, is_hmac
+from vinculum._native import aes256_ctr, derive_ahead, derive_key, hmac, is_hmac
 from vinculum.errors import UnsupportedKeyFormat
 from vinculum.formats.msgpack import pack_sorted, unpack
 
@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
+    from vinculum._native import KeyToCome
     from vinculum.keys.related_secrets import RelatedSecrets
 
 ITERATIONS = 100_000
@@ -28,6 +29,7 @@ SMALLEST_BLOB = 20
 VERSION = 1
 _ALGORITHM = b"sha256"
 _SALT_BYTES = 32
+_KEK_BYTES = 32
 _ZERO_COUNTER = bytes(16)
 _BLAKE2_KEY_BYTES = 128
 _LONGEST_RUN = 2**31 - 1  # what the derivation can be asked for
@@ -129,11 +131,13 @@ def lock_blob(material: KeyMaterial, passphrase: str, *, salt: bytes | None = No
 
 
 class LockedBlob:
-    """A blob that was read and is waiting for its passphrase. ValueError if it is not one. Immutable."""
+    """A blob that was read and is waiting for its passphrase. ValueError if it is not one. Confined to one thread."""
 
-    __slots__ = ("_data", "_hash", "_iterations", "_salt")
+    __slots__ = ("_data", "_hash", "_iterations", "_salt", "_to_come", "blob")
 
     def __init__(self, blob: bytes) -> None:
+        self.blob = blob
+        self._to_come: tuple[str, KeyToCome] | None = None
         outer = unpack(blob)
         if not isinstance(outer, dict):
             raise ValueError("the key is not a map")
@@ -144,9 +148,17 @@ class LockedBlob:
         self._salt = _raw(outer, b"salt")
         self._iterations = _number(outer, b"iterations", 1, _LONGEST_RUN)
 
+    def begin(self, passphrase: str) -> None:
+        """Does what takes long about unlocking in the background."""
+        self._to_come = passphrase, derive_ahead(_encoded(passphrase), self._salt, self._iterations, _KEK_BYTES)
+
     def unlock(self, passphrase: str) -> KeyMaterial | None:
         """The secrets, or None if this is not the passphrase. ValueError if they are not well formed."""
-        kek = _derive(passphrase, self._salt, self._iterations)
+        begun, self._to_come = self._to_come, None
+        if begun is not None and begun[0] == passphrase:
+            kek = begun[1].wait()
+        else:
+            kek = _derive(passphrase, self._salt, self._iterations)
         plain = aes256_ctr(kek, _ZERO_COUNTER, self._data)
         if not is_hmac("sha256", kek, plain, self._hash):
             return None
@@ -194,7 +206,7 @@ def _parse_material(plain: bytes) -> KeyMaterial:
 
 
 def _derive(passphrase: str, salt: bytes, iterations: int) -> bytes:
-    return derive_key(_encoded(passphrase), salt, iterations, 32)
+    return derive_key(_encoded(passphrase), salt, iterations, _KEK_BYTES)
 
 
 def _encoded(passphrase: str) -> bytes:

@@ -160,10 +160,12 @@ def open_key(
     *,
     repository_name: str | None = None,
     workarounds: frozenset[str] = frozenset(),
+    begun: LockedBlob | None = None,
 ) -> Key:
     """The key of an existing repository, whose stored manifest says which mode it is in.
 
-    `repository_name` is what prompts and messages call the repository (the store's path if None). UnsupportedPayload,
+    `repository_name` is what prompts and messages call the repository (the store's path if None); `begun` is what was found
+    before, and begun to be unlocked: it is used if it proves to be this key. UnsupportedPayload,
     RepoKeyNotFound, KeyfileNotFound, KeyfileMismatch, KeyfileInvalid, UnsupportedKeyFormat, PassphraseWrong,
     PasswordRetriesExceeded, NoPassphrase, PasscommandFailed.
     """
@@ -178,7 +180,8 @@ def open_key(
     else:
         blob = read_repository_key(store, name)
     try:
-        material, passphrase = passphrases.unlock(where, LockedBlob(blob).unlock)
+        locked = begun if begun is not None and begun.blob == blob else LockedBlob(blob)
+        material, passphrase = passphrases.unlock(where, locked.unlock)
         return Key(
             mode,
             store.id,

@@ -104,8 +104,12 @@ class PassphraseSource:
             self._given_is_known = True
         return self._given
 
+    def at_hand(self) -> str | None:
+        """The passphrase that `given` will say, if it takes no command and no reading to know that."""
+        return self._environment.get(PASSPHRASE)
+
     def _find_given(self) -> str | None:
-        passphrase = self._environment.get(PASSPHRASE)
+        passphrase = self.at_hand()
         if passphrase is not None:
             return passphrase
         command = self._environment.get(PASSCOMMAND)

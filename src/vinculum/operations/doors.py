@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vinculum.cache.preloading import Preloaded
     from vinculum.cache.security import SecurityRecord
     from vinculum.events import Sink
+    from vinculum.keys.blob import LockedBlob
     from vinculum.keys.key import Key
     from vinculum.keys.passphrase import PassphraseSource
     from vinculum.objects.codec import ObjectCodec
@@ -61,6 +62,7 @@ class Doors:
         self._files_cache_suffix = files_cache_suffix
         self._uses_archive_indexes = uses_archive_indexes
         self._trusts_manifest = False
+        self._begun: LockedBlob | None = None
 
     # -- what a subclass says ------------------------------------------------------------------------------------------
 
@@ -107,6 +109,26 @@ class Doors:
                 continue
             places.add((found.st_ino, found.st_dev))
         return places
+
+    def begin_unlocking(self) -> None:
+        """Begins to unlock the key in the background, for commands that have more to import before they knock.
+
+        Only where the key is at hand, and so is the passphrase. What is wrong will show when the doors are opened.
+        """
+        passphrase = self.passphrases.at_hand()
+        if passphrase is None or self.threads == 1 or not self.location.is_local:
+            return
+        from vinculum.keys.blob import LockedBlob, decode_text
+        from vinculum.repository.config import read_config
+        from vinculum.repository.storage import LocalStorage
+
+        path = self.location.path
+        try:
+            text = read_config(LocalStorage(path), path).values.get("key", "")
+            self._begun = LockedBlob(decode_text(text.encode()))
+            self._begun.begin(passphrase)
+        except (Error, OSError, ValueError):
+            pass
 
     # -- doors ---------------------------------------------------------------------------------------------------------
 
@@ -292,7 +314,7 @@ class Doors:
         """The key of an open repository, which any of its stored objects tells the mode of."""
         from vinculum.keys.key import open_key
 
-        return open_key(store, stored, self.passphrases, workarounds=self.workarounds)
+        return open_key(store, stored, self.passphrases, workarounds=self.workarounds, begun=self._begun)
 
     def forget_cache(self, repository_id: bytes) -> None:
         """Deletes what this client caches of a repository."""

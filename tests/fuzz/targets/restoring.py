@@ -125,7 +125,7 @@ def restore(place: Path, items: bytes, way: int) -> None:
     store.store(KEY, CONTENT)
     try:
         windows = [_native.ItemWindowDecoder().feed([_native.Bytes(items)])] if items else []
-        selection = Selection(PatternMatcher(), lambda: iter(windows), 1 if way == 2 else 0)
+        selection = Selection(PatternMatcher(), lambda _: iter(windows), 1 if way == 2 else 0)
         if way == 5:
             Surplus(root, with_parents(selection.paths()), NullSink(), dry_run=False).delete()
         present = {

@@ -44,7 +44,7 @@ def restore(into: Path, *items: bytes, strip: int = 0) -> Listener:
     sink, store = Listener(), MemoryStore()
     store.store(KEY, CONTENT)
     windows = [_native.ItemWindowDecoder().feed([_native.Bytes(b"".join(items))])]
-    selection = Selection(PatternMatcher(), lambda: iter(windows), strip)
+    selection = Selection(PatternMatcher(), lambda _: iter(windows), strip)
     Extractor(ChunkReader(store, KEY), os.fsencode(into), selection, ExtractOptions(), sink).extract()
     return sink
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.stores import MemoryStore, PlainKey
 from vinculum import _native
 from vinculum.archive.chunk_reader import ChunkReader
+from vinculum.archive.item_choice import ItemChoice
 from vinculum.archive.patterns import EXCLUDE, PatternMatcher, parse_pattern
 from vinculum.errors import Error, IntegrityError
 from vinculum.events import NullSink
@@ -74,20 +75,21 @@ def encoded(file: dict[str, object]) -> bytes:
     return bytes(memoryview(packed))
 
 
-def windows_of(files: list[dict[str, object]], most: int) -> list[_native.ItemWindow]:
-    decoder = _native.ItemWindowDecoder()
+def windows_of(files: list[dict[str, object]], most: int, choice: ItemChoice) -> Iterator[_native.ItemWindow]:
+    decoder = _native.ItemWindowDecoder(choice.selector)
     packed = [b"".join(map(encoded, files[start : start + most])) for start in range(0, len(files), most)]
-    return [decoder.feed([_native.Bytes(items)]) for items in packed]
+    windows = (choice.narrow(decoder.feed([_native.Bytes(items)]), decoder.deciding) for items in packed)
+    return (window for window in windows if len(window))
 
 
 def outcome(
-    windows: list[_native.ItemWindow], store: MemoryStore, sink: Listener, pattern: str, strip: int, *, quick: bool
+    files: list[dict[str, object]], most: int, store: MemoryStore, sink: Listener, pattern: str, strip: int, *, quick: bool
 ) -> str | None:
     """What the dry run ends with, None if it gets to its end."""
     matcher = PatternMatcher()
     if pattern:
         matcher.add([parse_pattern(pattern, "sh", EXCLUDE)])
-    selection = Selection(matcher, lambda: iter(windows), strip)
+    selection = Selection(matcher, lambda choice: windows_of(files, most, choice), strip)
     source = ChunkReader(store, KEY)
     total = selection.total_bytes()
     try:
@@ -118,10 +120,9 @@ def test_the_same_is_told(files: list[dict[str, object]], choices: tuple[str, in
     pattern, strip, wants_files, wants_progress, most = choices
     store = MemoryStore()
     store.store(KEY, *CONTENTS)
-    windows = windows_of(files, most)
     slow, quick = (Listener(files=wants_files, progress=wants_progress) for _ in range(2))
-    assert outcome(windows, store, slow, pattern, strip, quick=False) is None
-    assert outcome(windows, store, quick, pattern, strip, quick=True) is None
+    assert outcome(files, most, store, slow, pattern, strip, quick=False) is None
+    assert outcome(files, most, store, quick, pattern, strip, quick=True) is None
     assert quick.told == slow.told
     # Both show the end of each file; how often a large one is shown in between is another matter.
     assert quick.progressed[-1:] == slow.progressed[-1:]
@@ -140,9 +141,8 @@ def test_lost_and_damaged_content_ends_it_in_the_same_way(
         del store.objects[id]
     else:
         store.objects[id] = _native.Bytes(b"\x02\0\0" + content + b"?")
-    windows = windows_of(files, 7)
     slow, quick = (Listener(files=True, progress=False) for _ in range(2))
-    ends = [outcome(windows, store, sink, "", 0, quick=quick_one) for sink, quick_one in ((slow, False), (quick, True))]
+    ends = [outcome(files, 7, store, sink, "", 0, quick=quick_one) for sink, quick_one in ((slow, False), (quick, True))]
     assert ends[0] == ends[1]
     shorter, longer = sorted((slow.told, quick.told), key=len)
     assert longer[: len(shorter)] == shorter, "what comes before it is told in the same order, as far as it is"
@@ -151,10 +151,10 @@ def test_lost_and_damaged_content_ends_it_in_the_same_way(
 def test_what_was_begun_is_told_before_a_damaged_item_stream_ends_it() -> None:
     store = MemoryStore()
     store.store(KEY, *CONTENTS)
-    good = windows_of([{"path": b"%d" % n, "mode": stat.S_IFREG, "chunks": CONTENTS[2:]} for n in range(4)], 1)
+    good: list[dict[str, object]] = [{"path": b"%d" % n, "mode": stat.S_IFREG, "chunks": CONTENTS[2:]} for n in range(4)]
 
-    def read() -> Iterator[_native.ItemWindow]:
-        yield from good
+    def read(choice: ItemChoice) -> Iterator[_native.ItemWindow]:
+        yield from windows_of(good, 1, choice)
         raise IntegrityError("damaged")
 
     sink = Listener(files=True, progress=False)
@@ -165,7 +165,7 @@ def test_what_was_begun_is_told_before_a_damaged_item_stream_ends_it() -> None:
 
 
 def test_each_plan_is_settled_with_what_it_asked_for() -> None:
-    (items,) = windows_of([{"path": b"a", "mode": stat.S_IFREG, "chunks": [b"one"]}], 1)
+    items = _native.ItemWindowDecoder().feed([_native.Bytes(encoded({"path": b"a", "mode": stat.S_IFREG, "chunks": [b"one"]}))])
     plan = _native.ContentPlan(items, 0)
     with pytest.raises(ValueError, match="asked"):
         plan.settle([3])

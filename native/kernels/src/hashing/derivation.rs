@@ -23,10 +23,13 @@ const DIGEST_PADDING: [u8; BLOCK - DIGEST] = {
     padding
 };
 
+/// Bytes that are gone when nobody needs them any more.
+pub type Secret = Zeroizing<Vec<u8>>;
+
 /// `length` bytes from a passphrase, as expensive as there are iterations.
-pub fn derive_key(passphrase: &[u8], salt: &[u8], iterations: u32, length: usize) -> Zeroizing<Vec<u8>> {
+pub fn derive_key(passphrase: &[u8], salt: &[u8], iterations: u32, length: usize) -> Secret {
     let passphrase = PrimedHmac::new(passphrase);
-    let mut derived = Zeroizing::new(Vec::with_capacity(length.next_multiple_of(DIGEST)));
+    let mut derived = Secret::new(Vec::with_capacity(length.next_multiple_of(DIGEST)));
     for number in 1..=length.div_ceil(DIGEST) as u32 {
         let first = passphrase.digest(&[salt, &number.to_be_bytes()].concat());
         let mut last = Zeroizing::new(words(&first));

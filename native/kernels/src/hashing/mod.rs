@@ -18,7 +18,7 @@ use crate::Id;
 use crate::errors::{Error, Result};
 use crate::parallel;
 pub(crate) use blake2b::{PrimedBlake2b, lanes as lanes_of_blake2b};
-pub use derivation::{derive_key, hmac, is_hmac};
+pub use derivation::{Secret, derive_key, hmac, is_hmac};
 pub(crate) use lanes::Message;
 pub use queue::{ExpectedIds, IdQueue};
 pub(crate) use sha256::{PrimedHmac, lanes as lanes_of_sha256};

@@ -1,10 +1,8 @@
 //! Which items a user asked for, by whole paths and by directories. Other patterns are Python's.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use crate::errors::Result;
-
-use super::{ItemName, ItemWindow};
+use super::ItemName;
 
 /// Patterns of two kinds with what they say of a path: true if it is in. Immutable.
 pub struct PathSelector {
@@ -14,31 +12,28 @@ pub struct PathSelector {
     prefixes: Vec<(Vec<u8>, bool)>,
     /// What holds where nothing matches.
     fallback: bool,
+    /// Whether parts of files, as checkpoints leave them, are items like others; if not, they are out.
+    with_parts: bool,
 }
 
 impl PathSelector {
     /// Prefixes end with a slash, and neither they nor full paths begin with one.
-    pub fn new(full: HashMap<Vec<u8>, bool>, prefixes: Vec<(Vec<u8>, bool)>, fallback: bool) -> Self {
+    pub fn new(full: HashMap<Vec<u8>, bool>, prefixes: Vec<(Vec<u8>, bool)>, fallback: bool, with_parts: bool) -> Self {
         Self {
             full,
             prefixes,
             fallback,
+            with_parts,
         }
     }
 
-    /// The items that are in, and the places of the prefixes that decided about any item.
-    pub fn select(&self, window: &ItemWindow, with_parts: bool) -> Result<(ItemWindow, BTreeSet<usize>)> {
-        let verdicts = window.map_names(|ItemName { path, is_part }| match is_part && !with_parts {
-            true => (false, None),
-            false => self.decide(path),
-        })?;
-        let matched = verdicts.iter().filter_map(|&(_, prefix)| prefix).collect();
-        Ok((window.filter(|place| verdicts[place].0), matched))
-    }
-
-    fn decide(&self, path: &[u8]) -> (bool, Option<usize>) {
-        let slashes = path.iter().take_while(|&&byte| byte == b'/').count();
-        let path = &path[slashes..];
+    /// Whether an item is in, and the place of the prefix that decided about it.
+    pub fn decide(&self, name: &ItemName) -> (bool, Option<usize>) {
+        if name.is_part && !self.with_parts {
+            return (false, None);
+        }
+        let slashes = name.path.iter().take_while(|&&byte| byte == b'/').count();
+        let path = &name.path[slashes..];
         if let Some(&verdict) = self.full.get(path) {
             return (verdict, None);
         }

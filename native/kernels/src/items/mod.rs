@@ -5,6 +5,7 @@
 
 pub mod acl;
 mod archive_objects;
+mod boundaries;
 mod choosing;
 mod counting;
 mod decoder;
@@ -12,6 +13,7 @@ mod fields;
 mod framing;
 mod item;
 pub mod msgpack;
+mod pieces;
 mod references;
 mod rules;
 mod salvage;
@@ -28,6 +30,7 @@ pub use decoder::ItemDecoder;
 pub use fields::{Field, Value, write_map};
 pub use framing::{ItemFrames, MAX_ITEM_BYTES};
 pub use item::{Item, Reference, Xattrs, chunk_entry};
+pub use pieces::{ItemPiece, cut_items};
 pub use references::{ItemReferences, find_references};
 pub use rules::{Examined, ItemRules};
 pub use salvage::{Salvage, Salvaged};

@@ -1,11 +1,11 @@
 //! The references in one chunk of an item stream, found without the chunks before it.
 //!
-//! Items straddle chunks, so where the first item of a chunk begins is known only to who read the chunk before. Here it is guessed
-//! from how items begin, and `feed`, which puts the chunks of a stream together, finds out whether the guess was right. So chunks
-//! do not depend on each other: many are parsed at once, and one that many archives share is parsed once.
+//! Where its items begin is guessed (`boundaries`), and `feed`, which puts the chunks of a stream together, finds out whether the
+//! guess was right. So chunks do not depend on each other: many are parsed at once, and one that many archives share is parsed once.
 
 use std::ops::Range;
 
+use super::boundaries::find_boundary;
 use super::framing::{ItemFrames, is_cut_short};
 use super::item::{Reference, chunk_entry};
 use super::msgpack::Reader;
@@ -13,23 +13,6 @@ use super::rules::{Examined, ItemRules};
 use crate::Id;
 use crate::crypto::Opener;
 use crate::errors::Result;
-use crate::memory::Shared;
-
-/// Fields are sorted, and every item has a mode: an item begins with one of these.
-const FIRST_FIELDS: [&[u8]; 12] = [
-    b"acl_access",
-    b"acl_default",
-    b"atime",
-    b"birthtime",
-    b"bsdflags",
-    b"chunks",
-    b"chunks_healthy",
-    b"ctime",
-    b"gid",
-    b"group",
-    b"hardlink_master",
-    b"mode",
-];
 
 /// A chunk of an item stream, and what it refers to. Immutable.
 #[derive(Debug)]
@@ -135,11 +118,7 @@ impl ItemReferences {
 impl Found {
     /// None if no item seems to begin in `data`, or what seems to begin there turns out not to be one.
     fn guess(data: &[u8], rules: Option<&ItemRules>) -> Option<Self> {
-        let seems = (0..data.len()).find(|&at| seems_to_be_an_item(&data[at..]))?;
-        // A number before a field's name may look like the beginning of an item. The end is the same as if it were one.
-        let mut reader = Reader::new(&data[seems..]);
-        item_references(&mut reader, &mut Vec::new()).ok()?;
-        let start = seems + reader.position();
+        let start = find_boundary(data)?;
         let (mut references, mut parts, mut is_sound) = (Vec::new(), Vec::new(), true);
         let mut rest = &data[start..];
         while !rest.is_empty() {
@@ -182,16 +161,15 @@ fn judged_references(reader: &mut Reader, found: &mut Vec<Reference>, rules: Opt
 /// Opens stored chunks of item streams and finds their references, on several cores if there is enough to do.
 pub fn find_references(
     opener: &Opener,
-    stored: &[Shared],
+    stored: &[&[u8]],
     ids: &[Id],
     rules: Option<&ItemRules>,
 ) -> Result<Vec<ItemReferences>> {
-    let objects: Vec<&[u8]> = stored.iter().map(|object| &**object).collect();
-    opener.open_each(&objects, ids, |place, plain| {
+    opener.open_each(stored, ids, |place, plain| {
         ItemReferences::parse(
             ids[place],
             &plain,
-            u32::try_from(objects[place].len()).unwrap_or(u32::MAX),
+            u32::try_from(stored[place].len()).unwrap_or(u32::MAX),
             rules,
         )
     })
@@ -214,22 +192,12 @@ pub fn item_references(reader: &mut Reader, found: &mut Vec<Reference>) -> Resul
     Ok(is_part)
 }
 
-/// A map whose first key is the name of a field.
-fn seems_to_be_an_item(data: &[u8]) -> bool {
-    let key = match data {
-        [0x81..=0x8f, key @ ..] | [0xde, _, _, key @ ..] => key,
-        _ => return false,
-    };
-    FIRST_FIELDS
-        .iter()
-        .any(|field| key.first() == Some(&(0xa0 | field.len() as u8)) && key[1..].starts_with(field))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::boundaries::seems_to_be_an_item;
     use super::super::{Item, Value, write_map};
     use super::*;
 

@@ -131,7 +131,11 @@ pub struct ItemName<'a> {
 impl<'a> ItemName<'a> {
     /// From the packed bytes of one complete map.
     pub fn parse(packed: &'a [u8]) -> Result<Self> {
-        let mut reader = Reader::new(packed);
+        Self::read(&mut Reader::new(packed))
+    }
+
+    /// The name of the item that comes next, and past that item.
+    pub fn read(reader: &mut Reader<'a>) -> Result<Self> {
         let (mut path, mut is_part) = (None, false);
         for _ in 0..reader.map()? {
             match reader.raw()? {

@@ -94,6 +94,7 @@ def _add_file_system(parser: CommandParser) -> None:
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
+    session.begin_unlocking()
     from vinculum.cli import creating  # the parser's --help does without
 
     creating.run(args, session)

@@ -44,11 +44,12 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
+    session.begin_unlocking()
     from vinculum._native import keep_idle
     from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.archive.differences import Comparison
-    from vinculum.archive.item_choice import ItemChoice, chosen
+    from vinculum.archive.item_choice import ItemChoice
     from vinculum.archive.item_stream import IDLE_BYTES, read_windows
     from vinculum.cli.choosing import tell_never_matched, wanted_files
     from vinculum.operations.diff import differences
@@ -63,8 +64,8 @@ def run(args: argparse.Namespace, session: Session) -> None:
             load_archive(store, key, opened.manifest.archive(name), workarounds=session.workarounds)
             for name in (args.location.archive, args.archive2)
         ]
-        choice = ItemChoice(matcher, with_parts=args.consider_part_files)
-        old_items, new_items = (chosen(read_windows(store, key, archive.items), choice) for archive in archives)
+        choice = ItemChoice.by_patterns(matcher, with_parts=args.consider_part_files)
+        old_items, new_items = (read_windows(store, key, archive.items, choice=choice) for archive in archives)
         comparison = Comparison(
             ChunkReader(store, key).fetch,
             by_ids=args.same_chunker_params or _cut_alike(archives[0], archives[1], session),

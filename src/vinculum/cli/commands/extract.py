@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vinculum._native import ItemWindow
+    from vinculum.archive.item_choice import ItemChoice
     from vinculum.cli.parser import CommandParser
     from vinculum.cli.session import Session
 
@@ -61,6 +62,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
+    session.begin_unlocking()
     from vinculum._native import keep_idle
     from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
@@ -88,8 +90,8 @@ def run(args: argparse.Namespace, session: Session) -> None:
         store, key = opened.store, opened.key
         archive = load_archive(store, key, opened.manifest.archive(args.location.archive), workarounds=session.workarounds)
 
-        def read() -> Iterator[ItemWindow]:
-            return read_windows(store, key, archive.items)
+        def read(choice: ItemChoice) -> Iterator[ItemWindow]:
+            return read_windows(store, key, archive.items, choice=choice)
 
         selection = Selection(matcher, read, args.strip_components, with_parts=args.consider_part_files)
         target = in_place.root(args)

@@ -28,6 +28,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
+    session.begin_unlocking()
     from vinculum.cli.choosing import filters_archives, wanted_archives
 
     with session.open_cache("read", exclusive=False) as opened:

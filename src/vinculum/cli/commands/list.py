@@ -35,6 +35,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
+    session.begin_unlocking()
     if args.location.archive:
         if args.json:
             raise CommandError("The --json option is only valid for listing archives, not archive contents.")
@@ -96,7 +97,7 @@ def _print_items(
     from vinculum._native import keep_idle
     from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
-    from vinculum.archive.item_choice import ItemChoice, chosen
+    from vinculum.archive.item_choice import ItemChoice
     from vinculum.archive.item_stream import IDLE_BYTES, read_windows
     from vinculum.ui.item_keys import ItemFormatter
 
@@ -111,6 +112,6 @@ def _print_items(
         for_json=args.json_lines,
     )
     keep_idle(IDLE_BYTES)
-    windows = read_windows(opened.store, opened.key, archive.items)
-    wanted = chosen(windows, ItemChoice(matcher, with_parts=args.consider_part_files))
+    choice = ItemChoice.by_patterns(matcher, with_parts=args.consider_part_files)
+    wanted = read_windows(opened.store, opened.key, archive.items, choice=choice)
     sys.stdout.writelines(formatter.json_lines(wanted) if args.json_lines else formatter.lines(wanted))

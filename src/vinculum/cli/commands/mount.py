@@ -65,6 +65,7 @@ def before_work(args: argparse.Namespace) -> int | None:
 
 
 def run(args: argparse.Namespace, session: Session) -> int | None:
+    session.begin_unlocking()
     from vinculum._native import keep_idle
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.operations.mount.options import MountOptions

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import stat
 
-from vinculum._native import PathSelector
-from vinculum.archive.item_choice import ItemChoice, chosen
+from vinculum.archive.item_choice import ItemChoice
 from vinculum.archive.patterns import INCLUDE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import TypeAlias
 
     from vinculum._native import Item, ItemWindow
     from vinculum.archive.patterns import PatternMatcher
+
+    Read: TypeAlias = Callable[[ItemChoice], Iterator[ItemWindow]]
 
 LINKABLE = (stat.S_IFREG, stat.S_IFBLK, stat.S_IFCHR, stat.S_IFIFO)
 
@@ -32,14 +34,12 @@ def strip_components(path: bytes, count: int) -> bytes:
 class Selection:
     """Decides per item, and finds the content of first links that stay out, for the links that come back.
 
-    `read` goes through all items of the archive once more; only such links need that. Confined to one thread.
+    `read` goes through the items of the archive and has those that a choice wants. Confined to one thread.
     """
 
-    def __init__(
-        self, matcher: PatternMatcher, read: Callable[[], Iterator[ItemWindow]], strip: int = 0, *, with_parts: bool = False
-    ) -> None:
+    def __init__(self, matcher: PatternMatcher, read: Read, strip: int = 0, *, with_parts: bool = False) -> None:
         self._matcher = matcher
-        self._choice = ItemChoice(matcher, with_parts=with_parts)
+        self._choice = ItemChoice.by_patterns(matcher, with_parts=with_parts)
         self._read = read
         self.strip = strip
         self._with_parts = with_parts
@@ -48,7 +48,7 @@ class Selection:
 
     def windows(self) -> Iterator[ItemWindow]:
         """The chosen items in archive order, some of which may lose all of their path."""
-        return chosen(self._read(), self._choice)
+        return self._read(self._choice)
 
     def items(self) -> Iterator[tuple[Item, bytes]]:
         """The items that come back, in archive order, each with where it goes relative to the target."""
@@ -92,10 +92,9 @@ class Selection:
         """The first links that stay out although links to them come back."""
         sources = {item.source for item, _ in self.items() if item.source is not None and is_hard_link(item)}
         wanted = {source for source in sources if not self._comes_back(source)}
-        selector = PathSelector(dict.fromkeys((path.lstrip(b"/") for path in wanted), True), [], False)
         found = {}
-        for window in self._read():
-            for item in selector.select(window, self._with_parts)[0].items():
+        for window in self._read(ItemChoice.of_paths(wanted, with_parts=self._with_parts)):
+            for item in window.items():
                 is_first = item.source is None and item.hardlink_master and stat.S_IFMT(item.mode) in LINKABLE
                 if is_first and item.path in wanted:
                     found[item.path] = item

@@ -6,13 +6,13 @@ chunk: files are gathered until a batch is full, and large ones go through batch
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from itertools import accumulate
 
 from vinculum import _native
 from vinculum.archive.chunk_reader import ID_BYTES
 from vinculum.errors import ChunkIndexCorrupted
 from vinculum.operations.create.content import BATCH_BYTES, ContentTaker
+from vinculum.operations.recreate.source import ComingFiles, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vinculum.events import Sink
     from vinculum.operations.create.content import ChunkStore
     from vinculum.operations.create.writer import ArchiveWriter, Session
+    from vinculum.operations.recreate.source import Files
 
     class Content(Protocol):
         def add(self, items: list[_native.Item]) -> None:
@@ -60,46 +61,59 @@ class UnchangedContent:
 
 
 class RewrittenContent:
-    """Files are read and stored again; cut anew if there is a `chunker`."""
+    """Files are read and stored again; cut anew if there is a `chunker`. While some are stored, those behind are being read."""
 
     def __init__(
         self, session: Session, chunks: ChunkStore, chunker: _native.Chunker | None, writer: ArchiveWriter, sink: Sink
     ) -> None:
-        self._source = _Source(session, chunker)
+        self._source = Source(session, chunker)
         self._is_cut_alike = chunker is None
         self._chunks = chunks
         self._writer = writer
         self._sink = sink
         self._content = ContentTaker(chunks, sink)
-        self._waiting: list[tuple[_native.Item, _native.ChunkList | None]] = []
+        self._waiting: list[_native.Item] = []
         self._waiting_bytes = 0
+        self._coming = ComingFiles()
 
     def add(self, items: list[_native.Item]) -> None:
         for item in items:
-            content = item.chunks
-            size = 0 if content is None else content.size_bytes
-            if content is not None and size > BATCH_BYTES:
+            size = item.content_bytes
+            if size > BATCH_BYTES:
                 self.flush()
-                self._add_large(item, content)
+                self._add_large(item)
                 continue
-            self._waiting.append((item, content))
+            self._waiting.append(item)
             self._waiting_bytes += size
-            full = self._waiting_bytes >= BATCH_BYTES or len(self._waiting) >= BATCH_FILES
-            if full or self._writer.checkpoint_is_due():
+            if self._writer.checkpoint_is_due():
                 self.flush()
                 self._writer.checkpoint_if_due()
+            elif self._waiting_bytes >= BATCH_BYTES or len(self._waiting) >= BATCH_FILES:
+                self._begin()
 
     def flush(self) -> None:
+        self._begin()
+        for files in self._coming.rest():
+            self._store(files)
+
+    def _begin(self) -> None:
+        """Lets what waits come, and stores what has come instead."""
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        chunks, counts = self._source.read_files([content for _, content in waiting if content is not None])
+        if waiting:
+            files = self._coming.follow(self._source.files(waiting))
+            if files is not None:
+                self._store(files)
+
+    def _store(self, files: Files) -> None:
+        chunks, counts = self._source.cut(files)
         self._chunks.add(chunks)
         ids, sizes = chunks.ids(), chunks.sizes()
         csizes = self._chunks.index.csizes(ids)
         ends = accumulate(counts)
         rewritten = []
         start = 0
-        for item, content in waiting:
-            if content is None:
+        for item in files.items:
+            if item.chunks is None:
                 rewritten.append(item)
                 continue
             stop = next(ends)
@@ -108,10 +122,9 @@ class RewrittenContent:
             rewritten.append(item.with_chunks(new, self._is_cut_alike))
         self._writer.add_items(_native.encode_items(rewritten))
         self._chunks.statistics.add_files(len(counts), sum(sizes), sum(csizes))
-        if waiting:
-            _show_progress(self._sink, self._chunks, waiting[-1][0].path)
+        _show_progress(self._sink, self._chunks, files.items[-1].path)
 
-    def _add_large(self, item: _native.Item, old: _native.ChunkList) -> None:
+    def _add_large(self, item: _native.Item) -> None:
         """A file of several batches; where a checkpoint falls into it, the archive gets a part file."""
         path = item.path
 
@@ -119,7 +132,7 @@ class RewrittenContent:
             self._writer.add_items(item.as_part(number, self._sized(chunks)).encode())
             self._writer.checkpoint()
 
-        taken = self._content.take(self._source.reader(old), path, self._writer.checkpoint_is_due, save_part)
+        taken = self._content.take(self._source.large_file(item), path, self._writer.checkpoint_is_due, save_part)
         content = self._sized(taken)
         self._writer.add_items(item.with_chunks(content, self._is_cut_alike).encode())
         self._chunks.statistics.add_files(1, content.size_bytes, content.csize_bytes)
@@ -128,71 +141,6 @@ class RewrittenContent:
     def _sized(self, chunks: _native.ChunkList) -> _native.ChunkList:
         """The same with the stored sizes of now."""
         return _native.ChunkList.of(chunks.ids(), chunks.sizes(), self._chunks.index.csizes(chunks.ids()))
-
-
-class _Source:
-    """Reads content of the repository, as chunks cut by the wanted rule."""
-
-    def __init__(self, session: Session, chunker: _native.Chunker | None) -> None:
-        self._store = session.store
-        self._opener = session.key.opener
-        self._hasher = session.key.hasher
-        self._chunker = chunker
-
-    def read_files(self, contents: list[_native.ChunkList]) -> tuple[_native.ChunkBatch, list[int]]:
-        """The chunks of whole files, and how many each has."""
-        counts = [len(content) for content in contents]
-        ids = b"".join([content.ids() for content in contents])
-        chunks = self.open(ids)
-        if self._chunker is None:
-            return chunks, counts
-        return self._chunker.recut(chunks, counts, self._hasher)
-
-    def reader(self, content: _native.ChunkList) -> _LargeFile | _RecutFile:
-        """For reading one file batch by batch."""
-        plain = _LargeFile(self, content)
-        if self._chunker is None:
-            return plain
-        return _RecutFile(plain, _native.StreamChunker(self._chunker, self._hasher), self._hasher)
-
-    def open(self, ids: bytes) -> _native.ChunkBatch:
-        """The chunks of n ids."""
-        return self._opener.open_batch(self._store.get_many(ids), ids)
-
-
-class _LargeFile:
-    """The chunks of one file as they are."""
-
-    def __init__(self, source: _Source, content: _native.ChunkList) -> None:
-        self._source = source
-        self._ids = content.ids()
-        self._ends = list(accumulate(content.sizes()))
-        self._next = 0
-
-    def read(self, batch_bytes: int) -> _native.ChunkBatch:
-        start = self._next
-        done = self._ends[start - 1] if start else 0
-        self._next = max(bisect_right(self._ends, done + batch_bytes), min(start + 1, len(self._ends)))
-        return self._source.open(self._ids[start * ID_BYTES : self._next * ID_BYTES])
-
-
-class _RecutFile:
-    """The chunks of one file, cut anew."""
-
-    def __init__(self, old: _LargeFile, chunker: _native.StreamChunker, hasher: _native.IdHasher) -> None:
-        self._old = old
-        self._chunker = chunker
-        self._hasher = hasher
-        self._at_end = False
-
-    def read(self, batch_bytes: int) -> _native.ChunkBatch:
-        while not self._at_end:
-            old = self._old.read(batch_bytes)
-            self._at_end = not len(old)
-            new = self._chunker.finish() if self._at_end else self._chunker.feed_batch(old)
-            if len(new):
-                return new
-        return _native.ChunkBatch.of([], self._hasher)
 
 
 def _show_progress(sink: Sink, chunks: ChunkStore, path: bytes) -> None:
