@@ -262,7 +262,7 @@ class Opener:
     def find_archives(self, stored: list[Bytes], ids: bytes) -> tuple[list[int], list[tuple[int, str]]]:
         """Opens objects, in parallel: the places of those that seem to describe archives, and what is wrong with others."""
     def open_batch(self, stored: list[Bytes], ids: bytes) -> BatchToCome:
-        """Opens objects in parallel and in the background, as chunks to be stored again; nothing is hashed once more for that."""
+        """Opens objects in parallel and in the background, as chunks to be stored again; nothing is hashed anew."""
     def packed_otherwise(self, stored: list[Bytes], chunks: ChunkBatch, compressor: Compressor) -> ChunkBatch:
         """Those of `chunks` whose objects (`stored`, in the same order) `compressor` would pack by another method.
 

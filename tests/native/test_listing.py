@@ -137,7 +137,6 @@ def test_an_item_that_is_none_is_an_error() -> None:
 # -- choosing ----------------------------------------------------------------------------------------------------------
 
 
-
 def chosen(items: list[reference.ItemFields], choice: ItemChoice, cuts: Sequence[int] = ()) -> list[bytes]:
     """The paths of what is chosen of an item stream that is cut into chunks at these places."""
     stream = b"".join(map(reference.encode, items))

@@ -137,7 +137,9 @@ impl Opener {
     }
 
     fn open_ahead(&self, stored: Vec<Blob>, ids: Ids) -> ChunksToCome {
-        ChunksToCome(begin(&self.0, stored, &ids, |opener, objects, ids| opener.open_many(objects, ids)))
+        ChunksToCome(begin(&self.0, stored, &ids, |opener, objects, ids| {
+            opener.open_many(objects, ids)
+        }))
     }
 
     fn find_damage(&self, stored: Vec<Blob>, ids: Ids) -> DamageToCome {
@@ -162,7 +164,9 @@ impl Opener {
     }
 
     fn open_batch(&self, stored: Vec<Blob>, ids: Ids) -> BatchToCome {
-        BatchToCome(begin(&self.0, stored, &ids, |opener, objects, ids| opener.open_batch(objects, ids)))
+        BatchToCome(begin(&self.0, stored, &ids, |opener, objects, ids| {
+            opener.open_batch(objects, ids)
+        }))
     }
 
     fn packed_otherwise(

@@ -58,6 +58,12 @@ def test_any_key_survives_and_only_its_passphrase_opens_it(
     assert fields_of(locked.unlock(passphrase)) == fields_of(material)
     if wrong != passphrase:
         assert locked.unlock(wrong) is None
+    for begun, expected in ((passphrase, fields_of(material)), (wrong, None if wrong != passphrase else fields_of(material))):
+        locked.begin(begun)
+        unlocked = locked.unlock(begun)
+        assert (None if unlocked is None else fields_of(unlocked)) == expected
+        locked.begin(begun)
+        assert fields_of(locked.unlock(passphrase)) == fields_of(material), "what was begun with another passphrase is no use"
 
 
 def test_new_secrets_have_the_lengths_of_their_family() -> None:

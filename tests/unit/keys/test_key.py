@@ -255,3 +255,16 @@ def test_blob_in_the_repository_is_of_this_repository() -> None:
     material = LockedBlob(decode_text(store.key_text)).unlock("x")
     assert material is not None
     assert material.repository_id == store.id
+
+
+def test_what_was_begun_before_counts_only_if_it_is_the_same_key() -> None:
+    stores = MemoryStore(), MemoryStore()
+    stored = [seal(create_key(store, "repokey", given("x")), b"hello")[1] for store in stores]
+    for begun_of in stores:
+        begun = LockedBlob(decode_text(begun_of.key_text))
+        begun.begin("x")
+        key = open_key(stores[0], stored[0], given("x"), begun=begun)
+        assert bytes(key.opener.open(stored[0], None)) == b"hello"
+        begun.begin("wrong")
+        with pytest.raises(PassphraseWrong):
+            open_key(stores[0], stored[0], given("wrong"), begun=begun)

@@ -137,7 +137,9 @@ impl ItemWindowDecoder {
 
     /// The wanted ones of the items that are complete with these chunks.
     pub fn feed(&mut self, chunks: &[Shared]) -> Result<ItemWindow> {
-        let pieces = chunks.iter().map(|chunk| ItemPiece::cut(chunk.clone(), self.selector.as_deref()));
+        let pieces = chunks
+            .iter()
+            .map(|chunk| ItemPiece::cut(chunk.clone(), self.selector.as_deref()));
         self.join(&pieces.collect::<Vec<_>>())
     }
 
@@ -170,7 +172,11 @@ impl ItemWindowDecoder {
 
     /// Goes on in the stream with bytes that were not cut.
     fn go_on(&mut self, bytes: &[u8], window: &mut Joined) -> Result<()> {
-        let Self { selector, frames, deciding } = self;
+        let Self {
+            selector,
+            frames,
+            deciding,
+        } = self;
         frames.feed(bytes, |packed| {
             if let Some(selector) = selector {
                 let (is_wanted, prefix) = selector.decide(&ItemName::parse(packed)?);
@@ -310,7 +316,10 @@ mod tests {
         stream[place] = 0xc1;
         let mut decoder = ItemWindowDecoder::new(Some(selector(false)));
         assert!(decoder.feed(&[Shared::from(stream)]).is_err());
-        assert!(decoder.feed(&[]).is_ok_and(|window| window.is_empty()), "nothing was asked for");
+        assert!(
+            decoder.feed(&[]).is_ok_and(|window| window.is_empty()),
+            "nothing was asked for"
+        );
         assert!(decoder.finish().is_err());
     }
 }

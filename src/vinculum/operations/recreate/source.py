@@ -1,5 +1,5 @@
-"""Content of an archive as it is read for another one: while the caller has some of it, what comes next is being opened, and what
-comes then is on its way.
+"""Content of an archive as it is read for another one: while the caller has some of it, what comes next is being opened, and
+what comes then is on its way.
 
 Chunks leave in the order of the items, cut by the rule that is wanted. What is lost ends it all: an archive that has less than
 the one before must not take its place.
