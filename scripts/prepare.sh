@@ -40,6 +40,8 @@ if [ "$purpose" = test ]; then
     need 'test -x /usr/sbin/sshd' openssh-server
     need 'command -v ssh' openssh-client
     need 'command -v strace' strace
+    need 'command -v zsh' zsh
+    need 'command -v fish' fish
     need 'test -e /usr/share/zoneinfo/Europe/Berlin' tzdata
     need 'test -e /usr/share/i18n/locales/tr_TR' locales
 fi

@@ -1,7 +1,8 @@
-"""Completion in bash, by a real one; what zsh and fish get is looked at only."""
+"""Completion in real shells: what bash, zsh and fish offer who have read the scripts that the program makes for them."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.programs import Program
+from support.shells import Shell
 
 ASK = """
 source "$1"
@@ -64,12 +66,59 @@ def test_all_of_it_is_right_bash(script: Path) -> None:
     subprocess.run(["bash", "-n", script], check=True)
 
 
-def test_zsh_and_fish_get_scripts_of_their_own(vinculum: Program, script: Path) -> None:
-    assert script.read_text() in vinculum.run("--completion", "zsh").out
-    fish = vinculum.run("--completion", "fish").out
-    assert "complete -c borg -n __fish_use_subcommand -a create -d 'back up files into a new archive'\n" in fish
-    assert "complete -c borg -n '__fish_seen_subcommand_from key; and __fish_seen_subcommand_from export' -l paper -d" in fish
-    assert "complete -c borg -n '__fish_seen_subcommand_from create' -l files-changed -x -a 'ctime mtime disabled' -d" in fish
+SENT = [
+    ("borg crea", "create"),
+    ("borg key change-p", "key change-passphrase"),
+    ("borg create --files-changed disa", "create --files-changed disabled"),
+    ("borg --show-v", "--show-version"),
+    ("vinculum list some", "list some file"),
+]
+"""What is typed before the key that completes, and which words the program is called with then."""
+
+
+SHELLS = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "-i"]}
+# Programs that only show how they are called.
+PROGRAMS = 'borg() { printf "called <%s>\\n" "$*"; }; vinculum() { borg "$@"; }; . ./completion; echo rea""dy'
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_a_tab_completes(name: str, vinculum: Program, workplace: Path) -> None:
+    (workplace / "completion").write_text(vinculum.run("--completion", name).out)
+    (workplace / "some file").touch()
+    shell = Shell(SHELLS[name], workplace)
+    try:
+        shell.type(f"{PROGRAMS}\n")
+        shell.wait_for("ready")
+        for typed, called in SENT:
+            shell.type(f"{typed}\t\n")
+            shell.wait_for(f"called <{called}>")
+    finally:
+        shell.close()
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("borg cre", ["create"]),
+        ("borg re", ["recreate", "rename"]),
+        ("borg --log-json ex", ["export-tar", "extract"]),
+        ("borg --show-", ["--show-rc", "--show-version"]),
+        ("borg key ex", ["export", "export-related-secrets"]),
+        ("borg key export --pa", ["--paper"]),
+        ("borg create --files-changed ", ["ctime", "disabled", "mtime"]),
+        ("borg create --files-changed=m", ["--files-changed=mtime"]),
+        ("borg --completion ", ["bash", "fish", "zsh"]),
+        ("borg list some", ["some file"]),
+    ],
+)
+def test_fish_offers_what_the_parsers_take(typed: str, offered: list[str], vinculum: Program, workplace: Path) -> None:
+    (workplace / "completion").write_text(vinculum.run("--completion", "fish").out)
+    (workplace / "some file").touch()
+    command = ["fish", "--no-config", "-c", "source completion; complete --do-complete $argv[1]", typed]
+    environment = {"HOME": str(workplace), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=workplace, env=environment)
+    assert done.stderr == ""
+    assert sorted(line.split("\t")[0] for line in done.stdout.splitlines()) == offered
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

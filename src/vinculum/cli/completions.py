@@ -21,7 +21,7 @@ _vinculum_borg() {{
     local part options= values= wants_word= IFS=$' \\n'
     [ "$word" = = ] && word=
     [ "$before" = = ] && before=${{COMP_WORDS[COMP_CWORD-2]}}
-    for part in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+    for part in "${{COMP_WORDS[@]:1:$((COMP_CWORD - 1))}}"; do
         case "$command $part" in
 {finding}
         esac
@@ -109,14 +109,26 @@ def _fish(programs: list[str], actions: Actions) -> str:
 def _fish_lines(program: str, actions: Actions) -> Iterator[str]:
     yield f"# Completion of {program} in fish: `{program} --completion fish | source`"
     for name in _names():
-        *before, last = name.split()
-        condition = f"__fish_seen_subcommand_from {before[0]}" if before else "__fish_use_subcommand"
+        group, _, last = name.rpartition(" ")
         summary = registry.GROUPS.get(name) or registry.COMMANDS[name][1]
-        yield f"complete -c {program} -n {shlex.quote(condition)} -a {last} -d {shlex.quote(summary)}"
-    for name in registry.COMMANDS:
-        condition = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in name.split())
+        yield f"{_fish_start(program, group)} -a {last} -d {shlex.quote(summary)}"
+    for name in ["", *_names()]:
         for action in actions(name):
-            yield from _fish_option(f"complete -c {program} -n {shlex.quote(condition)}", action)
+            yield from _fish_option(_fish_start(program, name), action)
+
+
+def _fish_start(program: str, name: str) -> str:
+    """The beginning of a line about what may follow a command or group; with an empty name, of one about what comes first."""
+    if not name:
+        conditions = ["__fish_use_subcommand"]
+    elif name in registry.COMMANDS:
+        conditions = [f"__fish_seen_subcommand_from {word}" for word in name.split()]
+        others = [group for group in registry.GROUPS if name in _following(group)]
+        conditions += [f"not __fish_seen_subcommand_from {group}" for group in others]
+    else:
+        members = " ".join(_following(name))
+        conditions = [f"__fish_seen_subcommand_from {name}", f"not __fish_seen_subcommand_from {members}"]
+    return f"complete -c {program} -n {shlex.quote('; and '.join(conditions))}"
 
 
 def _fish_option(start: str, action: argparse.Action) -> Iterator[str]:
