@@ -55,7 +55,24 @@ def _describe_option(action: argparse.Action) -> dict[str, Any]:
         described["stores"] = action.const
     else:
         described["takes"] = _taken(action)
+        if _is_refused_twice(action):
+            described["once"] = True
     return described
+
+
+def _is_refused_twice(action: argparse.Action) -> bool:
+    """Whether the option must not be repeated."""
+    if action.default == argparse.SUPPRESS:  # what shows something and exits
+        return False
+    parser, namespace = argparse.ArgumentParser(), argparse.Namespace(**{action.dest: None})
+    try:
+        for _ in range(2):
+            action(parser, namespace, "x", action.option_strings[0])
+    except argparse.ArgumentError as error:
+        return "only one" in str(error)
+    except Exception:  # one that wants values of its own
+        return False
+    return False
 
 
 def _taken(action: argparse.Action) -> dict[str, Any] | str:

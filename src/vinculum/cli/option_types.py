@@ -53,7 +53,7 @@ DIFF_SORT_FIELDS = frozenset(
 
 
 class OnlyOnce(argparse.Action):
-    """An option that must not be repeated."""
+    """An option that must not be repeated, except where it was only given its default so far."""
 
     def __call__(
         self,
@@ -62,10 +62,8 @@ class OnlyOnce(argparse.Action):
         values: object,
         option_string: str | None = None,  # noqa: ARG002
     ) -> None:
-        seen: set[str] = getattr(namespace, "_seen", set())
-        if self.dest in seen:
+        if getattr(namespace, self.dest, self.default) != self.default:
             raise argparse.ArgumentError(self, "There can be only one.")
-        namespace._seen = {*seen, self.dest}
         setattr(namespace, self.dest, values)
 
 

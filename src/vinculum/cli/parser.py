@@ -63,7 +63,18 @@ def _terminal_columns() -> int:
 
 
 class _ClearParser(argparse.ArgumentParser):
-    """An argparse parser that says what was wrong, in one line where the usage would not help."""
+    """An argparse parser that says what was wrong, in one line where the usage would not help.
+
+    `_name` is that of the command or group whose options it takes; empty for what stands in front of any command.
+    """
+
+    _name = ""
+
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        # What abbreviates an option of Borg's must go on doing so, hence options of ours have to be written out.
+        candidates: list[Any] = super()._get_option_tuples(option_string)
+        own = common_options.own_options(self._name)
+        return [candidate for candidate in candidates if candidate[1] not in own]
 
     def parse_all(self, arguments: list[str]) -> argparse.Namespace:
         """What `parse_args` returns; who gave an option that does not exist is told which one may have been meant."""
@@ -104,12 +115,6 @@ class CommandParser(_ClearParser):
             "location", metavar=rule.metavar, nargs=None if rule.required else "?", default="", help=help_text
         )
         self._locations.append((action.dest, rule.metavar, rule))
-
-    def _get_option_tuples(self, option_string: str) -> list[Any]:
-        # What abbreviates an option of Borg's must go on doing so, hence options of ours have to be written out.
-        candidates: list[Any] = super()._get_option_tuples(option_string)
-        own = common_options.own_options(self._name)
-        return [candidate for candidate in candidates if candidate[1] not in own]
 
     def parse(self, arguments: list[str]) -> argparse.Namespace:
         """The options with locations parsed; ends the program on wrong use, as argparse does."""

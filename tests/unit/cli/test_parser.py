@@ -92,6 +92,28 @@ def test_options_may_be_abbreviated_while_they_are_unique(capsys: pytest.Capture
     assert "ambiguous" in refusal(capsys, "create", "--com", "x", "repo::a", "path")
 
 
+@pytest.mark.parametrize("option", ["--con", "--consider", "--comp=bash"])
+def test_options_of_our_own_are_in_the_way_of_no_abbreviation_in_front_of_the_command(option: str) -> None:
+    if option.startswith("--con"):
+        assert parse(option, "list", "repo").consider_part_files
+        assert parse("--info", "key", option, "export", "repo").consider_part_files
+    else:
+        with pytest.raises(SystemExit):
+            parse(option)
+
+
+def test_what_may_be_given_once_may_not_be_given_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "There can be only one" in refusal(capsys, "mount", "-o", "uid=1", "-o", "gid=1", "repo", "place")
+    assert "There can be only one" in refusal(capsys, "create", "--filter=A", "--filter=A", "repo::a", "path")
+    again = parse("create", "--chunker-params=default", "--chunker-params=fixed,4096", "repo::a", "path")
+    assert again.chunker_params == ("fixed", 4096, 0), "as if it had not been given before"
+
+
+def test_an_empty_path_for_a_key_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    """It comes from variables that are not set, and would have stood for stdout."""
+    assert "argument PATH" in refusal(capsys, "key", "export", "repo", "")
+
+
 def test_old_names_work() -> None:
     args = parse("create", "--numeric-owner", "--nobsdflags", "--noatime", "--remote-ratelimit", "5", "repo::a", "path")
     assert (args.numeric_ids, args.noflags, args.upload_ratelimit) == (True, True, 5)

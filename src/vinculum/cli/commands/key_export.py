@@ -21,7 +21,9 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--paper", action="store_true", help="as text for printing and for typing in again")
     parser.add_argument("--qr-html", action="store_true", help="as an HTML page for printing, with a QR code")
     parser.add_location(option_types.REPOSITORY, "the repository (default: BORG_REPO)")
-    parser.add_argument("path", metavar="PATH", nargs="?", help="the file to write (default, or -: stdout)")
+    parser.add_argument(
+        "path", metavar="PATH", type=option_types.path, nargs="?", help="the file to write (default, or -: stdout)"
+    )
 
 
 def run(args: argparse.Namespace, session: Session) -> None:

@@ -17,7 +17,9 @@ OPERANDS = "[REPOSITORY] [PATH]"
 
 def add_arguments(parser: CommandParser) -> None:
     parser.add_location(option_types.REPOSITORY, "the repository (default: BORG_REPO)")
-    parser.add_argument("path", metavar="PATH", nargs="?", help="the file to write (default, or -: stdout)")
+    parser.add_argument(
+        "path", metavar="PATH", type=option_types.path, nargs="?", help="the file to write (default, or -: stdout)"
+    )
 
 
 def run(args: argparse.Namespace, session: Session) -> None:

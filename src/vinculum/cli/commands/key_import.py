@@ -25,7 +25,7 @@ OPERANDS = "[REPOSITORY] [PATH]"
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--paper", action="store_true", help='ask for the lines of a copy made by "borg key export --paper"')
     parser.add_location(option_types.REPOSITORY, "the repository (default: BORG_REPO)")
-    parser.add_argument("path", metavar="PATH", nargs="?", help="the copy (-: stdin)")
+    parser.add_argument("path", metavar="PATH", type=option_types.path, nargs="?", help="the copy (-: stdin)")
 
 
 def run(args: argparse.Namespace, session: Session) -> None:

@@ -37,7 +37,13 @@ def add_arguments(parser: CommandParser) -> None:
     add = parser.add_argument
     add("--consider-checkpoints", action="store_true", help="show checkpoint archives, too")
     add("-f", "--foreground", action="store_true", help="stay in the foreground until it is unmounted")
-    add("-o", dest="mount_options", metavar="OPTIONS", help="mount options, separated by commas")
+    add(
+        "-o",
+        dest="mount_options",
+        metavar="OPTIONS",
+        action=option_types.OnlyOnce,
+        help="mount options, separated by commas",
+    )
     option_groups.add_old_flag(parser, "--numeric-owner", "numeric_ids", "--numeric-ids")
     add("--numeric-ids", action="store_true", help="go by user and group ids, not by names")
     option_groups.add_archive_filters(parser)
