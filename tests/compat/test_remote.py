@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
+import signal
+import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,6 +132,33 @@ def test_locations_in_every_form(client: Program, ssh_server: SshServer) -> None
         found = json.loads(client.run("list", "--json", typed).out)
         assert found["repository"]["location"] == canonical
     assert client.run("list", "--short", f"file://{repository}").out == ""
+
+
+@pytest.mark.parametrize("server", ["1.4.5"], indirect=True)
+def test_options_outweigh_variables(client: Program, url: str) -> None:
+    rsh, borg = client.environment["BORG_RSH"], client.environment["BORG_REMOTE_PATH"]
+    misled = client.with_environment(BORG_RSH="false", BORG_REMOTE_PATH="no-such-program")
+    misled.run("init", "-e", "none", "--rsh", rsh, "--remote-path", borg, url)
+    assert misled.run("--rsh", rsh, "--remote-path", borg, "list", url).err == ""
+    assert "Connection closed by remote host" in misled.run("list", "--remote-path", borg, url, code=2).err
+    assert "no-such-program" in misled.run("list", "--rsh", rsh, url, code=2).err
+
+
+@pytest.mark.parametrize("server", ["1.4.5"], indirect=True)
+def test_an_agent_holds_the_key(client: Program, ssh_server: SshServer, url: str) -> None:
+    """As ssh does everything that has to do with logging in, it also asks the agent of its user."""
+    with tempfile.TemporaryDirectory() as place:  # a path as short as sockets want it
+        started = subprocess.run(["ssh-agent", "-s", "-a", f"{place}/agent"], check=True, capture_output=True, text=True)
+        (pid,) = re.findall(r"SSH_AGENT_PID=(\d+)", started.stdout)
+        try:
+            knowing = client.with_environment(BORG_RSH=ssh_server.rsh_without_key(), SSH_AUTH_SOCK=f"{place}/agent")
+            assert "Permission denied" in knowing.run("init", "-e", "none", url, code=2).err
+            subprocess.run(["ssh-add", "-q", ssh_server.user_key], check=True, env=knowing.environment)
+            knowing.run("init", "-e", "none", url)
+            knowing.run("create", f"{url}::archive", ".")
+        finally:
+            os.kill(int(pid), signal.SIGTERM)
+    assert archives(client, url) == ["archive"]
 
 
 def both(client: Program, other: Program, *command: str, **environment: str) -> tuple[Completed, Completed]:

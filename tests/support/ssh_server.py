@@ -57,8 +57,9 @@ class SshServer:
         self.log = place / "sshd.log"
         self._config = place / "ssh_config"
         self.port = free_port()
-        for name in ("host_key", "user_key"):
-            make_key(place / name)
+        self.user_key = place / "user_key"
+        for key in (place / "host_key", self.user_key):
+            make_key(key)
         shutil.copy(place / "user_key.pub", place / "authorized_keys")
         # The command runs as if that directory were the user's home: what tests leave there is theirs.
         self._start = start = place / "start"
@@ -84,7 +85,7 @@ class SshServer:
             f"  Port {self.port}\n"
             f"  HostKeyAlias {ALIAS}\n"
             "Host *\n"
-            f"  IdentityFile {place / 'user_key'}\n"
+            f"  IdentityFile {self.user_key}\n"
             f"  UserKnownHostsFile {place / 'known_hosts'}\n"
             "  IdentitiesOnly yes\n"
             "  BatchMode yes\n"
@@ -99,6 +100,13 @@ class SshServer:
     def rsh(self) -> str:
         """For BORG_RSH: an ssh that knows the server by its alias."""
         return f"ssh -F {self._config}"
+
+    def rsh_without_key(self) -> str:
+        """The same without its key: whoever uses it has to have another way to log in."""
+        lines = self._config.read_text().splitlines(keepends=True)
+        keyless = self._config.with_name("ssh_config_without_key")
+        keyless.write_text("".join(line for line in lines if "Identit" not in line))
+        return f"ssh -F {keyless}"
 
     def close(self) -> None:
         """Ends the daemon; connections that are still open live on."""
