@@ -36,8 +36,8 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    /// What is inside. What is packed is unpacked by way of `scratch`, which any object may use.
-    pub(super) fn content<'k>(&self, keys: &'k Keys, scratch: &mut Vec<u8>) -> Result<Content<'k>>
+    /// What is inside.
+    pub(super) fn content<'k>(&self, keys: &'k Keys) -> Result<Content<'k>>
     where
         'a: 'k,
     {
@@ -54,10 +54,11 @@ impl<'a> Envelope<'a> {
                 place: memory::scratch_buffer(ciphertext.len()),
             });
         }
-        scratch.clear();
-        scratch.extend_from_slice(ciphertext);
-        stream.clone().apply(scratch);
-        decompress(scratch).map(|plain| Content::Plain(Shared::from(plain)))
+        let mut packed = memory::copy(ciphertext);
+        stream.clone().apply(&mut packed);
+        let plain = decompress(&packed);
+        memory::recycle(packed);
+        plain.map(|plain| Content::Plain(Shared::from(plain)))
     }
 }
 

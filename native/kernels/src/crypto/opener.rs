@@ -216,12 +216,11 @@ impl Opener {
             Message::whole(authenticated.unwrap_or_default())
         });
         let macs = keys.macs(messages);
-        let mut scratch = Vec::new();
         let parts = envelopes.into_iter().zip(macs).zip(objects);
         let contents = parts.map(move |((envelope, mac), (_, name))| {
             let envelope = envelope?;
             envelope.authenticate(&mac, name)?;
-            envelope.content(keys, &mut scratch).map_err(|error| name.explain(error))
+            envelope.content(keys).map_err(|error| name.explain(error))
         });
         Box::new(contents.map(|content| content.unwrap_or_else(Content::Unusable)))
     }
