@@ -20,7 +20,6 @@ from vinculum.errors import CommandError, Error
 from vinculum.operations.create.create import Creation
 from vinculum.operations.create.options import CreateOptions
 from vinculum.operations.create.walk import WalkRules
-from vinculum.operations.create.writer import Session as MakingSession
 from vinculum.operations.opened import OpenCache
 from vinculum.repository.location import Location
 
@@ -165,9 +164,7 @@ class Repository:
         matcher = PatternMatcher()
         matcher.add(excluded)
         rules = WalkRules(matcher, one_file_system=one_file_system, exclude_caches=exclude_caches, asks_attributes=True)
-        codec = opened.codec.with_compressor(compressor)
-        session = MakingSession(opened.store, opened.key, codec, opened.manifest, opened.cache)
-        creation = Creation(session, self._options(name, comment), self._access.sink)
+        creation = Creation(opened.with_compressor(compressor), self._options(name, comment), self._access.sink)
         self._failed = True
         creation.add_trees(creation.walker(rules, self._access.own_places()), [os.fsencode(path) for path in paths])
         creation.save()

@@ -8,7 +8,6 @@ from itertools import groupby
 
 from vinculum import _native
 from vinculum.archive.patterns import PatternMatcher
-from vinculum.archive.placeholders import Surroundings
 from vinculum.cli import child, interruption
 from vinculum.cli.choosing import collect_patterns
 from vinculum.cli.describing import describe_repository, sizes_of
@@ -17,7 +16,6 @@ from vinculum.operations.create.expectation import expected_bytes
 from vinculum.operations.create.options import CreateOptions, StandardInput
 from vinculum.operations.create.rehearsal import Rehearsal
 from vinculum.operations.create.walk import WalkRules
-from vinculum.operations.create.writer import Session as MakingSession
 from vinculum.ui import json_documents, statistics_text
 from vinculum.ui.archive_description import ArchiveDescription
 
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from vinculum.archive.statistics import RepositoryUsage, Statistics
     from vinculum.cli.session import Session
     from vinculum.operations.create.writer import SavedArchive
-    from vinculum.operations.opened import OpenAdHocCache, OpenCache
+    from vinculum.operations.opened import OpenAnyCache
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
@@ -60,15 +58,8 @@ def run(args: argparse.Namespace, session: Session) -> None:
     ):
         options = _options(args, session)
         if session.sink.estimates:
-            session.sink.expected_bytes = expected_bytes(
-                opened.store, opened.key, opened.manifest, args.paths, options.hostname
-            )
-        creation = Creation(
-            MakingSession(opened.store, opened.key, opened.codec, opened.manifest, opened.cache),
-            options,
-            session.sink,
-            stop_requested,
-        )
+            session.sink.expected_bytes = expected_bytes(opened, args.paths, options.hostname)
+        creation = Creation(opened, options, session.sink, stop_requested)
         _feed(args, creation, patterns.roots, rules, skip=session.own_places())
         saved = creation.save()
         if args.json or args.stats or args.quick_stats:
@@ -76,7 +67,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
     session.sink.sum_up("backup")
 
 
-def _open(args: argparse.Namespace, session: Session) -> AbstractContextManager[OpenCache | OpenAdHocCache]:
+def _open(args: argparse.Namespace, session: Session) -> AbstractContextManager[OpenAnyCache]:
     door = session.open_any_cache if args.no_cache_sync else session.open_cache
     return door("write", compression=args.compression, files_cache_mode=args.files_cache_mode)
 
@@ -93,7 +84,7 @@ def _check_sources(args: argparse.Namespace, sources: list[str]) -> None:
 
 
 def _options(args: argparse.Namespace, session: Session) -> CreateOptions:
-    surroundings = Surroundings(session.environment.get("BORG_HOSTNAME"), session.environment.get("BORG_USERNAME"))
+    surroundings = session.surroundings
     return CreateOptions(
         name=args.location.archive,
         item_options=_native.ItemOptions(
@@ -158,7 +149,7 @@ def _delimiter(text: str | None) -> bytes:
 def report(
     args: argparse.Namespace,
     session: Session,
-    opened: OpenCache | OpenAdHocCache,
+    opened: OpenAnyCache,
     saved: SavedArchive,
     statistics: Statistics,
 ) -> None:
@@ -181,7 +172,7 @@ def report(
         session.sink.info(line, "stats")
 
 
-def _repository_rows(usage: RepositoryUsage, opened: OpenCache | OpenAdHocCache, *, iec: bool) -> list[str]:
+def _repository_rows(usage: RepositoryUsage, opened: OpenAnyCache, *, iec: bool) -> list[str]:
     if opened.cache.directory is None:
         return statistics_text.unknown_repository_rows(usage)
     return statistics_text.repository_rows(usage, iec=iec)

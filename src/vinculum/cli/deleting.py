@@ -6,7 +6,6 @@ from vinculum.cli import interruption
 from vinculum.cli.choosing import filters_archives, wanted_archives
 from vinculum.cli.describing import sizes_of
 from vinculum.errors import CancelledByUser, CommandError, Error, NoManifestError
-from vinculum.operations.create.writer import Session as OpenSession
 from vinculum.operations.delete import Deletion
 from vinculum.ui import statistics_text
 from vinculum.ui.archive_keys import archive_line
@@ -46,7 +45,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
 def begin_deletion(args: argparse.Namespace, session: Session, opened: OpenCache, *, show_progress: bool = True) -> Deletion:
     """A deletion as the options that `delete` and `prune` share want it."""
     return Deletion(
-        OpenSession(opened.store, opened.key, opened.codec, opened.manifest, opened.cache),
+        opened,
         session.sink,
         forced=bool(args.forced),
         with_parts=args.consider_part_files,
@@ -116,8 +115,7 @@ def _drop_from_manifest(args: argparse.Namespace, session: Session, opened: Open
     if args.dry_run:
         sink.info("Finished dry-run.")
     elif found:
-        manifest.write(opened.store, opened.codec)
-        opened.store.commit()
+        opened.commit()
         sink.warning('Done. Run "borg check --repair" to clean up the mess.', 0)
     else:
         sink.warning("Aborted.", 0)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from vinculum.cli.session import Session
     from vinculum.operations.info import Sizes
-    from vinculum.operations.opened import OpenAdHocCache, OpenArchives, OpenCache
+    from vinculum.operations.opened import OpenAnyCache, OpenArchives
 
 
 def describe_repository(session: Session, opened: OpenArchives, cache: dict[str, object] | None = None) -> dict[str, object]:
@@ -25,16 +25,8 @@ def describe_repository(session: Session, opened: OpenArchives, cache: dict[str,
     )
 
 
-def sizes_of(args: argparse.Namespace, session: Session, opened: OpenCache | OpenAdHocCache) -> Sizes:
+def sizes_of(args: argparse.Namespace, session: Session, opened: OpenAnyCache) -> Sizes:
     """What knows sizes of archives and repository, counting as the options want it."""
     from vinculum.operations.info import Sizes  # `list` does without
 
-    return Sizes(
-        opened.store,
-        opened.key,
-        opened.manifest,
-        opened.cache,
-        session.sink,
-        workarounds=session.workarounds,
-        with_parts=args.consider_part_files,
-    )
+    return Sizes(opened, session.sink, workarounds=session.workarounds, with_parts=args.consider_part_files)

@@ -6,10 +6,8 @@ import os
 import sys
 
 from vinculum import _native
-from vinculum.archive.placeholders import Surroundings
 from vinculum.cli import creating, interruption, tar_streams
 from vinculum.operations.create.options import CreateOptions
-from vinculum.operations.create.writer import Session as MakingSession
 from vinculum.operations.import_tar import TarImport
 
 TYPE_CHECKING = False
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace, session: Session) -> None:
     with session.open_cache("write", compression=args.compression) as opened, interruption.noted() as stop_requested:
-        making = MakingSession(opened.store, opened.key, opened.codec, opened.manifest, opened.cache)
-        importing = TarImport(making, _options(args, session), session.sink, stop_requested)
+        importing = TarImport(opened, _options(args, session), session.sink, stop_requested)
         command = tar_streams.filter_command(args.tar_filter, args.tarfile, decompress=True)
         # The filter has to end well before anything is saved: what it did not finish is no archive.
         with tar_streams.read(args.tarfile, command) as stream:
@@ -33,7 +30,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
 
 
 def _options(args: argparse.Namespace, session: Session) -> CreateOptions:
-    surroundings = Surroundings(session.environment.get("BORG_HOSTNAME"), session.environment.get("BORG_USERNAME"))
+    surroundings = session.surroundings
     return CreateOptions(
         name=args.location.archive,
         item_options=_native.ItemOptions(),

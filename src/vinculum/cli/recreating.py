@@ -7,12 +7,10 @@ import sys
 from datetime import UTC, datetime
 
 from vinculum.archive.archive_filter import ArchiveFilter
-from vinculum.archive.placeholders import Surroundings
 from vinculum.cli import interruption
 from vinculum.cli.choosing import wanted_files
 from vinculum.cli.describing import sizes_of
 from vinculum.errors import CommandError, Error
-from vinculum.operations.create.writer import Session as OpenSession
 from vinculum.operations.recreate.options import RecreateOptions, TagOptions
 from vinculum.operations.recreate.recreate import SUFFIX, Recreated, Recreation
 from vinculum.ui import statistics_text
@@ -31,9 +29,8 @@ _SPEAKER = "helpers.misc"  # whose message the statistics are in Borg, which pro
 def run(args: argparse.Namespace, session: Session) -> None:
     matcher = wanted_files(args)
     with session.open_cache("check", compression=args.compression) as opened, interruption.noted() as stop_requested:
-        parts = OpenSession(opened.store, opened.key, opened.codec, opened.manifest, opened.cache)
         recreation = Recreation(
-            parts, _options(args, session), matcher, session.sink, stop_requested, workarounds=session.workarounds
+            opened, _options(args, session), matcher, session.sink, stop_requested, workarounds=session.workarounds
         )
         name = args.location.archive
         if name:
@@ -66,7 +63,7 @@ def _recreate(args: argparse.Namespace, session: Session, opened: OpenCache, rec
 
 
 def _options(args: argparse.Namespace, session: Session) -> RecreateOptions:
-    surroundings = Surroundings(session.environment.get("BORG_HOSTNAME"), session.environment.get("BORG_USERNAME"))
+    surroundings = session.surroundings
     tag_names = frozenset(os.fsencode(name) for name in args.exclude_if_present or ())
     return RecreateOptions(
         recompress=args.recompress,

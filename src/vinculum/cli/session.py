@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from vinculum.archive.placeholders import Surroundings
     from vinculum.keys.passphrase import PassphraseSource
     from vinculum.remote.command_line import RemoteSettings
     from vinculum.ui.prompts import Prompter
@@ -56,6 +57,13 @@ class Session(Doors):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         pass
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What is noted in archives about where they were made."""
+        from vinculum.archive.placeholders import Surroundings
+
+        return Surroundings(self.environment.get("BORG_HOSTNAME"), self.environment.get("BORG_USERNAME"))
 
     @property
     def json_indent(self) -> int | str | None:

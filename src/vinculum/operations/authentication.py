@@ -1,7 +1,6 @@
 """Whether manifest and archives of a repository are authenticated (TAM), and making it so.
 
-Adding authentication trusts what is there: only its user can say whether that is what was once backed up. The cache is
-committed after the repository, as always.
+Adding authentication trusts what is there: only its user can say whether that is what was once backed up.
 """
 
 from __future__ import annotations
@@ -14,21 +13,17 @@ from vinculum.keys.tam_marker import is_marked, set_marked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vinculum.archive.manifest import Manifest
-    from vinculum.cache.directory import Cache
-    from vinculum.keys.key import Key
-    from vinculum.objects.codec import ObjectCodec
-    from vinculum.repository.store import Store
+    from vinculum.operations.opened import OpenAnyCache, OpenArchives
 
 
 class ManifestAuthentication:
     """The three places that say that the manifest must be authenticated: itself, the key, and this client's record."""
 
-    def __init__(self, store: Store, key: Key, manifest: Manifest, codec: ObjectCodec) -> None:
-        self._store = store
-        self._key = key
-        self._manifest = manifest
-        self._codec = codec
+    def __init__(self, opened: OpenArchives) -> None:
+        self._store = opened.store
+        self._key = opened.key
+        self._manifest = opened.manifest
+        self._codec = opened.codec
 
     @property
     def manifest_agrees(self) -> bool:
@@ -66,38 +61,33 @@ class ManifestAuthentication:
 class ArchiveAuthentication:
     """Goes over the archives of an open cache. Nothing counts before `commit`."""
 
-    def __init__(self, store: Store, key: Key, manifest: Manifest, codec: ObjectCodec, cache: Cache) -> None:
-        self._store = store
-        self._key = key
-        self._manifest = manifest
-        self._codec = codec
-        self._cache = cache
+    def __init__(self, opened: OpenAnyCache) -> None:
+        self._opened = opened
 
     def entries(self) -> list[ArchiveEntry]:
         """All archives, oldest first."""
-        return sorted(self._manifest.archives.values(), key=lambda entry: entry.time)
+        return sorted(self._opened.manifest.archives.values(), key=lambda entry: entry.time)
 
     def is_authentic(self, entry: ArchiveEntry) -> bool:
         """IntegrityError if the archive object is damaged."""
         trusting = frozenset((IGNORE_INVALID_ARCHIVE_TAM,))
-        return parse_archive(self._key, self._open(entry), entry.name, workarounds=trusting).tam_verified
+        return parse_archive(self._opened.key, self._open(entry), entry.name, workarounds=trusting).tam_verified
 
     def authenticate(self, entry: ArchiveEntry) -> bytes:
         """Replaces the archive object by one with the same content and a valid TAM; returns its id."""
-        fields, _ = verify_archive(self._key, self._open(entry), entry.name, accept_invalid=True)
-        packed = pack_with_tam(self._key, fields, b"archive")
-        archive_id, sealed = self._codec.seal_object(packed, f"Archive {entry.name}")
-        self._store.put_many(sealed)
-        self._cache.chunks.add(archive_id, 1, len(packed), sealed.sizes()[0])
-        if self._cache.chunks.remove_references(entry.id):
-            self._store.delete(entry.id)
-        self._manifest.archives[entry.name] = ArchiveEntry(entry.name, archive_id, entry.timestamp)
+        opened = self._opened
+        fields, _ = verify_archive(opened.key, self._open(entry), entry.name, accept_invalid=True)
+        packed = pack_with_tam(opened.key, fields, b"archive")
+        archive_id, sealed = opened.codec.seal_object(packed, f"Archive {entry.name}")
+        opened.store.put_many(sealed)
+        opened.cache.chunks.add(archive_id, 1, len(packed), sealed.sizes()[0])
+        if opened.cache.chunks.remove_references(entry.id):
+            opened.store.delete(entry.id)
+        opened.manifest.archives[entry.name] = ArchiveEntry(entry.name, archive_id, entry.timestamp)
         return archive_id
 
     def commit(self) -> None:
-        self._manifest.write(self._store, self._codec)
-        self._store.commit()
-        self._cache.commit(self._manifest)
+        self._opened.commit()
 
     def _open(self, entry: ArchiveEntry) -> bytes:
-        return bytes(self._key.opener.open(self._store.get(entry.id), entry.id))
+        return bytes(self._opened.key.opener.open(self._opened.store.get(entry.id), entry.id))

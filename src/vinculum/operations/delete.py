@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vinculum._native import Bytes, ItemReferences, Released
     from vinculum.archive.manifest import ArchiveEntry
     from vinculum.events import Sink
-    from vinculum.operations.create.writer import Session
+    from vinculum.operations.opened import OpenAnyCache
 
 OPERATION = "archive.delete"
 _BATCH_BYTES = 1 << 20  # of ids that wait for being deleted
@@ -34,7 +34,7 @@ class Deletion:
 
     def __init__(
         self,
-        session: Session,
+        opened: OpenAnyCache,
         sink: Sink,
         *,
         forced: bool = False,
@@ -44,7 +44,7 @@ class Deletion:
         show_progress: bool = True,
     ) -> None:
         self.statistics = Statistics()
-        self._session = session
+        self._opened = opened
         self._sink = sink
         self._forced = forced
         self._with_parts = with_parts
@@ -56,25 +56,25 @@ class Deletion:
         self._orphans: list[bytes] = []
         self._orphans_bytes = 0
         self._damaged = False
-        self._references = ItemReferenceReader(session.store, session.key)
+        self._references = ItemReferenceReader(opened.store, opened.key)
 
     def delete(self, entry: ArchiveEntry) -> None:
         """Deletes one archive. After an error nothing may be saved any more."""
-        store, key, _, manifest, cache = self._session
-        archive = load_archive(store, key, entry, workarounds=self._workarounds)
+        opened = self._opened
+        archive = load_archive(opened.store, opened.key, entry, workarounds=self._workarounds)
         self._damaged = False
         try:
             if self._forced:
                 self._release_what_is_left(archive.items)
             else:
                 self._release(archive.items)
-            self._count(cache.chunks.release(entry.id))
+            self._count(opened.cache.chunks.release(entry.id))
         except KeyError as error:
             raise ChunkIndexCorrupted(error.args[0]) from None
         if self._shows_progress:
             self._sink.finished(OPERATION)
         self._delete_orphans()
-        del manifest.archives[entry.name]
+        del opened.manifest.archives[entry.name]
         self._unsaved = True
         if self._damaged:
             self._sink.warning("The deletion was forced through, but the deleted archive was corrupted.", 0)
@@ -87,16 +87,13 @@ class Deletion:
     def save(self) -> None:
         """Makes the deletions so far permanent."""
         if self._unsaved:
-            store, _, codec, manifest, cache = self._session
-            manifest.write(store, codec)
-            store.commit()
-            cache.commit(manifest)
+            self._opened.commit()
             self._unsaved = False
         self._saved_s = time.monotonic()
 
     def _release(self, item_ids: list[bytes]) -> None:
         """Gives up what an item stream refers to, and its own chunks."""
-        stream, chunks, done = ItemStream(), self._session.cache.chunks, 0
+        stream, chunks, done = ItemStream(), self._opened.cache.chunks, 0
 
         def take(window: list[ItemReferences]) -> int:
             nonlocal done
@@ -118,8 +115,8 @@ class Deletion:
 
     def _release_what_is_left(self, item_ids: list[bytes]) -> None:
         """The same for an item stream that may be damaged: as many of its chunks as there are before the first that is lost."""
-        chunks = self._session.cache.chunks
-        reader = ItemChunkReader(self._session.store, self._session.key)
+        chunks = self._opened.cache.chunks
+        reader = ItemChunkReader(self._opened.store, self._opened.key)
         stream = ItemStream()
         for number, id in enumerate(item_ids, 1):
             self._show(range(number, number + 1), len(item_ids))
@@ -156,9 +153,9 @@ class Deletion:
         if self._orphans_bytes < at_least_bytes:
             return
         ids, self._orphans, self._orphans_bytes = b"".join(self._orphans), [], 0
-        missing = self._session.store.delete_many(ids)
+        missing = self._opened.store.delete_many(ids)
         if missing:
-            self._tolerate(ObjectNotFound(missing[:32].hex(), self._session.store.path))
+            self._tolerate(ObjectNotFound(missing[:32].hex(), self._opened.store.path))
 
     def _tolerate(self, error: IntegrityError | ObjectNotFound) -> None:
         if not self._forced:

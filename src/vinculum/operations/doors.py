@@ -10,7 +10,7 @@ import os
 from contextlib import contextmanager, nullcontext
 
 from vinculum.errors import Error
-from vinculum.operations.opened import OpenAdHocCache, OpenArchives, OpenCache
+from vinculum.operations.opened import OpenAdHocCache, OpenAnyCache, OpenArchives, OpenCache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ class Doors:
     @contextmanager
     def open_any_cache(
         self, operation: Operation, *, compression: str = DEFAULT_COMPRESSION, files_cache_mode: str | None = None
-    ) -> Iterator[OpenCache | OpenAdHocCache]:
+    ) -> Iterator[OpenAnyCache]:
         """Archives, and the cache if it needs no synchronisation; else an index for this command alone."""
         from vinculum.cache.adhoc import AdHocCache
         from vinculum.cache.unopened import is_in_sync

@@ -15,7 +15,7 @@ from vinculum import _native
 from vinculum.archive.statistics import Statistics
 from vinculum.errors import Error
 from vinculum.formats.texts import to_raw
-from vinculum.operations.create.content import BATCH_BYTES, ChunkStore, ContentTaker
+from vinculum.operations.create.content import BATCH_BYTES, ChunkStore, ContentTaker, show_progress
 from vinculum.operations.create.walk import safe_path
 from vinculum.operations.create.writer import ArchiveWriter
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from vinculum.events import Sink
     from vinculum.operations.create.options import CreateOptions
-    from vinculum.operations.create.writer import SavedArchive, Session
+    from vinculum.operations.create.writer import SavedArchive
+    from vinculum.operations.opened import OpenAnyCache
 
     Fields: TypeAlias = dict[str, int | bytes | bool | dict[bytes, bytes | None] | None]
 
@@ -69,15 +70,15 @@ class _Header(tarfile.TarInfo):
 class TarImport:
     """One archive in the making. `add` tars, then `save`. Confined to one thread."""
 
-    def __init__(self, session: Session, options: CreateOptions, sink: Sink, stop_requested: Callable[[], bool]) -> None:
-        key = session.key
+    def __init__(self, opened: OpenAnyCache, options: CreateOptions, sink: Sink, stop_requested: Callable[[], bool]) -> None:
+        key = opened.key
         self.statistics = Statistics()
         self._sink = sink
         self._hasher = key.hasher
         self._chunker = _native.Chunker(options.chunker_params, key.chunk_seed)
         self._one_chunk_bytes = _size_of_one_chunk(options.chunker_params)
-        self._chunks = ChunkStore(session.store, session.codec, session.cache.chunks, self.statistics)
-        self._writer = ArchiveWriter(session, self._chunks, options, sink, stop_requested)
+        self._chunks = ChunkStore(opened, self.statistics)
+        self._writer = ArchiveWriter(opened, self._chunks, options, sink, stop_requested)
         self._content = ContentTaker(self._chunks, sink)
         self._gathered: list[_Gathered] = []
         self._gathered_bytes = 0
@@ -129,14 +130,14 @@ class TarImport:
 
         def save_part(number: int, chunks: _native.ChunkList) -> None:
             part: Fields = {**fields, "path": path + b".borg_part_%d" % number, "part": number}
-            self._writer.add_items(self._encode_file(part, self._sized(chunks)))
+            self._writer.add_items(self._encode_file(part, self._chunks.sized(chunks)))
             self._writer.checkpoint()
 
         reader = _MemberReader(file, self._chunker, self._hasher)
-        content = self._sized(self._content.take(reader, path, self._writer.checkpoint_is_due, save_part))
+        content = self._chunks.sized(self._content.take(reader, path, self._writer.checkpoint_is_due, save_part))
         self._writer.add_items(self._encode_file(fields, content))
         self.statistics.add_files(1, content.size_bytes, content.csize_bytes)
-        self._show_progress(path)
+        show_progress(self._sink, self.statistics, path)
 
     def _gather(self, fields: Fields, content: bytes | None) -> None:
         self._gathered.append(_Gathered(fields, content))
@@ -165,20 +166,10 @@ class TarImport:
             self._writer.add_items(self._encode_file(fields, own))
             self.statistics.add_files(1, own.size_bytes, own.csize_bytes)
         if gathered:
-            self._show_progress(_path_in(gathered[-1].fields))
-
-    def _sized(self, chunks: _native.ChunkList) -> _native.ChunkList:
-        """The same with the stored sizes that are known by now."""
-        return _native.ChunkList.of(chunks.ids(), chunks.sizes(), self._chunks.index.csizes(chunks.ids()))
+            show_progress(self._sink, self.statistics, _path_in(gathered[-1].fields))
 
     def _encode_file(self, fields: Fields, chunks: _native.ChunkList) -> _native.Bytes:
         return _native.encode_item({**fields, "size": chunks.size_bytes}, chunks)
-
-    def _show_progress(self, path: bytes) -> None:
-        if self._sink.wants_progress:
-            totals = self.statistics
-            sizes = totals.original_size, totals.compressed_size, totals.deduplicated_size
-            self._sink.archive_progress(*sizes, totals.nfiles, path)
 
 
 class _MemberReader:

@@ -9,12 +9,8 @@ from vinculum.archive.statistics import RepositoryUsage, Statistics, content_usa
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum.archive.archive import ArchiveMetadata
-    from vinculum.archive.manifest import Manifest
-    from vinculum.cache.adhoc import AdHocCache
-    from vinculum.cache.directory import Cache
     from vinculum.events import Sink
-    from vinculum.keys.key import Key
-    from vinculum.repository.store import Store
+    from vinculum.operations.opened import OpenAnyCache
 
 OPERATION = "archive.calc_stats"
 
@@ -24,19 +20,16 @@ class Sizes:
 
     def __init__(
         self,
-        store: Store,
-        key: Key,
-        manifest: Manifest,
-        cache: Cache | AdHocCache,
+        opened: OpenAnyCache,
         sink: Sink,
         *,
         workarounds: frozenset[str] = frozenset(),
         with_parts: bool = False,
     ) -> None:
-        self._store = store
-        self._key = key
-        self._manifest = manifest
-        self._cache = cache
+        self._store = opened.store
+        self._key = opened.key
+        self._manifest = opened.manifest
+        self._cache = opened.cache
         self._sink = sink
         self._workarounds = workarounds
         self._with_parts = with_parts

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Self
+
+    from vinculum._native import Compressor
     from vinculum.archive.manifest import Manifest
     from vinculum.cache.adhoc import AdHocCache
     from vinculum.cache.directory import Cache
@@ -27,22 +30,43 @@ class OpenArchives:
         self.codec = codec
         self.preloaded = preloaded  # what was read of the cache meanwhile, for those who go on to it
 
-
-class OpenCache(OpenArchives):
-    """The same, and the chunk index (and files cache, if asked for) of this client, in agreement with the manifest."""
-
-    __slots__ = ("cache",)
-
-    def __init__(self, archives: OpenArchives, cache: Cache) -> None:
-        super().__init__(archives.store, archives.key, archives.manifest, archives.codec)
-        self.cache = cache
+    def commit(self) -> None:
+        """Makes permanent what was changed in the repository, the manifest as it is now with it."""
+        self.manifest.write(self.store, self.codec)
+        self.store.commit()
 
 
-class OpenAdHocCache(OpenArchives):
-    """The same, and a chunk index that knows what is stored, but not how often it is used."""
+class OpenAnyCache(OpenArchives):
+    """The same, and a chunk index: what it takes to make and delete archives."""
 
     __slots__ = ("cache",)
 
-    def __init__(self, archives: OpenArchives, cache: AdHocCache) -> None:
+    def __init__(self, archives: OpenArchives, cache: Cache | AdHocCache) -> None:
         super().__init__(archives.store, archives.key, archives.manifest, archives.codec)
         self.cache = cache
+
+    def commit(self) -> None:
+        """The same, and the cache follows: whatever dies in between leaves one that is out of date, never one that is wrong."""
+        super().commit()
+        self.cache.commit(self.manifest)
+
+    def with_compressor(self, compressor: Compressor) -> Self:
+        """The same, but new objects are compressed otherwise."""
+        codec = self.codec.with_compressor(compressor)
+        return type(self)(OpenArchives(self.store, self.key, self.manifest, codec), self.cache)
+
+
+class OpenCache(OpenAnyCache):
+    """The same with the cache of this client: it counts references, in agreement with the manifest, and may know files."""
+
+    __slots__ = ()
+
+    cache: Cache
+
+
+class OpenAdHocCache(OpenAnyCache):
+    """The same with an index for this command alone: it knows what is stored, but not how often it is used."""
+
+    __slots__ = ()
+
+    cache: AdHocCache

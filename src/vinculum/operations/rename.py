@@ -9,12 +9,12 @@ from vinculum.errors import ArchiveAlreadyExists
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vinculum.operations.create.writer import Session
+    from vinculum.operations.opened import OpenAnyCache
 
 
-def rename_archive(session: Session, name: str, new_name: str, *, workarounds: frozenset[str] = frozenset()) -> None:
+def rename_archive(opened: OpenAnyCache, name: str, new_name: str, *, workarounds: frozenset[str] = frozenset()) -> None:
     """Renames and commits. ArchiveDoesNotExist, ArchiveAlreadyExists; errors of `load_archive`."""
-    store, key, codec, manifest, cache = session
+    store, key, manifest, cache = opened.store, opened.key, opened.manifest, opened.cache
     entry = manifest.archive(name)
     plaintext = bytes(key.opener.open(store.get(entry.id), entry.id))
     packed, time = pack_renamed(key, plaintext, name, new_name, workarounds=workarounds)
@@ -24,11 +24,9 @@ def rename_archive(session: Session, name: str, new_name: str, *, workarounds: f
     manifest.archives[new_name] = ArchiveEntry(new_name, objects.ids(), time)
     new = cache.chunks.claim(objects)
     if len(new):
-        sealed = codec.seal(new)
+        sealed = opened.codec.seal(new)
         store.put_many(sealed)
         cache.chunks.settle(sealed)
     store.delete_many(cache.chunks.remove_references(entry.id))
     del manifest.archives[name]
-    manifest.write(store, codec)
-    store.commit()
-    cache.commit(manifest)
+    opened.commit()

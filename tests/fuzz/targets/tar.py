@@ -15,8 +15,8 @@ from vinculum.errors import Error
 from vinculum.events import NullSink
 from vinculum.objects.codec import ObjectCodec
 from vinculum.operations.create.options import CreateOptions
-from vinculum.operations.create.writer import Session
 from vinculum.operations.import_tar import TarImport
+from vinculum.operations.opened import OpenAnyCache, OpenArchives
 
 WORDS = [b"ustar\x0000", b"ustar  \0", b"././@LongLink", b"12 path=a\n", b"30 SCHILY.xattr.user.a=", b"20 GNU.sparse.major=1\n"]
 
@@ -45,9 +45,10 @@ class Counts:
 
 def fuzz(data: bytes) -> None:
     store, key = MemoryStore(), key_of("none")
-    session = Session(store, key, ObjectCodec(key, None, Compressor("none")), Manifest.new(key), Counts())  # type: ignore[arg-type]
+    archives = OpenArchives(store, key, Manifest.new(key), ObjectCodec(key, None, Compressor("none")))
+    opened = OpenAnyCache(archives, Counts())  # type: ignore[arg-type]
     options = CreateOptions("archive", ItemOptions(), chunker_params=("buzhash", 10, 14, 12, 63))
-    tars = TarImport(session, options, NullSink(), lambda: False)
+    tars = TarImport(opened, options, NullSink(), lambda: False)
     try:
         tars.add(io.BytesIO(data), ignore_zeros=False)
     except Error:

@@ -13,6 +13,7 @@ from vinculum.archive.archive import ArchiveMetadata, pack_archive
 from vinculum.archive.manifest import ArchiveEntry, Manifest
 from vinculum.objects.codec import ObjectCodec
 from vinculum.operations.create.expectation import expected_bytes
+from vinculum.operations.opened import OpenArchives
 
 KEY = key_of("none")
 
@@ -32,7 +33,7 @@ class Shelf:
         self.manifest.archives[name] = ArchiveEntry(name, id, time)
 
     def expected(self, *paths: str) -> int | None:
-        return expected_bytes(self.store, KEY, self.manifest, paths, "here")
+        return expected_bytes(OpenArchives(self.store, KEY, self.manifest, self._codec), paths, "here")
 
 
 def test_the_newest_archive_of_the_same_paths_on_this_machine_tells() -> None:

@@ -15,7 +15,7 @@ from vinculum.operations.recreate.source import ComingFiles, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vinculum.operations.create.writer import Session
+    from vinculum.operations.opened import OpenAnyCache
     from vinculum.operations.recreate.source import Files
 
 KEY = PlainKey()
@@ -32,8 +32,8 @@ class Opened:
 
 
 def source_of(store: MemoryStore, chunker: _native.Chunker | None = None) -> Source:
-    session: Session = Opened(store)  # type: ignore[assignment]
-    return Source(session, chunker)
+    opened: OpenAnyCache = Opened(store)  # type: ignore[assignment]
+    return Source(opened, chunker)
 
 
 def file_of(store: MemoryStore, chunks: list[bytes]) -> _native.Item:

@@ -21,9 +21,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
-    from vinculum.operations.create.writer import Session as OpenSession
     from vinculum.operations.rename import rename_archive
 
     with session.open_cache("check") as opened:
-        parts = OpenSession(opened.store, opened.key, opened.codec, opened.manifest, opened.cache)
-        rename_archive(parts, args.location.archive, args.name, workarounds=session.workarounds)
+        rename_archive(opened, args.location.archive, args.name, workarounds=session.workarounds)

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
 
         session.trust(manifest=args.force, workaround=IGNORE_INVALID_ARCHIVE_TAM)
         with session.open_cache("check") as opened:
-            archives = ArchiveAuthentication(opened.store, opened.key, opened.manifest, opened.codec, opened.cache)
+            archives = ArchiveAuthentication(opened)
             if args.check_archives_tam or args.dry_run:
                 _check_archives(archives, session)
             else:
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         only_disables = not args.tam and not args.check_tam
         session.trust(manifest=args.force or only_disables)
         with session.open_manifest(None if only_disables else "check", exclusive=True) as opened:
-            places = ManifestAuthentication(opened.store, opened.key, opened.manifest, opened.codec)
+            places = ManifestAuthentication(opened)
             if args.check_tam or args.dry_run:
                 _check_manifest(places, session)
             elif args.tam:

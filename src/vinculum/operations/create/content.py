@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from vinculum.archive.statistics import Statistics
     from vinculum.events import Sink
-    from vinculum.objects.codec import ObjectCodec
-    from vinculum.repository.store import Store
+    from vinculum.operations.opened import OpenAnyCache
 
     class ChunkSource(Protocol):
         def read(self, batch_bytes: int) -> _native.ChunkBatch | None:
@@ -49,12 +48,10 @@ class ChunkStore:
     (`then`), or has all of it worked off first (`catch_up`).
     """
 
-    def __init__(
-        self, store: Store, codec: ObjectCodec, index: _native.ChunkIndex, statistics: Statistics, *, may_lag: bool = False
-    ) -> None:
-        self._store = store
-        self._codec = codec
-        self.index = index
+    def __init__(self, opened: OpenAnyCache, statistics: Statistics, *, may_lag: bool = False) -> None:
+        self._store = opened.store
+        self._codec = opened.codec
+        self.index = opened.cache.chunks
         self.statistics = statistics
         self._may_lag = may_lag
         self._steps: deque[_Step] = deque()
@@ -88,6 +85,11 @@ class ChunkStore:
         self.catch_up()
         self._store.delete_many(self.index.remove_references(ids))
 
+    def sized(self, content: _native.ChunkList) -> _native.ChunkList:
+        """The same chunks with the stored sizes that are known by now."""
+        ids = content.ids()
+        return _native.ChunkList.of(ids, content.sizes(), self.index.csizes(ids))
+
     def _work(self, most_bytes: int, most_steps: int) -> None:
         """Takes steps until no more than so much is left, and the first of that has to wait for chunks."""
         if self._is_working:
@@ -108,6 +110,13 @@ class ChunkStore:
         self.index.settle(sealed)
         if counted:
             self.statistics.deduplicated_size += sum(sealed.sizes())
+
+
+def show_progress(sink: Sink, totals: Statistics, path: bytes, *, begun_bytes: int = 0) -> None:
+    """Tells that so much is archived, and that of the file at `path` so much is done that does not count yet."""
+    if sink.wants_progress:
+        sizes = totals.original_size + begun_bytes, totals.compressed_size, totals.deduplicated_size
+        sink.archive_progress(*sizes, totals.nfiles, path)
 
 
 class ContentUnreadable(Exception):
@@ -150,10 +159,7 @@ class ContentTaker:
                     break
                 self._chunks.add(chunks)
                 content.extend(chunks)
-            if self._sink.wants_progress:
-                so_far = self._chunks.statistics
-                sizes = so_far.original_size + content.size_bytes, so_far.compressed_size, so_far.deduplicated_size
-                self._sink.archive_progress(*sizes, so_far.nfiles, path)
+            show_progress(self._sink, self._chunks.statistics, path, begun_bytes=content.size_bytes)
             if saved < len(content) and checkpoint_is_due():
                 parts += 1
                 self._chunks.catch_up()
@@ -166,8 +172,7 @@ class ContentTaker:
                 save_part(parts, content.part(saved, len(content)))
             # The parts hold references of their own, and the complete file gets its own too.
             self._chunks.index.add_references(content.ids())
-            sized = _native.ChunkList.of(content.ids(), content.sizes(), self._chunks.index.csizes(content.ids()))
-            self._chunks.statistics.add_parts(parts, sized)
+            self._chunks.statistics.add_parts(parts, self._chunks.sized(content))
         return content
 
 

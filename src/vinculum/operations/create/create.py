@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from vinculum.events import Sink
     from vinculum.operations.create.gathering import Bundle
     from vinculum.operations.create.options import CreateOptions, StandardInput
-    from vinculum.operations.create.writer import SavedArchive, Session
+    from vinculum.operations.create.writer import SavedArchive
+    from vinculum.operations.opened import OpenAnyCache
 
 
 def _never() -> bool:
@@ -37,18 +38,18 @@ class Creation:
     """One archive in the making. Add sources in order, then `save`. Confined to one thread."""
 
     def __init__(
-        self, session: Session, options: CreateOptions, sink: Sink, stop_requested: Callable[[], bool] = _never
+        self, opened: OpenAnyCache, options: CreateOptions, sink: Sink, stop_requested: Callable[[], bool] = _never
     ) -> None:
-        key = session.key
+        key = opened.key
         self.statistics = Statistics()
         self._options = options
         self._sink = sink
-        self._chunks = ChunkStore(session.store, session.codec, session.cache.chunks, self.statistics, may_lag=True)
-        self._writer = ArchiveWriter(session, self._chunks, options, sink, stop_requested)
+        self._chunks = ChunkStore(opened, self.statistics, may_lag=True)
+        self._writer = ArchiveWriter(opened, self._chunks, options, sink, stop_requested)
         chunker = _native.Chunker(options.chunker_params, key.chunk_seed)
         self._content = ContentReader(self._chunks, chunker, key.hasher, sink, sparse=options.sparse)
         # An empty cache is false, so `or` would throw it away.
-        files = _native.FilesCache("d", 0) if session.cache.files is None else session.cache.files
+        files = _native.FilesCache("d", 0) if opened.cache.files is None else opened.cache.files
         self._reader = Reader(chunker=chunker, hasher=key.hasher, index=self._chunks.index, files=files, sparse=options.sparse)
         self._intake = Intake(chunks=self._chunks, files=files, content=self._content, writer=self._writer, sink=sink)
         self._gatherer = Gatherer(options.item_options, self._take_in, stop_requested, wants_files=sink.wants_files)
@@ -96,10 +97,9 @@ class Creation:
         fields = _pipe_fields(source)
         if self._sink.wants_files:
             self._sink.status("i", source.name)
-        index = self._chunks.index
 
         def encode(chunks: _native.ChunkList, part: dict[str, int | bytes]) -> _native.Bytes:
-            sized = _native.ChunkList.of(chunks.ids(), chunks.sizes(), index.csizes(chunks.ids()))
+            sized = self._chunks.sized(chunks)
             return _native.encode_item({**fields, "size": sized.size_bytes, **part}, sized)
 
         def save_part(number: int, chunks: _native.ChunkList) -> None:
@@ -114,8 +114,7 @@ class Creation:
             self._sink.warning(*describe_os_error(source.name, error, "read"), path=source.name)
             return
         self._chunks.catch_up()
-        csizes = index.csizes(content.ids())
-        self.statistics.add_files(1, content.size_bytes, sum(csizes))
+        self.statistics.add_files(1, content.size_bytes, self._chunks.sized(content).csize_bytes)
         self._writer.add_items(encode(content, {"hardlink_master": False}))
 
     def save(self) -> SavedArchive:

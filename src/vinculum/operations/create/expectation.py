@@ -9,21 +9,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vinculum.archive.archive import ArchiveKey, ArchivesStore
-    from vinculum.archive.manifest import Manifest
+    from vinculum.operations.opened import OpenArchives
 
 _LOOKED_AT = 8
 """Several machines, or several sets of paths, may take turns in one repository."""
 
 
-def expected_bytes(
-    store: ArchivesStore, key: ArchiveKey, manifest: Manifest, paths: Iterable[str], hostname: str
-) -> int | None:
+def expected_bytes(opened: OpenArchives, paths: Iterable[str], hostname: str) -> int | None:
     """The size of the newest archive that this machine made of these paths; None if there is none, or none that tells."""
-    newest = sorted(manifest.archives.values(), key=lambda entry: entry.timestamp)[-_LOOKED_AT:]
+    newest = sorted(opened.manifest.archives.values(), key=lambda entry: entry.timestamp)[-_LOOKED_AT:]
     wanted = set(paths)
     try:
-        for metadata in [*load_archives(store, key, newest)][::-1]:
+        for metadata in [*load_archives(opened.store, opened.key, newest)][::-1]:
             if metadata.hostname == hostname and wanted <= set(metadata.cmdline) and metadata.size:
                 return metadata.size
     except Error:

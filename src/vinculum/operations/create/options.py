@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
     from vinculum import _native
 
+DEFAULT_CHUNKER: _native.BuzhashParams = ("buzhash", 19, 23, 21, 4095)
+
 
 class StandardInput(NamedTuple):
     """How content from a pipe is archived."""
@@ -24,7 +26,7 @@ class CreateOptions(NamedTuple):
 
     name: str
     item_options: _native.ItemOptions
-    chunker_params: _native.BuzhashParams | _native.FixedParams = ("buzhash", 19, 23, 21, 4095)
+    chunker_params: _native.BuzhashParams | _native.FixedParams = DEFAULT_CHUNKER
     sparse: bool = False
     comment: str = ""
     timestamp: datetime | None = None

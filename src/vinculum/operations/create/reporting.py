@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from vinculum.operations.create.content import show_progress
 from vinculum.operations.create.gathering import describe_os_error
 from vinculum.operations.create.walk import error_by_name
 
@@ -33,7 +34,7 @@ class Reporter:
         """The roots that begin in a bundle: before anything of it is stored, so that a user sees what is being done."""
         for note in bundle.notes:
             if not note.letter and note.warning is None:
-                self._report_progress(note.path)
+                show_progress(self._sink, self._statistics, note.path)
 
     def report(self, bundle: Bundle) -> None:
         """Everything that there is to say of a bundle; a directory is told when it is done."""
@@ -61,13 +62,7 @@ class Reporter:
             if note is not None:
                 self._report_note(note)
         if paths:
-            self._report_progress(paths[-1])
-
-    def _report_progress(self, path: bytes) -> None:
-        if self._sink.wants_progress:
-            totals = self._statistics
-            sizes = totals.original_size, totals.compressed_size, totals.deduplicated_size
-            self._sink.archive_progress(*sizes, totals.nfiles, path)
+            show_progress(self._sink, self._statistics, paths[-1])
 
     def _report_note(self, note: Note) -> None:
         if note.warning:

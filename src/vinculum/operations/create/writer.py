@@ -20,15 +20,10 @@ from vinculum.errors import ArchiveAlreadyExists, Error
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vinculum.archive.manifest import Manifest
-    from vinculum.cache.adhoc import AdHocCache
-    from vinculum.cache.directory import Cache
     from vinculum.events import Sink
-    from vinculum.keys.key import Key
-    from vinculum.objects.codec import ObjectCodec
     from vinculum.operations.create.content import ChunkStore
     from vinculum.operations.create.options import CreateOptions
-    from vinculum.repository.store import Store
+    from vinculum.operations.opened import OpenAnyCache
 
 
 class SavedArchive(NamedTuple):
@@ -39,35 +34,25 @@ class SavedArchive(NamedTuple):
     stored_size: int  # of the archive object, which has a limit
 
 
-class Session(NamedTuple):
-    """Everything open that making an archive needs."""
-
-    store: Store
-    key: Key
-    codec: ObjectCodec
-    manifest: Manifest
-    cache: Cache | AdHocCache
-
-
 class ArchiveWriter:
     """Collects items and saves them as an archive. Confined to one thread."""
 
     def __init__(
-        self, session: Session, chunks: ChunkStore, options: CreateOptions, sink: Sink, stop_requested: Callable[[], bool]
+        self, opened: OpenAnyCache, chunks: ChunkStore, options: CreateOptions, sink: Sink, stop_requested: Callable[[], bool]
     ) -> None:
         if options.name != _encodable(options.name):
             raise Error(
                 f"The archive name {options.name!r} is no UTF-8 text."
             )  # Borg can neither make nor check such an archive
         check_archive_name(options.name)
-        if options.name in session.manifest.archives:
+        if options.name in opened.manifest.archives:
             raise ArchiveAlreadyExists(options.name)
-        self._session = session
+        self._opened = opened
         self._chunks = chunks
         self._options = options
         self._sink = sink
         self._stop_requested = stop_requested
-        self._stream = ItemStreamWriter(session.key, lambda pieces: chunks.add(pieces, counted=False))
+        self._stream = ItemStreamWriter(opened.key, lambda pieces: chunks.add(pieces, counted=False))
         self.begun = datetime.now(UTC)
         self._start_s = self._checkpoint_s = time.monotonic()
         self._cwd = os.getcwdb()
@@ -95,7 +80,7 @@ class ArchiveWriter:
 
         The next save replaces it: it is dropped from the manifest in memory at once. Error if the user asked to stop.
         """
-        archives = self._session.manifest.archives
+        archives = self._opened.manifest.archives
         name = f"{self._options.name}.checkpoint"
         number = 0
         while name in archives:
@@ -120,7 +105,7 @@ class ArchiveWriter:
         If it was made of the archive `source`, it has the times (unless others are wanted) and the command line of that.
         """
         name = self._options.name if name is None else name
-        if name in self._session.manifest.archives:
+        if name in self._opened.manifest.archives:
             raise ArchiveAlreadyExists(name)
         return self._save_as(name, self._end_stream(), source)
 
@@ -132,16 +117,14 @@ class ArchiveWriter:
         return item_ids
 
     def _save_as(self, name: str, item_ids: list[bytes], source: ArchiveMetadata | None = None) -> SavedArchive:
-        store, key, codec, manifest, cache = self._session
+        opened = self._opened
         metadata = self._describe(name, item_ids, source)
-        packed = pack_archive(key, metadata)
-        archive_id, sealed = codec.seal_object(packed, f"Archive {name}")
-        store.put_many(sealed)
-        cache.chunks.add(archive_id, 1, len(packed), sealed.sizes()[0])
-        manifest.archives[name] = ArchiveEntry(name, archive_id, metadata.time)
-        manifest.write(store, codec)
-        store.commit()
-        cache.commit(manifest)
+        packed = pack_archive(opened.key, metadata)
+        archive_id, sealed = opened.codec.seal_object(packed, f"Archive {name}")
+        opened.store.put_many(sealed)
+        opened.cache.chunks.add(archive_id, 1, len(packed), sealed.sizes()[0])
+        opened.manifest.archives[name] = ArchiveEntry(name, archive_id, metadata.time)
+        opened.commit()
         return SavedArchive(archive_id, metadata, sealed.sizes()[0])
 
     def _describe(self, name: str, item_ids: list[bytes], source: ArchiveMetadata | None) -> ArchiveMetadata:

@@ -11,7 +11,7 @@ from itertools import accumulate
 from vinculum import _native
 from vinculum.archive.chunk_reader import ID_BYTES
 from vinculum.errors import ChunkIndexCorrupted
-from vinculum.operations.create.content import BATCH_BYTES, ContentTaker
+from vinculum.operations.create.content import BATCH_BYTES, ContentTaker, show_progress
 from vinculum.operations.recreate.source import ComingFiles, Source
 
 TYPE_CHECKING = False
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from vinculum.events import Sink
     from vinculum.operations.create.content import ChunkStore
-    from vinculum.operations.create.writer import ArchiveWriter, Session
+    from vinculum.operations.create.writer import ArchiveWriter
+    from vinculum.operations.opened import OpenAnyCache
     from vinculum.operations.recreate.source import Files
 
     class Content(Protocol):
@@ -53,7 +54,7 @@ class UnchangedContent:
         statistics.add_files(len(contents), sum(content.size_bytes for content in contents), sum(index.csizes(ids)))
         self._writer.add_items(_native.encode_items(items))
         if items:
-            _show_progress(self._sink, self._chunks, items[-1].path)
+            show_progress(self._sink, statistics, items[-1].path)
         self._writer.checkpoint_if_due()
 
     def flush(self) -> None:
@@ -64,9 +65,9 @@ class RewrittenContent:
     """Files are read and stored again; cut anew if there is a `chunker`. While some are stored, those behind are being read."""
 
     def __init__(
-        self, session: Session, chunks: ChunkStore, chunker: _native.Chunker | None, writer: ArchiveWriter, sink: Sink
+        self, opened: OpenAnyCache, chunks: ChunkStore, chunker: _native.Chunker | None, writer: ArchiveWriter, sink: Sink
     ) -> None:
-        self._source = Source(session, chunker)
+        self._source = Source(opened, chunker)
         self._is_cut_alike = chunker is None
         self._chunks = chunks
         self._writer = writer
@@ -122,29 +123,18 @@ class RewrittenContent:
             rewritten.append(item.with_chunks(new, self._is_cut_alike))
         self._writer.add_items(_native.encode_items(rewritten))
         self._chunks.statistics.add_files(len(counts), sum(sizes), sum(csizes))
-        _show_progress(self._sink, self._chunks, files.items[-1].path)
+        show_progress(self._sink, self._chunks.statistics, files.items[-1].path)
 
     def _add_large(self, item: _native.Item) -> None:
         """A file of several batches; where a checkpoint falls into it, the archive gets a part file."""
         path = item.path
 
         def save_part(number: int, chunks: _native.ChunkList) -> None:
-            self._writer.add_items(item.as_part(number, self._sized(chunks)).encode())
+            self._writer.add_items(item.as_part(number, self._chunks.sized(chunks)).encode())
             self._writer.checkpoint()
 
         taken = self._content.take(self._source.large_file(item), path, self._writer.checkpoint_is_due, save_part)
-        content = self._sized(taken)
+        content = self._chunks.sized(taken)
         self._writer.add_items(item.with_chunks(content, self._is_cut_alike).encode())
         self._chunks.statistics.add_files(1, content.size_bytes, content.csize_bytes)
-        _show_progress(self._sink, self._chunks, path)
-
-    def _sized(self, chunks: _native.ChunkList) -> _native.ChunkList:
-        """The same with the stored sizes of now."""
-        return _native.ChunkList.of(chunks.ids(), chunks.sizes(), self._chunks.index.csizes(chunks.ids()))
-
-
-def _show_progress(sink: Sink, chunks: ChunkStore, path: bytes) -> None:
-    if sink.wants_progress:
-        totals = chunks.statistics
-        sizes = totals.original_size, totals.compressed_size, totals.deduplicated_size
-        sink.archive_progress(*sizes, totals.nfiles, path)
+        show_progress(self._sink, self._chunks.statistics, path)

@@ -13,7 +13,7 @@ from vinculum.archive.archive import load_archive
 from vinculum.archive.item_stream import read_items
 from vinculum.archive.statistics import Statistics
 from vinculum.operations.create.content import ChunkStore
-from vinculum.operations.create.options import CreateOptions
+from vinculum.operations.create.options import DEFAULT_CHUNKER, CreateOptions
 from vinculum.operations.create.writer import ArchiveWriter
 from vinculum.operations.delete import Deletion
 from vinculum.operations.recreate.content import RewrittenContent, UnchangedContent
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from vinculum.archive.manifest import ArchiveEntry
     from vinculum.archive.patterns import PatternMatcher
     from vinculum.events import Sink
-    from vinculum.operations.create.writer import SavedArchive, Session
+    from vinculum.operations.create.writer import SavedArchive
+    from vinculum.operations.opened import OpenAnyCache
     from vinculum.operations.recreate.content import Content
     from vinculum.operations.recreate.options import RecreateOptions
 
 SUFFIX = ".recreate"
-_DEFAULT_CHUNKER: _native.BuzhashParams = ("buzhash", 19, 23, 21, 4095)
 
 
 class Recreated(NamedTuple):
@@ -46,11 +46,11 @@ class Recreated(NamedTuple):
 
 
 class Recreation:
-    """Recreates archives of one session. Confined to one thread."""
+    """Recreates archives of one repository. Confined to one thread."""
 
     def __init__(
         self,
-        session: Session,
+        opened: OpenAnyCache,
         options: RecreateOptions,
         matcher: PatternMatcher,
         sink: Sink,
@@ -58,7 +58,7 @@ class Recreation:
         *,
         workarounds: frozenset[str] = frozenset(),
     ) -> None:
-        self._session = session
+        self._opened = opened
         self._options = options
         self._matcher = matcher
         self._sink = sink
@@ -74,11 +74,11 @@ class Recreation:
 
         Errors of `load_archive`, `read_items` and the content; ArchiveAlreadyExists for the new name.
         """
-        store, key, *_ = self._session
+        store, key = self._opened.store, self._opened.key
         archive = load_archive(store, key, entry, workarounds=self._workarounds)
         statistics = Statistics()
-        chunks = ChunkStore(store, self._session.codec, self._session.cache.chunks, statistics)
-        writer = ArchiveWriter(self._session, chunks, self._new_archive(archive), self._sink, self._stop_requested)
+        chunks = ChunkStore(self._opened, statistics)
+        writer = ArchiveWriter(self._opened, chunks, self._new_archive(archive), self._sink, self._stop_requested)
         matcher = self._matcher
         if self._options.tags.exclude_caches or self._options.tags.exclude_if_present:
             matcher = exclude_tagged(matcher, self._options.tags, store, key, archive)
@@ -102,7 +102,7 @@ class Recreation:
         if self._options.target is not None:
             return writer.save(source=archive)
         writer.finish()
-        Deletion(self._session, self._sink, workarounds=self._workarounds).delete(entry)
+        Deletion(self._opened, self._sink, workarounds=self._workarounds).delete(entry)
         return writer.save(entry.name, archive)
 
     def _changes_more_than_files(self, archive: ArchiveMetadata) -> bool:
@@ -121,7 +121,7 @@ class Recreation:
         return CreateOptions(
             name=archive.name + SUFFIX if options.target is None else options.target,
             item_options=_native.ItemOptions(),
-            chunker_params=options.chunker_params or params or _DEFAULT_CHUNKER,
+            chunker_params=options.chunker_params or params or DEFAULT_CHUNKER,
             comment=archive.comment if options.comment is None else options.comment,
             timestamp=options.timestamp,
             checkpoint_interval_s=options.checkpoint_interval_s,
@@ -131,13 +131,13 @@ class Recreation:
         )
 
     def _content(self, archive: ArchiveMetadata, writer: ArchiveWriter, chunks: ChunkStore) -> Content:
-        session, recompress = self._session, self._options.recompress
+        recompress = self._options.recompress
         recuts = self._recuts(archive)
         if not recuts and recompress == "never":
             return UnchangedContent(chunks, writer, self._sink)
         if recompress != "never":
-            chunks = RepackingStore(session, chunks.statistics, self._repacked, always=recompress == "always")
+            chunks = RepackingStore(self._opened, chunks.statistics, self._repacked, always=recompress == "always")
         chunker = None
         if recuts and self._options.chunker_params is not None:
-            chunker = _native.Chunker(self._options.chunker_params, session.key.chunk_seed)
-        return RewrittenContent(session, chunks, chunker, writer, self._sink)
+            chunker = _native.Chunker(self._options.chunker_params, self._opened.key.chunk_seed)
+        return RewrittenContent(self._opened, chunks, chunker, writer, self._sink)

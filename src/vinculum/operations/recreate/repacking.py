@@ -8,7 +8,7 @@ from vinculum.operations.create.content import ChunkStore
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum.archive.statistics import Statistics
-    from vinculum.operations.create.writer import Session
+    from vinculum.operations.opened import OpenAnyCache
 
 
 class RepackingStore(ChunkStore):
@@ -17,8 +17,8 @@ class RepackingStore(ChunkStore):
     `seen` remembers the chunks that were dealt with: several stores may share it, so that each chunk is looked at once only.
     """
 
-    def __init__(self, session: Session, statistics: Statistics, seen: _native.ChunkIndex, *, always: bool) -> None:
-        super().__init__(session.store, session.codec, session.cache.chunks, statistics)
+    def __init__(self, opened: OpenAnyCache, statistics: Statistics, seen: _native.ChunkIndex, *, always: bool) -> None:
+        super().__init__(opened, statistics)
         self._seen = seen
         self._always = always
 

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vinculum.operations.create.writer import Session
+    from vinculum.operations.opened import OpenAnyCache
     from vinculum.repository.store import Store
 
 
@@ -88,10 +88,10 @@ class ComingFiles:
 class Source:
     """Reads content of the repository, as chunks cut by the wanted rule: as they are without a `chunker`."""
 
-    def __init__(self, session: Session, chunker: _native.Chunker | None) -> None:
-        self._store = session.store
-        self._opener = session.key.opener
-        self._hasher = session.key.hasher
+    def __init__(self, opened: OpenAnyCache, chunker: _native.Chunker | None) -> None:
+        self._store = opened.store
+        self._opener = opened.key.opener
+        self._hasher = opened.key.hasher
         self._chunker = chunker
 
     def files(self, items: list[_native.Item]) -> Files:
