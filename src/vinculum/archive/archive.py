@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vinculum.errors import IntegrityError, ObjectNotFound
+from vinculum.formats.ids import ID_BYTES
 from vinculum.formats.texts import to_raw, to_text
 from vinculum.formats.times import format_timestamp, parse_timestamp
 from vinculum.keys.tam import pack_with_tam, verify_archive
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 IGNORE_INVALID_ARCHIVE_TAM = "ignore_invalid_archive_tam"
-_ID_BYTES = 32
 _TOTALS = ("size", "csize", "nfiles", "size_parts", "csize_parts", "nfiles_parts")
 # Of archive objects that are read together; most take some hundred bytes, none more than a few hundred KiB.
 _AT_ONCE = 256
@@ -284,7 +284,7 @@ class _Fields:
 
     def ids(self, name: str) -> list[bytes]:
         ids = self._raw_list(name) or []
-        if any(len(one) != _ID_BYTES for one in ids):
+        if any(len(one) != ID_BYTES for one in ids):
             raise ValueError(f"{name} are not ids")
         return ids
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from vinculum._native import ChunkIndex, ItemStream, ReferenceTally
 from vinculum.archive.archive import parse_archive
 from vinculum.archive.item_references import ItemReferenceReader
+from vinculum.formats.ids import ID_BYTES, split_ids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from vinculum.repository.store import Store
 
 OPERATION = "cache.sync"
-ID_BYTES = 32
 _SIZES_WINDOW = 64
 
 
@@ -109,5 +109,5 @@ class _Counting:
         ids = index.unsized_ids()
         for start in range(0, len(ids), ID_BYTES * _SIZES_WINDOW):
             window = ids[start : start + ID_BYTES * _SIZES_WINDOW]
-            for at, stored in zip(range(0, len(window), ID_BYTES), self._store.get_many(window), strict=True):
-                index.add(window[at : at + ID_BYTES], 0, 0, len(stored))
+            for id, stored in zip(split_ids(window), self._store.get_many(window), strict=True):
+                index.add(id, 0, 0, len(stored))

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from itertools import accumulate, chain
 
 from vinculum.errors import IntegrityError, ObjectNotFound
+from vinculum.formats.ids import ID_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from vinculum.errors import Error
     from vinculum.repository.store import Store
 
-ID_BYTES = 32
 WINDOW_BYTES = 16 << 20
 WINDOW_FILES = 512
 

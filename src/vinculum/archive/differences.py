@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import stat
 
+from vinculum.formats.ids import split_ids
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     Change: TypeAlias = dict[str, object]
 
 WINDOW_BYTES = 16 << 20
-_ID_BYTES = 32
 # What comes and goes without content, as Borg names it.
 _KINDS = {stat.S_IFDIR: "directory", stat.S_IFBLK: "blkdev", stat.S_IFCHR: "chrdev", stat.S_IFIFO: "fifo"}
 
@@ -99,7 +100,7 @@ class Comparison:
         old_ids, new_ids = before.ids(), after.ids()
         if old_ids == new_ids:
             return []
-        old_list, new_list = _split(old_ids), _split(new_ids)
+        old_list, new_list = split_ids(old_ids), split_ids(new_ids)
         added, removed = _size_outside(after, new_list, set(old_list)), _size_outside(before, old_list, set(new_list))
         return [{"type": "modified", "added": added, "removed": removed}] if added or removed else []
 
@@ -144,10 +145,6 @@ def _attribute_changes(old: Item, new: Item) -> Iterator[Change]:
         yield {"type": "ctime", "old_ctime": old.ctime, "new_ctime": new.ctime}
     if old.mtime != new.mtime:
         yield {"type": "mtime", "old_mtime": old.mtime, "new_mtime": new.mtime}
-
-
-def _split(ids: bytes) -> list[bytes]:
-    return [ids[start : start + _ID_BYTES] for start in range(0, len(ids), _ID_BYTES)]
 
 
 def _size_outside(chunks: ChunkList, ids: list[bytes], others: set[bytes]) -> int:

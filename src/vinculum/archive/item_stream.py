@@ -7,6 +7,7 @@ Invariant: reading keeps the order of the stream and never holds more than two w
 from __future__ import annotations
 
 from vinculum._native import Chunker, ItemWindowDecoder, StreamChunker
+from vinculum.formats.ids import split_ids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 
 
 ITEM_CHUNKER: BuzhashParams = ("buzhash", 15, 19, 17, 4095)
-ID_BYTES = 32
 # The first window is small, so that a listing begins at once.
 _FIRST_WINDOW = 4
 _LARGEST_WINDOW = 128
@@ -82,8 +82,7 @@ class ItemStreamWriter:
 
     def _pass_on(self, chunks: ChunkBatch) -> None:
         if len(chunks):
-            ids = chunks.ids()
-            self._ids += [ids[start : start + ID_BYTES] for start in range(0, len(ids), ID_BYTES)]
+            self._ids += split_ids(chunks.ids())
             self._write(chunks)
 
 

@@ -17,6 +17,7 @@ from vinculum.errors import (
     NoManifestError,
     ObjectNotFound,
 )
+from vinculum.formats.ids import ID_BYTES
 from vinculum.formats.texts import to_raw, to_text
 from vinculum.formats.times import format_timestamp, parse_timestamp
 from vinculum.keys.tam import pack_with_tam, verify_manifest
@@ -44,7 +45,6 @@ ITEM_KEYS = frozenset(
 )
 MAX_ARCHIVES = 400_000
 LONGEST_NAME = 255
-_ID_BYTES = 32
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -99,7 +99,7 @@ class Archives(MutableMapping[str, ArchiveEntry]):
 
     def __setitem__(self, name: str, entry: ArchiveEntry) -> None:
         check_archive_name(name)
-        if entry.name != name or len(entry.id) != _ID_BYTES:
+        if entry.name != name or len(entry.id) != ID_BYTES:
             raise ValueError(f"{entry!r} cannot be the archive {name!r}")
         if name not in self._entries and len(self._entries) >= MAX_ARCHIVES:
             raise Error(f"The repository holds {MAX_ARCHIVES} archives, which is the most that its format allows.")

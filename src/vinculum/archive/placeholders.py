@@ -5,7 +5,7 @@ Only what occurs is computed: the fully qualified name may cost a DNS query.
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from vinculum import BORG_VERSION
 from vinculum.errors import InvalidPlaceholder, PlaceholderError
@@ -13,7 +13,6 @@ from vinculum.errors import InvalidPlaceholder, PlaceholderError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
 DEFAULT_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
 
@@ -54,8 +53,6 @@ class Surroundings:
         return self._username or owners.current_user()
 
     def now(self) -> datetime:
-        from datetime import datetime
-
         return self._now or datetime.now(UTC)
 
 
@@ -71,7 +68,6 @@ def _values(surroundings: Surroundings) -> dict[str, Callable[[], object]]:
         return _Moment(surroundings.now().astimezone())
 
     def utc_now() -> _Moment:
-
         return _Moment(surroundings.now().astimezone(UTC))
 
     major, minor, patch = BORG_VERSION.split(".")

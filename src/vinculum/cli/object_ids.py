@@ -5,15 +5,14 @@ from __future__ import annotations
 from binascii import unhexlify
 
 from vinculum.errors import CommandError
-
-_ID_BYTES = 32
+from vinculum.formats.ids import ID_BYTES
 
 
 def parse_id(text: str) -> bytes:
     """The id. ValueError says what is wrong with `text`."""
     id = unhexlify(text)
-    if len(id) != _ID_BYTES:
-        raise ValueError(f"Expected {_ID_BYTES} bytes ({2 * _ID_BYTES} hex digits), got {len(id)} bytes.")
+    if len(id) != ID_BYTES:
+        raise ValueError(f"Expected {ID_BYTES} bytes ({2 * ID_BYTES} hex digits), got {len(id)} bytes.")
     return id
 
 

@@ -14,6 +14,7 @@ from vinculum.archive.item_references import ItemReferenceReader
 from vinculum.archive.item_stream import ItemChunkReader
 from vinculum.archive.statistics import Statistics
 from vinculum.errors import ChunkIndexCorrupted, IntegrityError, ObjectNotFound
+from vinculum.formats.ids import ID_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Deletion:
         ids, self._orphans, self._orphans_bytes = b"".join(self._orphans), [], 0
         missing = self._opened.store.delete_many(ids)
         if missing:
-            self._tolerate(ObjectNotFound(missing[:32].hex(), self._opened.store.path))
+            self._tolerate(ObjectNotFound(missing[:ID_BYTES].hex(), self._opened.store.path))
 
     def _tolerate(self, error: IntegrityError | ObjectNotFound) -> None:
         if not self._forced:

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from vinculum import _native
 from vinculum.archive.statistics import Statistics
 from vinculum.errors import Error
+from vinculum.formats.ids import ID_BYTES
 from vinculum.formats.texts import to_raw
 from vinculum.operations.create.content import BATCH_BYTES, ChunkStore, ContentTaker, show_progress
 from vinculum.operations.create.walk import safe_path
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     Fields: TypeAlias = dict[str, int | bytes | bool | dict[bytes, bytes | None] | None]
 
 GATHERED_FILES = 2048
-_ID_BYTES = 32
 _READ_BYTES = 1 << 20
 _LAST_TIME_NS = (2**31 - 1 - 48 * 3600) * 1_000_000_000  # archives hold no later time
 # What a tar's entry becomes; a later hard link is a regular file that names its first link.
@@ -161,7 +161,7 @@ class TarImport:
                 continue
             next_position = position + (1 if content else 0)
             here = slice(position, next_position)
-            own = _native.ChunkList.of(ids[position * _ID_BYTES : next_position * _ID_BYTES], sizes[here], csizes[here])
+            own = _native.ChunkList.of(ids[position * ID_BYTES : next_position * ID_BYTES], sizes[here], csizes[here])
             position = next_position
             self._writer.add_items(self._encode_file(fields, own))
             self.statistics.add_files(1, own.size_bytes, own.csize_bytes)

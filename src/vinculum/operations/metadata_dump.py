@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from vinculum.archive.item_stream import ID_BYTES, read_items
+from vinculum.archive.item_stream import read_items
 from vinculum.archive.manifest import fetch_manifest_object
 from vinculum.errors import ArchiveDoesNotExist, IntegrityError
+from vinculum.formats.ids import ID_BYTES
 from vinculum.formats.msgpack import unpack
 from vinculum.formats.texts import to_raw
 

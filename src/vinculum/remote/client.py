@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from vinculum._native import Bytes
 from vinculum.errors import Error, IntegrityError, ObjectNotFound, UnexpectedDataFromServer
 from vinculum.events import NullSink
+from vinculum.formats.ids import ID_BYTES, split_ids
 from vinculum.remote import versions
 from vinculum.remote.command_line import command_line
 from vinculum.remote.connection import Connection
 from vinculum.remote.lanes import DEFAULT_CONNECTIONS, LANE_BYTES, Lanes
 from vinculum.remote.messages import Failure
-from vinculum.remote.methods import ID_BYTES
 from vinculum.remote.rate_limit import RateLimit
 from vinculum.remote.relay import Relay
 from vinculum.remote.routes import find_route
@@ -289,7 +289,7 @@ class RemoteRepository:
             started = self._on_their_way.pop(window, None) or self._start_getting(window)
             found: dict[bytes, Bytes] = {}
             damaged = []
-            for id, reply in zip(_each(window), self._by_lanes.finish(started), strict=True):
+            for id, reply in zip(split_ids(window), self._by_lanes.finish(started), strict=True):
                 if isinstance(reply, Failure):
                     error = self._connected.error_of(reply)
                     if not isinstance(error, (IntegrityError, ObjectNotFound)):
@@ -344,7 +344,7 @@ class RemoteRepository:
         if not started.has_failures:
             return b""
         missing = []
-        for id, failure in zip(_each(ids), results, strict=True):
+        for id, failure in zip(split_ids(ids), results, strict=True):
             if isinstance(failure, Failure):
                 if failure.class_name != _KNOWN_TO_BE_MISSING:
                     raise self._connected.error_of(failure)
@@ -377,10 +377,6 @@ class RemoteRepository:
 
     def commit_nonce_reservation(self, next_unreserved: int, start_nonce: int | None) -> None:
         self._connected.call("commit_nonce_reservation", next_unreserved=next_unreserved, start_nonce=start_nonce)
-
-
-def _each(ids: bytes) -> Iterator[bytes]:
-    return (ids[start : start + ID_BYTES] for start in range(0, len(ids), ID_BYTES))
 
 
 def _checked_bytes(value: object) -> bytes:

@@ -18,6 +18,7 @@ from vinculum.errors import (
     ServerOutdated,
     UnexpectedDataFromServer,
 )
+from vinculum.formats.ids import ID_BYTES
 from vinculum.remote import versions
 from vinculum.remote.failures import rebuild
 from vinculum.remote.framing import MAX_REPLY_ARRAY, MalformedStream, MessageSplitter, unpack_message
@@ -28,7 +29,6 @@ from vinculum.remote.messages import (
     encode_tuple_request,
     parse_reply,
 )
-from vinculum.remote.methods import ID_BYTES
 from vinculum.remote.rate_limit import RateLimit
 
 TYPE_CHECKING = False

@@ -16,8 +16,8 @@ from select import POLLIN, poll
 from time import monotonic
 
 from vinculum.errors import Error
+from vinculum.formats.ids import ID_BYTES
 from vinculum.remote.messages import Failure
-from vinculum.remote.methods import ID_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import isfinite
 
 from vinculum.errors import Error, InvalidRpcMethod
+from vinculum.formats.ids import ID_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from vinculum.remote.messages import Request
 
-ID_BYTES = 32
 MAX_NAME = 100  # of what the client is told that it does not exist
 MAX_INT = 2**63 - 1
 _REQUIRED = object()

@@ -11,11 +11,12 @@ from itertools import islice
 from vinculum import errors
 from vinculum._native import encode_acknowledgements, encode_objects
 from vinculum.errors import Error
+from vinculum.formats.ids import ID_BYTES, split_ids
 from vinculum.remote.access import HERE, WorkingDirectory
 from vinculum.remote.failures import describe
 from vinculum.remote.framing import MAX_REPLY_ARRAY
 from vinculum.remote.messages import Request, encode_failure, encode_result
-from vinculum.remote.methods import ID_BYTES, bind
+from vinculum.remote.methods import bind
 from vinculum.remote.versions import JSON_LOGS_SINCE, peer_version, server_data
 from vinculum.repository.repository import Repository
 from vinculum.repository.segments import MAX_DATA
@@ -133,10 +134,9 @@ class Server:
         except Exception as error:
             numbers = range(first, first + len(sealed))
             return [part for number in numbers for part in self._tell_failure(Request(number, "put", {}), error)]
-        ids = sealed.ids()
         puts = (
-            Request(first + at, "put", {"id": ids[at * ID_BYTES : (at + 1) * ID_BYTES], "data": bytes(sealed.object(at))})
-            for at in range(len(sealed))
+            Request(first + at, "put", {"id": id, "data": bytes(sealed.object(at))})
+            for at, id in enumerate(split_ids(sealed.ids()))
         )
         return [part for put in puts for part in self.answer(put)]
 
@@ -149,9 +149,8 @@ class Server:
             except Exception:
                 # Some of them can be had all the same, and one by one tells which.
                 window = ids[start : start + _ONE_BY_ONE * ID_BYTES]
-                for at in range(0, len(window), ID_BYTES):
-                    request = Request(number + at // ID_BYTES, "get", {"id": window[at : at + ID_BYTES]})
-                    yield self.answer(request)
+                for place, id in enumerate(split_ids(window)):
+                    yield self.answer(Request(number + place, "get", {"id": id}))
                 start += len(window)
             else:
                 yield [*encode_objects(number, objects)]

@@ -9,6 +9,7 @@ import errno
 import os
 
 from vinculum.errors import InvalidRepository, InvalidRepositoryConfig
+from vinculum.formats.ids import ID_BYTES
 from vinculum.formats.ini import Ini, parse_bool
 from vinculum.formats.sizes import parse_size
 from vinculum.repository.storage import replace_file
@@ -97,7 +98,7 @@ def new_config(*, append_only: bool, storage_quota: int) -> RepositoryConfig:
         append_only=str(int(append_only)),
         storage_quota=str(storage_quota),
         additional_free_space="0",
-        id=os.urandom(32).hex(),
+        id=os.urandom(ID_BYTES).hex(),
     )
     return RepositoryConfig(ini, "")
 
@@ -140,6 +141,6 @@ def _erase_old(storage: Storage) -> None:
 
 def _parse_id(text: str) -> bytes:
     id = bytes.fromhex(text.strip())
-    if len(id) != 32:
+    if len(id) != ID_BYTES:
         raise ValueError(text)
     return id

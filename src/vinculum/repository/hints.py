@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from vinculum._native import ShadowIndex
 from vinculum.errors import IntegrityError
+from vinculum.formats.ids import ID_BYTES
 from vinculum.formats.msgpack import pack_map, unpack, unpack_map
 
 TYPE_CHECKING = False
@@ -88,7 +89,7 @@ class Hints:
     def supersede(self, ids: bytes, segment: int, size: int) -> None:
         """Notes that the PUTs of these ids in `segment`, entries of `size` bytes together, are not current any more."""
         self.shadows.add_many(ids, segment)
-        self.segments[segment] = self.segments.get(segment, 0) - len(ids) // 32
+        self.segments[segment] = self.segments.get(segment, 0) - len(ids) // ID_BYTES
         self.free(segment, size)
 
     def free(self, segment: int, size: int) -> None:

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from itertools import accumulate
 
 from vinculum.errors import CheckNeeded, IntegrityError, ObjectNotFound
+from vinculum.formats.ids import ID_BYTES, split_ids
 from vinculum.repository.store import ObjectWindow
 
 TYPE_CHECKING = False
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from vinculum._native import Bytes, RepositoryIndex
     from vinculum.repository.segments import Segments
 
-ID_BYTES = 32
 _WINDOW_BYTES = 32 << 20
 _MOST_AT_ONCE = 256 * ID_BYTES
 
@@ -73,8 +73,7 @@ class ObjectReader:
         """What can be read of some objects, one of which cannot."""
         found: dict[bytes, Bytes] = {}
         damaged = []
-        for at, offset in zip(range(0, len(ids), ID_BYTES), offsets, strict=True):
-            id = ids[at : at + ID_BYTES]
+        for id, offset in zip(split_ids(ids), offsets, strict=True):
             try:
                 found[id] = self._read(segment, id, [offset])[0]
             except IntegrityError as error:

@@ -7,6 +7,7 @@ COMMIT is durable before the segment with the COMMIT exists. Files are created e
 from __future__ import annotations
 
 from vinculum._native import crc32, encode_deletes
+from vinculum.formats.ids import ID_BYTES
 from vinculum.repository.segments import COMMIT_ENTRY, DELETE, ENTRY_HEADER, KEYED_SIZE, MAGIC, PUT
 from vinculum.repository.store import MANIFEST_KEY
 
@@ -65,8 +66,8 @@ class SegmentWriter:
         No id may be the manifest's.
         """
         file = self._file_for()
-        count = min(len(ids) // 32, max(1, (self._limit - self._offset) // KEYED_SIZE + 1))
-        entries = encode_deletes(ids[: count * 32])
+        count = min(len(ids) // ID_BYTES, max(1, (self._limit - self._offset) // KEYED_SIZE + 1))
+        entries = encode_deletes(ids[: count * ID_BYTES])
         return self._append(file, len(entries), entries)[0], count
 
     @property
@@ -137,8 +138,8 @@ class SegmentWriter:
 
 
 def _checked_header(size: int, tag: int, id: bytes, data: Blob) -> bytes:
-    if len(id) != 32:
-        raise ValueError("an id has 32 bytes")
+    if len(id) != ID_BYTES:
+        raise ValueError(f"an id has {ID_BYTES} bytes")
     rest = ENTRY_HEADER.pack(0, size, tag)[4:]
     crc = crc32(rest + id)
     if len(data):

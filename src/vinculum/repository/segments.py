@@ -14,6 +14,7 @@ from struct import Struct
 
 from vinculum._native import entry_sizes, find_entries, read_objects, scan_segment, scan_segments
 from vinculum.errors import IntegrityError
+from vinculum.formats.ids import ID_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ MAGIC = b"BORG_SEG"
 ATTIC_MAGIC = b"ATTICSEG"
 PUT, DELETE, COMMIT = 0, 1, 2
 ENTRY_HEADER = Struct("<IIB")
-KEYED_SIZE = ENTRY_HEADER.size + 32
+KEYED_SIZE = ENTRY_HEADER.size + ID_BYTES
 COMMIT_ENTRY = bytes.fromhex("40f43c250900000002")
 MAX_OBJECT = 20 * 2**20
 MAX_DATA = MAX_OBJECT - KEYED_SIZE

@@ -5,6 +5,8 @@ Consumers rely on these methods only. A store is confined to one thread at a tim
 
 from __future__ import annotations
 
+from vinculum.formats.ids import ID_BYTES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
-MANIFEST_KEY = bytes(32)
+MANIFEST_KEY = bytes(ID_BYTES)
 
 
 class ObjectWindow:

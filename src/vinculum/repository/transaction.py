@@ -7,6 +7,7 @@ memory and segment apart; the transaction is spoilt then and only a rollback hel
 from __future__ import annotations
 
 from vinculum.errors import Error, IntegrityError, StorageQuotaExceeded
+from vinculum.formats.ids import ID_BYTES, split_ids
 from vinculum.repository.compaction import Compaction
 from vinculum.repository.quota import check_quota
 from vinculum.repository.segments import COMMIT_ENTRY, KEYED_SIZE, MAGIC, MAX_DATA
@@ -64,8 +65,8 @@ class Transaction:
         self.raise_if_doomed()
         ids = sealed.ids()
         if MANIFEST_KEY in ids or not self.has_quota_for(sealed):
-            for at in range(len(sealed)):
-                self.put(ids[at * 32 : at * 32 + 32], sealed.object(at))
+            for at, id in enumerate(split_ids(ids)):
+                self.put(id, sealed.object(at))
             return
         whole, self._whole = self._whole, False
         known = self.index.known(ids)
@@ -76,7 +77,7 @@ class Transaction:
         while start < len(sealed):
             segment, offset, stop = self._writer.put_many(sealed, start)
             offsets = sealed.offsets(start, stop, offset)
-            self.index.set_many(ids[start * 32 : stop * 32], segment, offsets)
+            self.index.set_many(ids[start * ID_BYTES : stop * ID_BYTES], segment, offsets)
             size = sum(map(len, sealed.entries(start, stop)))
             self.hints.count_puts(segment, stop - start, size)
             self._growth += size
@@ -106,8 +107,7 @@ class Transaction:
         positions = self.index.get_many(ids)
         if None in positions or MANIFEST_KEY in ids:
             # Rare: something is damaged, or `ids` only look like the manifest's somewhere.
-            each = [ids[at : at + 32] for at in range(0, len(ids), 32)]
-            return b"".join(id for id in each if not self.delete(id))
+            return b"".join(id for id in split_ids(ids) if not self.delete(id))
         whole, self._whole = self._whole, False
         for segment, here, offsets, _ in self.index.locate(ids):
             size = sum(self._segments.entry_sizes(segment, here, offsets))
@@ -119,7 +119,7 @@ class Transaction:
             landed, count = self._writer.delete_many(ids[start:])
             self.hints.count_puts(landed, 0, 0)
             self.hints.free(landed, count * KEYED_SIZE)
-            start += count * 32
+            start += count * ID_BYTES
         self._whole = whole
         return b""
 

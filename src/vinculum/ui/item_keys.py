@@ -9,6 +9,7 @@ import stat
 from collections import Counter
 
 from vinculum._native import ItemRenderer, Xxh64
+from vinculum.formats.ids import ID_BYTES, split_ids
 from vinculum.ui.templates import LAYOUT_KEYS, Moment, Template
 from vinculum.ui.text import display, verbatim
 
@@ -205,8 +206,8 @@ class ItemFormatter:
             return ""
         state = Xxh64() if name == "xxh64" else hashlib.new(name)
         ids = item.chunks.ids()
-        for start in range(0, len(ids), 32 * _HASH_WINDOW):
-            for chunk in self._fetch(ids[start : start + 32 * _HASH_WINDOW]):
+        for start in range(0, len(ids), ID_BYTES * _HASH_WINDOW):
+            for chunk in self._fetch(ids[start : start + ID_BYTES * _HASH_WINDOW]):
                 state.update(chunk)
         return state.hexdigest()
 
@@ -229,5 +230,4 @@ def _rendered(
 
 
 def _count(chunks: ChunkList) -> Counter[bytes]:
-    ids = chunks.ids()
-    return Counter(ids[start : start + 32] for start in range(0, len(ids), 32))
+    return Counter(split_ids(chunks.ids()))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vinculum.archive.manifest import Manifest, fetch_manifest_object
 from vinculum.errors import IntegrityError, NoManifestError, ObjectNotFound, UnsupportedPayload
+from vinculum.formats.ids import split_ids
 from vinculum.operations.check.archives import ArchiveCheck
 from vinculum.operations.check.lost_manifest import ManifestSearch
 from vinculum.operations.check.verification import Verification
@@ -152,8 +153,9 @@ def _choose(manifest: Manifest, findings: Findings, options: CheckOptions) -> li
 def _deal_with_orphans(workshop: Workshop) -> None:
     findings = workshop.findings
     unused = workshop.survey.unused()
-    superseded = sum(unused[at : at + 32] in workshop.superseded for at in range(0, len(unused), 32))
-    orphans = len(unused) // 32 - superseded
+    each = split_ids(unused)
+    superseded = sum(id in workshop.superseded for id in each)
+    orphans = len(each) - superseded
     if orphans:
         findings.error(f"{orphans} orphaned objects found!")
     if unused and workshop.repairs:

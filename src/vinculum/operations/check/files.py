@@ -9,6 +9,7 @@ A chunk that comes back, as by a later backup of the same file, takes the place 
 from __future__ import annotations
 
 from vinculum._native import ChunkList
+from vinculum.formats.ids import split_ids
 from vinculum.formats.texts import to_text
 
 TYPE_CHECKING = False
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from vinculum._native import Item
     from vinculum.operations.check.workshop import Findings, Workshop
 
-ID_BYTES = 32
 Chunk = tuple[bytes, int, int]
 
 
@@ -96,9 +96,7 @@ class FileExamination:
 
 
 def _listed(chunks: ChunkList) -> list[Chunk]:
-    ids = chunks.ids()
-    each = [ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)]
-    return list(zip(each, chunks.sizes(), chunks.csizes(), strict=True))
+    return list(zip(split_ids(chunks.ids()), chunks.sizes(), chunks.csizes(), strict=True))
 
 
 def _list_of(chunks: list[Chunk]) -> ChunkList:

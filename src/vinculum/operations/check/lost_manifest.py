@@ -8,6 +8,7 @@ from __future__ import annotations
 from vinculum.archive.archive import ArchiveMetadata
 from vinculum.archive.manifest import ArchiveEntry, Manifest
 from vinculum.errors import ArchiveTamInvalid, ArchiveTamRequired, Error, IntegrityError, TamUnsupportedSuite
+from vinculum.formats.ids import split_ids
 from vinculum.keys.counters import counter_after
 from vinculum.keys.tam import verify_archive
 from vinculum.repository.store import MANIFEST_KEY
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from vinculum.repository.store import Store
 
 OPERATION = "check.rebuild_manifest"
-ID_BYTES = 32
 _UNSEEN_COUNTERS = 2**40  # enough for 16 TiB
 TAM_ERRORS = (ArchiveTamInvalid, ArchiveTamRequired, TamUnsupportedSuite)
 
@@ -60,7 +60,7 @@ class ManifestSearch:
         return self._first_counter
 
     def _search(self, ids: bytes, objects: list[Bytes]) -> None:
-        each = [ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)]
+        each = split_ids(ids)
         archives, damaged = self._key.opener.find_archives(objects, ids)
         for place, reason in damaged:
             if each[place] != MANIFEST_KEY:

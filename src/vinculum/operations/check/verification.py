@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vinculum.errors import Error, IntegrityError, ObjectNotFound
+from vinculum.formats.ids import ID_BYTES
 from vinculum.repository.store import MANIFEST_KEY
 
 TYPE_CHECKING = False
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from vinculum.repository.store import Store
 
 OPERATION = "check.verify_data"
-ID_BYTES = 32
 
 
 class Verification:

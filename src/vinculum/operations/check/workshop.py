@@ -7,6 +7,7 @@ before the commit at the end.
 from __future__ import annotations
 
 from vinculum._native import ArchiveSurvey, ChunkBatch, ItemRules
+from vinculum.formats.ids import split_ids
 from vinculum.objects.codec import MAX_DATA
 
 TYPE_CHECKING = False
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from vinculum.objects.codec import ObjectCodec
     from vinculum.repository.store import Store
 
-ID_BYTES = 32
 TOPIC = "archive"
 
 
@@ -64,9 +64,7 @@ class Workshop:
     def put(self, chunks: ChunkBatch) -> None:
         """Stores those of the chunks that the repository does not have."""
         assert self._codec is not None
-        ids = chunks.ids()
-        for place in range(len(chunks)):
-            id = ids[place * ID_BYTES : (place + 1) * ID_BYTES]
+        for place, id in enumerate(split_ids(chunks.ids())):
             if id not in self.survey:
                 sealed = self._codec.seal(ChunkBatch.of([chunks.data(place)], self.key.hasher))
                 self.store.put_many(sealed)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 
-from vinculum.archive.chunk_reader import ID_BYTES
 from vinculum.errors import IntegrityError, ObjectNotFound
+from vinculum.formats.ids import split_ids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class Server:
         try:
             self._files.deliver(ids, self._reader.fetch(ids))
         except (IntegrityError, ObjectNotFound, OSError):
-            for start in range(0, len(ids), ID_BYTES):
-                self._fetch_one(ids[start : start + ID_BYTES])
+            for id in split_ids(ids):
+                self._fetch_one(id)
         return True
 
     def _fetch_one(self, id: bytes) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from itertools import accumulate
 
 from vinculum import _native
-from vinculum.archive.chunk_reader import ID_BYTES
 from vinculum.errors import ChunkIndexCorrupted
+from vinculum.formats.ids import ID_BYTES
 from vinculum.operations.create.content import BATCH_BYTES, ContentTaker, show_progress
 from vinculum.operations.recreate.source import ComingFiles, Source
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import stat
 
-from vinculum.archive.chunk_reader import ID_BYTES, ChunkReader
+from vinculum.archive.chunk_reader import ChunkReader
 from vinculum.archive.item_stream import read_items
 from vinculum.archive.patterns import EXCLUDE_NO_RECURSE, INCLUDE, Pattern
+from vinculum.formats.ids import ID_BYTES
 from vinculum.operations.create.walk import CACHE_TAG_CONTENT, CACHE_TAG_NAME
 
 TYPE_CHECKING = False
