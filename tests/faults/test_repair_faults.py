@@ -16,16 +16,16 @@ from support.faulty_storage import CommitWatch
 from support.keys import given
 from support.programs import PASSPHRASE, Program
 from support.store_oracle import CONFIG
-from vinculum._native import Compressor
 from vinculum.archive.archive import load_archive
 from vinculum.archive.archive_filter import ArchiveFilter
 from vinculum.archive.item_stream import read_items
 from vinculum.archive.manifest import Manifest
 from vinculum.errors import Error
 from vinculum.events import NullSink
-from vinculum.keys.key import open_key
-from vinculum.objects.codec import ObjectCodec
-from vinculum.operations.check.check import CheckOptions, Doors, check_archives
+from vinculum.keys.passphrase import PassphraseSource
+from vinculum.operations.check.check import CheckOptions, check_archives
+from vinculum.operations.doors import Doors
+from vinculum.repository.location import Location
 from vinculum.repository.repository import Repository
 from vinculum.repository.storage import LocalStorage
 from vinculum.repository.store import MANIFEST_KEY
@@ -123,23 +123,25 @@ def test_nothing_is_committed_before_it_is_durable(bench: FaultBench) -> None:
 # -- archives ----------------------------------------------------------------------------------------------------------
 
 
+class _Doors(Doors):
+    @property
+    def passphrases(self) -> PassphraseSource:
+        return given(PASSPHRASE)
+
+
 def _doors(store: Repository) -> Doors:
-    return Doors(
-        open_key=lambda stored: open_key(store, stored, given(PASSPHRASE)),
-        make_codec=lambda key, _: ObjectCodec(key, None, Compressor("lz4")),
-        workarounds=frozenset(),
-    )
+    return _Doors(Location.parse(store.path), NullSink())
 
 
 def _check_archives(store: Repository, *, repair: bool) -> bool:
     options = CheckOptions(repair=repair, verify_data=True, archive=None, choice=ArchiveFilter(), checks_all=True)
-    return check_archives(store, _doors(store), NullSink(), options)
+    return check_archives(store, _doors(store), options)
 
 
 def _files(path: Path) -> dict[str, dict[bytes, tuple[int | None, bool]]]:
     """Per archive the files, their sizes, and whether they are marked as damaged."""
     with Repository(str(path)) as store:
-        key = _doors(store).open_key(store.get(MANIFEST_KEY))
+        key = _doors(store).open_key(store, store.get(MANIFEST_KEY))
         found = {}
         for entry in Manifest.load(store, key).archives.values():
             items = [item for window in read_items(store, key, load_archive(store, key, entry).items) for item in window]

@@ -157,14 +157,14 @@ class Repository:
         if self._failed:
             raise Error("An archive could not be made before; open the repository again.")
         try:
-            compressor = _native.Compressor(compression)
+            compressing = opened.with_compression(compression)
             excluded = [parse_pattern(text, "fm", EXCLUDE_NO_RECURSE) for text in exclude]
         except ValueError as error:
             raise CommandError(str(error)) from None
         matcher = PatternMatcher()
         matcher.add(excluded)
         rules = WalkRules(matcher, one_file_system=one_file_system, exclude_caches=exclude_caches, asks_attributes=True)
-        creation = Creation(opened.with_compressor(compressor), self._options(name, comment), self._access.sink)
+        creation = Creation(compressing, self._options(name, comment), self._access.sink)
         self._failed = True
         creation.add_trees(creation.walker(rules, self._access.own_places()), [os.fsencode(path) for path in paths])
         creation.save()

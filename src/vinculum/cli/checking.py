@@ -50,7 +50,7 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
 
 
 def _check_archives(args: argparse.Namespace, session: Session, store: Store) -> bool:
-    from vinculum.operations.check.check import CheckOptions, Doors, check_archives
+    from vinculum.operations.check.check import CheckOptions, check_archives
 
     archive = session.location.archive or None
     options = CheckOptions(
@@ -60,9 +60,4 @@ def _check_archives(args: argparse.Namespace, session: Session, store: Store) ->
         choice=wanted_archives(args),
         checks_all=archive is None and not filters_archives(args),
     )
-    doors = Doors(
-        open_key=lambda stored: session.open_key(store, stored),
-        make_codec=lambda key, first_counter: session.make_codec(store, key, first_counter),
-        workarounds=session.workarounds,
-    )
-    return check_archives(store, doors, session.sink, options)
+    return check_archives(store, session, options)

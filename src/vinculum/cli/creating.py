@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
         options = _options(args, session)
         if session.sink.estimates:
             session.sink.expected_bytes = expected_bytes(opened, args.paths, options.hostname)
-        creation = Creation(opened, options, session.sink, stop_requested)
+        creation = Creation(opened.with_compression(args.compression), options, session.sink, stop_requested)
         _feed(args, creation, patterns.roots, rules, skip=session.own_places())
         saved = creation.save()
         if args.json or args.stats or args.quick_stats:
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
 
 def _open(args: argparse.Namespace, session: Session) -> AbstractContextManager[OpenAnyCache]:
     door = session.open_any_cache if args.no_cache_sync else session.open_cache
-    return door("write", compression=args.compression, files_cache_mode=args.files_cache_mode)
+    return door("write", files_cache_mode=args.files_cache_mode)
 
 
 def _check_sources(args: argparse.Namespace, sources: list[str]) -> None:

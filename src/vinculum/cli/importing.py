@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
-    with session.open_cache("write", compression=args.compression) as opened, interruption.noted() as stop_requested:
+    with session.open_cache("write") as opened, interruption.noted() as stop_requested:
+        opened = opened.with_compression(args.compression)
         importing = TarImport(opened, _options(args, session), session.sink, stop_requested)
         command = tar_streams.filter_command(args.tar_filter, args.tarfile, decompress=True)
         # The filter has to end well before anything is saved: what it did not finish is no archive.

@@ -35,6 +35,17 @@ def add_exclusion(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     return group
 
 
+def add_strip_components(group: argparse._ArgumentGroup) -> None:
+    """How much of the archived paths is left out."""
+    group.add_argument(
+        "--strip-components",
+        metavar="NUMBER",
+        type=int,
+        default=0,
+        help="drop so many leading parts of each path; what has no more parts than that is left out",
+    )
+
+
 def add_tag_exclusion(group: argparse._ArgumentGroup) -> None:
     """Options that leave out directories because of a file in them."""
     add = group.add_argument

@@ -28,7 +28,8 @@ _SPEAKER = "helpers.misc"  # whose message the statistics are in Borg, which pro
 
 def run(args: argparse.Namespace, session: Session) -> None:
     matcher = wanted_files(args)
-    with session.open_cache("check", compression=args.compression) as opened, interruption.noted() as stop_requested:
+    with session.open_cache("check") as opened, interruption.noted() as stop_requested:
+        opened = opened.with_compression(args.compression)
         recreation = Recreation(
             opened, _options(args, session), matcher, session.sink, stop_requested, workarounds=session.workarounds
         )

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from vinculum.archive.archive import ArchiveMetadata
     from vinculum.archive.placeholders import Surroundings
     from vinculum.keys.passphrase import PassphraseSource
+    from vinculum.operations.opened import OpenArchives
     from vinculum.remote.command_line import RemoteSettings
     from vinculum.ui.prompts import Prompter
     from vinculum.ui.reporter import Reporter
@@ -81,6 +83,12 @@ class Session(Doors):
 
     def confirm(self, question: str, variable: str) -> bool:
         return self.prompter.confirm(question, variable)
+
+    def load_archive(self, opened: OpenArchives, name: str) -> ArchiveMetadata:
+        """One of the archives. ArchiveDoesNotExist, and the errors of `archive.load_archive`."""
+        from vinculum.archive.archive import load_archive
+
+        return load_archive(opened.store, opened.key, opened.manifest.archive(name), workarounds=self.workarounds)
 
     def remote_settings(self, *, storage_quota: int = 0) -> RemoteSettings:
         """How to reach the server of a repository on another machine; the quota is for one that is being made."""

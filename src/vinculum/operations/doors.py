@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from vinculum.repository.repository import Repository
     from vinculum.repository.store import Store
 
-DEFAULT_COMPRESSION = "lz4"
+_COMPRESSION = "lz4"  # unless somebody asks for another, see `OpenAnyCache.with_compression`
 DEFAULT_FILES_CACHE_TTL = 20
 
 
@@ -182,14 +182,13 @@ class Doors:
         operation: Operation | None,
         *,
         exclusive: bool = False,
-        compression: str = DEFAULT_COMPRESSION,
         may_bypass: bool | None = None,
     ) -> Iterator[OpenArchives]:
         """Repository, key and manifest; access has been checked, and so has that we know all features `operation` needs.
 
         With None for `operation`, features do not matter.
         """
-        with self.open_manifest(operation, exclusive=exclusive, compression=compression, may_bypass=may_bypass) as archives:
+        with self.open_manifest(operation, exclusive=exclusive, may_bypass=may_bypass) as archives:
             self._check_access(archives)
             yield archives
 
@@ -199,7 +198,6 @@ class Doors:
         operation: Operation | None,
         *,
         exclusive: bool = True,
-        compression: str = DEFAULT_COMPRESSION,
         files_cache_mode: str | None = None,
         may_bypass: bool | None = None,
     ) -> Iterator[OpenCache]:
@@ -208,7 +206,6 @@ class Doors:
             self.open_manifest(
                 operation,
                 exclusive=exclusive,
-                compression=compression,
                 may_bypass=may_bypass,
                 preloading=lambda id: self._preloading(id, files_cache_mode),
             ) as archives,
@@ -250,14 +247,12 @@ class Doors:
             yield OpenCache(archives, cache)
 
     @contextmanager
-    def open_any_cache(
-        self, operation: Operation, *, compression: str = DEFAULT_COMPRESSION, files_cache_mode: str | None = None
-    ) -> Iterator[OpenAnyCache]:
+    def open_any_cache(self, operation: Operation, *, files_cache_mode: str | None = None) -> Iterator[OpenAnyCache]:
         """Archives, and the cache if it needs no synchronisation; else an index for this command alone."""
         from vinculum.cache.adhoc import AdHocCache
         from vinculum.cache.unopened import is_in_sync
 
-        with self.open_manifest(operation, exclusive=True, compression=compression) as archives:
+        with self.open_manifest(operation, exclusive=True) as archives:
             store = archives.store
             if is_in_sync(self.cache_directory(store.id), archives.manifest, self.lock_wait_s):
                 with self.with_cache(archives, files_cache_mode) as opened:
@@ -273,7 +268,6 @@ class Doors:
         operation: Operation | None,
         *,
         exclusive: bool = False,
-        compression: str = DEFAULT_COMPRESSION,
         may_bypass: bool | None = None,
         preloading: Callable[[bytes], AbstractContextManager[Preloaded | None]] = lambda _: nullcontext(),
     ) -> Iterator[OpenArchives]:
@@ -289,12 +283,9 @@ class Doors:
             if operation is not None:
                 manifest.check_feature_flags(operation)
             first_counter = key.first_counter(stored) if exclusive else None
-            codec = self.make_codec(store, key, first_counter, compression)
-            yield OpenArchives(store, key, manifest, codec, preloaded)
+            yield OpenArchives(store, key, manifest, self.make_codec(store, key, first_counter), preloaded)
 
-    def make_codec(
-        self, store: Store, key: Key, first_counter: int | None, compression: str = DEFAULT_COMPRESSION
-    ) -> ObjectCodec:
+    def make_codec(self, store: Store, key: Key, first_counter: int | None) -> ObjectCodec:
         """What seals new objects, with no counter below the first; without one nothing can be encrypted."""
         from vinculum._native import Compressor
         from vinculum.keys.counters import NONCE_NAME, CounterAllocator
@@ -304,7 +295,7 @@ class Doors:
         counters = None
         if first_counter is not None and key.encrypts:
             counters = CounterAllocator(store, os.path.join(paths.security_dir(store.id), NONCE_NAME), first_counter)
-        return ObjectCodec(key, counters, Compressor(compression))
+        return ObjectCodec(key, counters, Compressor(_COMPRESSION))
 
     def read_manifest(self, store: Store) -> Manifest:
         """The manifest of an open repository, whatever features it needs. NoManifestError."""

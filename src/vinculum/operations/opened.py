@@ -6,7 +6,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
-    from vinculum._native import Compressor
     from vinculum.archive.manifest import Manifest
     from vinculum.cache.adhoc import AdHocCache
     from vinculum.cache.directory import Cache
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class OpenArchives:
-    """An open repository whose archives are known. `codec` seals with the session's compression; only if opened exclusively."""
+    """An open repository whose archives are known. `codec` seals, if it was opened exclusively."""
 
     __slots__ = ("codec", "key", "manifest", "preloaded", "store")
 
@@ -50,9 +49,11 @@ class OpenAnyCache(OpenArchives):
         super().commit()
         self.cache.commit(self.manifest)
 
-    def with_compressor(self, compressor: Compressor) -> Self:
-        """The same, but new objects are compressed otherwise."""
-        codec = self.codec.with_compressor(compressor)
+    def with_compression(self, specification: str) -> Self:
+        """The same, but new objects are compressed as it says. ValueError if it is malformed."""
+        from vinculum._native import Compressor
+
+        codec = self.codec.with_compressor(Compressor(specification))
         return type(self)(OpenArchives(self.store, self.key, self.manifest, codec), self.cache)
 
 

@@ -14,7 +14,7 @@ from vinculum.repository.store import ObjectWindow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from vinculum._native import Bytes, RepositoryIndex
     from vinculum.repository.segments import Segments
@@ -24,19 +24,19 @@ _MOST_AT_ONCE = 256 * ID_BYTES
 
 
 class ObjectReader:
-    """Reads by one index, and is worth nothing once that has changed. What its methods promise stands in `store.Store`."""
+    """Reads by the index that counts at the moment. What its methods promise stands in `store.Store`."""
 
     __slots__ = ("_index", "_path", "_segments")
 
-    def __init__(self, segments: Segments, index: RepositoryIndex, path: str) -> None:
-        """`path` is what people call the repository."""
+    def __init__(self, segments: Segments, index: Callable[[], RepositoryIndex], path: str) -> None:
+        """`index` is asked for it, and `path` is what people call the repository."""
         self._segments = segments
         self._index = index
         self._path = path
 
     def get(self, id: bytes) -> Bytes:
         """ObjectNotFound if there is no such object, IntegrityError if it is damaged."""
-        position = self._index.get(id)
+        position = self._index().get(id)
         if position is None:
             raise ObjectNotFound(id.hex(), self._path)
         segment, offset = position
@@ -61,7 +61,7 @@ class ObjectReader:
 
     def read_all(self) -> Iterator[ObjectWindow]:
         """Everything, in the order of the disk."""
-        order = self._index.in_disk_order()
+        order = self._index().in_disk_order()
         while (found := order.next(_WINDOW_BYTES)) is not None:
             segment, ids, offsets = found
             try:
@@ -82,7 +82,7 @@ class ObjectReader:
 
     def _locate(self, ids: bytes) -> list[tuple[int, bytes, list[int], list[int]]]:
         try:
-            return self._index.locate(ids)
+            return self._index().locate(ids)
         except KeyError as error:
             raise ObjectNotFound(error.args[0], self._path) from None
 

@@ -178,18 +178,19 @@ class Repository:
             commit_anew=self._commit_anew,
             sink=self._sink,
         )
+        self._objects = ObjectReader(self._segments, self._committed.index, self.path)
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def get(self, id: bytes) -> Bytes:
-        return self._objects().get(id)
+        return self._objects.get(id)
 
     def get_many(self, ids: bytes) -> list[Bytes]:
-        return self._objects().get_many(ids)
+        return self._objects.get_many(ids)
 
     def get_some(self, ids: bytes, most_bytes: int) -> list[Bytes]:
         """The objects of the first of n ids, as many as have room in so many bytes, at least one. ObjectNotFound as above."""
-        return self._objects().get_some(ids, most_bytes)
+        return self._objects.get_some(ids, most_bytes)
 
     def expect(self, ids: bytes) -> None:
         pass  # the disk is near
@@ -198,7 +199,7 @@ class Repository:
         return self._committed.index().ids(marker, limit)
 
     def read_all(self) -> Iterator[ObjectWindow]:
-        return self._objects().read_all()
+        return self._objects.read_all()
 
     def ids_in_disk_order(self) -> Iterator[bytes]:
         from vinculum.repository.segment_walk import current_ids
@@ -213,9 +214,6 @@ class Repository:
         from vinculum.repository.segment_walk import everything
 
         return everything(self._segments, segment, offset, self._tell_damage)
-
-    def _objects(self) -> ObjectReader:
-        return ObjectReader(self._segments, self._committed.index(), self.path)
 
     def hints(self) -> Hints:
         """The bookkeeping about segments as the next transaction would begin with it; not to be changed."""

@@ -20,13 +20,11 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(args: argparse.Namespace, session: Session) -> None:
-    from vinculum.archive.archive import load_archive
     from vinculum.archive.item_stream import ItemChunkReader
     from vinculum.cli.writing import write_objects
 
     with session.open_archives(None, may_bypass=False) as opened:
-        store, key = opened.store, opened.key
-        archive = load_archive(store, key, opened.manifest.archive(args.location.archive), workarounds=session.workarounds)
-        windows = ItemChunkReader(store, key).read(archive.items)
+        archive = session.load_archive(opened, args.location.archive)
+        windows = ItemChunkReader(opened.store, opened.key).read(archive.items)
         chunks = enumerate(chunk for window in windows for chunk in window)
         write_objects((f"{number:06d}_{chunk.id.hex()}.items", chunk.data) for number, chunk in chunks)

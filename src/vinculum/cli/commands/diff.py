@@ -46,7 +46,6 @@ def add_arguments(parser: CommandParser) -> None:
 def run(args: argparse.Namespace, session: Session) -> None:
     session.begin_unlocking()
     from vinculum._native import keep_idle
-    from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.archive.differences import Comparison
     from vinculum.archive.item_choice import ItemChoice
@@ -60,10 +59,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
     keep_idle(IDLE_BYTES)
     with session.open_archives("read") as opened:
         store, key = opened.store, opened.key
-        archives = [
-            load_archive(store, key, opened.manifest.archive(name), workarounds=session.workarounds)
-            for name in (args.location.archive, args.archive2)
-        ]
+        archives = [session.load_archive(opened, name) for name in (args.location.archive, args.archive2)]
         choice = ItemChoice.by_patterns(matcher, with_parts=args.consider_part_files)
         old_items, new_items = (read_windows(store, key, archive.items, choice=choice) for archive in archives)
         comparison = Comparison(

@@ -22,13 +22,7 @@ def add_arguments(parser: CommandParser) -> None:
     add = parser.add_argument
     add("--tar-filter", metavar="COMMAND", default="auto", help="program that the tar goes through (default: by name of FILE)")
     add("--list", dest="output_list", action="store_true", help="list files as they are written")
-    option_groups.add_exclusion(parser).add_argument(
-        "--strip-components",
-        metavar="NUMBER",
-        type=int,
-        default=0,
-        help="drop so many leading parts of each path; what has no more parts than that is skipped",
-    )
+    option_groups.add_strip_components(option_groups.add_exclusion(parser))
     parser.add_location(option_types.ARCHIVE, "the archive to export")
     add("tarfile", metavar="FILE", help='the tar to write, "-" for stdout')
     add("paths", metavar="PATH", nargs="*", type=option_types.path, help="what to export; may be patterns")
@@ -36,7 +30,6 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(args: argparse.Namespace, session: Session) -> None:
     session.begin_unlocking()
-    from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.archive.item_stream import read_windows
     from vinculum.cli import tar_streams
@@ -48,7 +41,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
 
     with session.open_archives("read") as opened:
         store, key = opened.store, opened.key
-        archive = load_archive(store, key, opened.manifest.archive(args.location.archive), workarounds=session.workarounds)
+        archive = session.load_archive(opened, args.location.archive)
 
         def read(choice: ItemChoice) -> Iterator[ItemWindow]:
             return read_windows(store, key, archive.items, choice=choice)

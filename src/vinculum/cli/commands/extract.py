@@ -49,14 +49,7 @@ def add_arguments(parser: CommandParser) -> None:
     add("--delete", action="store_true", help="with --into: delete what DIR has and the archive has not")
     add("--stats", action="store_true", help="with --into: tell at the end what was done")
     add("--sparse", action="store_true", help="leave holes where the data are all zeros")
-    group = option_groups.add_exclusion(parser)
-    group.add_argument(
-        "--strip-components",
-        metavar="NUMBER",
-        type=int,
-        default=0,
-        help="drop so many leading parts of each path; what has no more parts than that is skipped",
-    )
+    option_groups.add_strip_components(option_groups.add_exclusion(parser))
     parser.add_location(option_types.ARCHIVE, "the archive to restore from")
     parser.add_argument("paths", metavar="PATH", nargs="*", type=option_types.path, help="what to restore; may be patterns")
 
@@ -64,7 +57,6 @@ def add_arguments(parser: CommandParser) -> None:
 def run(args: argparse.Namespace, session: Session) -> None:
     session.begin_unlocking()
     from vinculum._native import keep_idle
-    from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.archive.item_stream import read_windows
     from vinculum.cli import in_place
@@ -88,7 +80,7 @@ def run(args: argparse.Namespace, session: Session) -> None:
     )
     with session.open_archives("read") as opened:
         store, key = opened.store, opened.key
-        archive = load_archive(store, key, opened.manifest.archive(args.location.archive), workarounds=session.workarounds)
+        archive = session.load_archive(opened, args.location.archive)
 
         def read(choice: ItemChoice) -> Iterator[ItemWindow]:
             return read_windows(store, key, archive.items, choice=choice)

@@ -95,14 +95,13 @@ def _print_items(
     matcher: PatternMatcher,
 ) -> None:
     from vinculum._native import keep_idle
-    from vinculum.archive.archive import load_archive
     from vinculum.archive.chunk_reader import ChunkReader
     from vinculum.archive.item_choice import ItemChoice
     from vinculum.archive.item_stream import IDLE_BYTES, read_windows
     from vinculum.ui.item_keys import ItemFormatter
 
     entry = opened.manifest.archive(args.location.archive)
-    archive = load_archive(opened.store, opened.key, entry, workarounds=session.workarounds)
+    archive = session.load_archive(opened, args.location.archive)
     formatter = ItemFormatter(
         format_text,
         archive_name=entry.name,

@@ -47,13 +47,7 @@ def add_arguments(parser: CommandParser) -> None:
     option_groups.add_old_flag(parser, "--numeric-owner", "numeric_ids", "--numeric-ids")
     add("--numeric-ids", action="store_true", help="go by user and group ids, not by names")
     option_groups.add_archive_filters(parser)
-    option_groups.add_exclusion(parser).add_argument(
-        "--strip-components",
-        metavar="NUMBER",
-        type=int,
-        default=0,
-        help="drop so many leading parts of each path; what has no more parts than that is not shown",
-    )
+    option_groups.add_strip_components(option_groups.add_exclusion(parser))
     parser.add_location(option_types.REQUIRED_REPOSITORY_OR_ARCHIVE, "what to mount")
     add("mountpoint", metavar="MOUNTPOINT", help="the directory to mount on")
     add("paths", metavar="PATH", nargs="*", type=option_types.path, help="what to show; may be patterns")

@@ -22,14 +22,11 @@ from vinculum.operations.check.workshop import Findings, Workshop
 from vinculum.repository.store import MANIFEST_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from vinculum._native import Blob, Bytes
+    from vinculum._native import Bytes
     from vinculum.archive.archive_filter import ArchiveFilter
     from vinculum.archive.manifest import ArchiveEntry
-    from vinculum.events import Sink
     from vinculum.keys.key import Key
-    from vinculum.objects.codec import ObjectCodec
+    from vinculum.operations.doors import Doors
     from vinculum.repository.store import Store
 
 OPERATION = "check.rebuild_refcounts"
@@ -46,18 +43,9 @@ class CheckOptions(NamedTuple):
     checks_all: bool
 
 
-class Doors(NamedTuple):
-    """How to get at what a check cannot open itself."""
-
-    open_key: Callable[[Blob], Key]
-    """By any stored object."""
-    make_codec: Callable[[Key, int], ObjectCodec]
-    """By the first counter that it may use at least."""
-    workarounds: frozenset[str]
-
-
-def check_archives(store: Store, doors: Doors, sink: Sink, options: CheckOptions) -> bool:
+def check_archives(store: Store, doors: Doors, options: CheckOptions) -> bool:
     """Checks the archives, and repairs them if asked to; False if something is wrong, still."""
+    sink = doors.sink
     findings = Findings(sink)
     findings.info("Starting archive consistency check...")
     ids = store.list()
@@ -76,7 +64,7 @@ def check_archives(store: Store, doors: Doors, sink: Sink, options: CheckOptions
     manifest, first_counter = _load_manifest(store, key, findings, len(ids), repair=repair)
     if key.encrypts:
         _check_counters(store, findings)
-    codec = doors.make_codec(key, first_counter) if repair else None
+    codec = doors.make_codec(store, key, first_counter) if repair else None
     objects = b"".join(id for id in ids if id != MANIFEST_KEY)
     workshop = Workshop(store, key, manifest, objects, findings, codec)
     archives = ArchiveCheck(workshop, doors.workarounds)
@@ -103,7 +91,7 @@ def _find_key(store: Store, ids: list[bytes], doors: Doors) -> Key:
     refusal: Exception | None = None
     for id in [MANIFEST_KEY, *ids[:_KEY_ATTEMPTS]]:
         try:
-            return doors.open_key(store.get(id))
+            return doors.open_key(store, store.get(id))
         except (UnsupportedPayload, ObjectNotFound, IntegrityError) as error:
             refusal = refusal or error
     assert refusal is not None

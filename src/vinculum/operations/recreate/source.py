@@ -12,7 +12,7 @@ from collections import deque
 from itertools import accumulate, islice
 
 from vinculum import _native
-from vinculum.archive.chunk_reader import ID_BYTES
+from vinculum.formats.ids import ID_BYTES
 from vinculum.operations.create.content import BATCH_BYTES
 
 TYPE_CHECKING = False
