@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,6 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
 MANUAL = PROJECT / "build" / "man"
-MAINTAINER = "the makers of vinculum <vinculum@example.invalid>"
 # Of wheels, and what Debian says instead.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -66,6 +66,12 @@ def project_version() -> str:
     found = re.search(r'^version = "(.*)"$', (PROJECT / "Cargo.toml").read_text(), re.MULTILINE)
     assert found is not None
     return found[1]
+
+
+def maintainer() -> str:
+    """Who answers for the package. Where nobody does, it can be tried, but packaging/ready.py keeps it from being published."""
+    named = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"].get("maintainers", ())
+    return ", ".join(f"{one['name']} <{one['email']}>" for one in named) or "nobody yet <nobody@invalid>"
 
 
 def needed_c_library(library: Path) -> str:
@@ -132,7 +138,7 @@ def build(package: Package, version: str, output: Path) -> Path:
         "Package": package.name,
         "Version": version,
         "Architecture": package.architecture,
-        "Maintainer": MAINTAINER,
+        "Maintainer": maintainer(),
         "Section": "utils",
         "Priority": "optional",
         "Installed-Size": str(-(-size // 1024)),

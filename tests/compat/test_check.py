@@ -20,6 +20,7 @@ import pytest
 
 from support import damage
 from support.damage import Damage, Forger, commits, derived, flip, forged, largest_segment, segments, swap, truncate
+from support.damaged_twins import ALL, DamageBench, modes
 from support.programs import Completed, client_environment
 from support.twins import Servers, Twins, write_files
 from vinculum.archive.item_stream import read_items
@@ -46,8 +47,6 @@ FILES: dict[str, bytes | None] = {
 }
 ARCHIVES = ("one", "two", "three")
 EVEN_TIME_NS = 1_600_000_000 << 30
-ALL = "VINCULUM_DAMAGES" in os.environ
-MODES = ("none", "repokey", "keyfile-blake2", "authenticated") if ALL else ("none",)
 
 
 def verdict(done: Completed) -> list[str]:
@@ -258,44 +257,28 @@ CASES = [
 ]
 
 
-class Bench:
-    """Twins of each mode with three archives, made once."""
-
-    def __init__(self, servers: Servers, place: Path) -> None:
-        self._servers = servers
-        self._place = place
-        self._made: dict[str, tuple[Twins, Path]] = {}
-
-    def twins(self, mode: str) -> Twins:
-        if mode not in self._made:
-            tree = self._place / f"{mode}-tree"
-            tree.mkdir()
-            twins = Twins(self._servers, self._place / mode, tree)
-            twins.init(mode)
-            twins.environment = CONFIRMED
-            for name in ARCHIVES:
-                write_files(tree, {**FILES, f"tree/{name}": NOISE + name.encode()})
-                # The last byte of a time may look like the beginning of an item, to Borg more often than to us.
-                for path in (tree, *tree.rglob("*")):
-                    os.utime(path, ns=(EVEN_TIME_NS, EVEN_TIME_NS))
-                done = twins.run("theirs", "create", "--noctime", f"REPO::{name}", "tree")
-                assert done.code == 0, done
-            twins.clone()
-            self._made[mode] = twins, twins.save()
-        twins, saved = self._made[mode]
-        twins.clone(saved)
-        return twins
+def fill(twins: Twins) -> None:
+    """Three archives."""
+    twins.environment = CONFIRMED
+    tree = twins.cwd
+    for name in ARCHIVES:
+        write_files(tree, {**FILES, f"tree/{name}": NOISE + name.encode()})
+        # The last byte of a time may look like the beginning of an item, to Borg more often than to us.
+        for path in (tree, *tree.rglob("*")):
+            os.utime(path, ns=(EVEN_TIME_NS, EVEN_TIME_NS))
+        done = twins.run("theirs", "create", "--noctime", f"REPO::{name}", "tree")
+        assert done.code == 0, done
 
 
 @pytest.fixture(scope="module")
-def bench(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(servers, tmp_path_factory.mktemp("bench"))
+def bench(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> DamageBench:
+    return DamageBench(servers, tmp_path_factory.mktemp("bench"), fill)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", modes(usual="none"))
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES if ALL or not case.is_rare])
 def test_any_damage_is_told_and_repaired_as_borg_does(
-    case: Case, mode: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    case: Case, mode: str, bench: DamageBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twins = bench.twins(mode)
     for name in ("theirs", "ours"):

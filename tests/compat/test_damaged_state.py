@@ -17,11 +17,10 @@ from pathlib import Path
 import pytest
 
 from support.damage import flip
+from support.damaged_twins import ALL, DamageBench, modes
 from support.programs import Completed
 from support.twins import Servers, Twins, write_files
 
-ALL = "VINCULUM_DAMAGES" in os.environ
-MODES = ("none", "repokey", "keyfile-blake2", "authenticated") if ALL else ("keyfile-blake2",)
 FILES = {
     "repository/README": "repository",
     "repository/config": "repository",
@@ -93,37 +92,20 @@ keeps only this client from writing, says nothing about the repository.
 CASES = [(pattern, how) for pattern in FILES for how in DAMAGES if ALL or (pattern, how) in SOME]
 
 
-class Bench:
-    """Twins of each mode with two archives, made once."""
-
-    def __init__(self, servers: Servers, place: Path) -> None:
-        self._servers = servers
-        self._place = place
-        self._made: dict[str, tuple[Twins, Path]] = {}
-
-    def twins(self, mode: str) -> Twins:
-        if mode not in self._made:
-            tree = self._place / f"{mode}-tree"
-            write_files(tree, {"tree/large": NOISE, "tree/small": b"hello"})
-            twins = Twins(self._servers, self._place / mode, tree)
-            twins.init(mode)
-            for name in ("one", "two"):
-                write_files(tree, {f"tree/{name}": NOISE[:20_000] + name.encode()})
-                assert twins.run("theirs", "create", f"REPO::{name}", "tree").code == 0
-            # So that the cache is read anew, with what it keeps of each archive.
-            (chunks,) = (twins.home("theirs") / ".cache" / "borg").glob("*/chunks")
-            shutil.rmtree(chunks.parent)
-            assert twins.run("theirs", "create", "REPO::three", "tree").code == 0
-            twins.clone()
-            self._made[mode] = twins, twins.save()
-        twins, saved = self._made[mode]
-        twins.clone(saved)
-        return twins
+def fill(twins: Twins) -> None:
+    """Three archives, and a cache that was made anew for the last of them: so it keeps something of each."""
+    write_files(twins.cwd, {"tree/large": NOISE, "tree/small": b"hello"})
+    for name in ("one", "two"):
+        write_files(twins.cwd, {f"tree/{name}": NOISE[:20_000] + name.encode()})
+        assert twins.run("theirs", "create", f"REPO::{name}", "tree").code == 0
+    (chunks,) = (twins.home("theirs") / ".cache" / "borg").glob("*/chunks")
+    shutil.rmtree(chunks.parent)
+    assert twins.run("theirs", "create", "REPO::three", "tree").code == 0
 
 
 @pytest.fixture(scope="module")
-def bench(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(servers, tmp_path_factory.mktemp("bench"))
+def bench(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> DamageBench:
+    return DamageBench(servers, tmp_path_factory.mktemp("bench"), fill)
 
 
 def damaged(twins: Twins, name: str, pattern: str, how: str) -> list[Path]:
@@ -138,9 +120,9 @@ def crashed(done: Completed) -> bool:
     return "Traceback" in done.err or "Exception ignored" in done.err
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", modes(usual="keyfile-blake2"))
 @pytest.mark.parametrize(("pattern", "how"), CASES, ids=[f"{pattern.rpartition('borg/')[2]} {how}" for pattern, how in CASES])
-def test_damage_beside_the_segments_ends_as_with_borg(pattern: str, how: str, mode: str, bench: Bench) -> None:
+def test_damage_beside_the_segments_ends_as_with_borg(pattern: str, how: str, mode: str, bench: DamageBench) -> None:
     """Where Borg ends with a traceback, ours goes on or says in a line why not."""
     twins = bench.twins(mode)
     theirs, ours = (damaged(twins, name, pattern, how) for name in ("theirs", "ours"))

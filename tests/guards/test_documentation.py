@@ -104,6 +104,33 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors, target
 
 
+# Pages that speak of the sources; others speak of what a repository, a client or a machine has.
+ABOUT_SOURCES = [page for page in PAGES if page.parent in (PROJECT, DOCS, DOCS / "decisions", DOCS / "benchmarks")]
+PLACES = ("", "src/vinculum", "tests", "native", "native/kernels/src")
+BUILT = ("build/", ".venv/", "dist/")
+
+
+def _exists(name: str) -> bool:
+    paths = [PROJECT / place / f"{name}{ending}" for place in PLACES for ending in ("", ".py", ".rs")]
+    return any(path.exists() for path in paths)
+
+
+@pytest.mark.parametrize("page", ABOUT_SOURCES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_files_that_are_named_exist(page: Path) -> None:
+    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    named = [name for name in re.findall(r"`([^`\n]+)`", prose) if re.fullmatch(r"\.?\w[\w.-]*(/[\w.-]+)+/?", name)]
+    missing = [name for name in named if not name.startswith(BUILT) and not _exists(name)]
+    assert not missing
+
+
+def test_decisions_that_sources_name_exist() -> None:
+    for tree in ("src", "native", "packaging", "scripts", "benchmarks"):
+        for path in (PROJECT / tree).rglob("*.*"):
+            if path.suffix in (".py", ".rs", ".sh", ".pyi"):
+                for name in re.findall(r"decisions?[/ ]+(\d[\w.-]*)", path.read_text()):
+                    assert (DOCS / "decisions" / name).is_file(), f"{path}: {name}"
+
+
 @pytest.mark.parametrize(
     "page", ["README.md", "CONTRIBUTING.md", "docs/testing.md", "docs/releasing.md", "docs/manual/installation.md"]
 )

@@ -6,11 +6,14 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from support.programs import PROJECT
+from vinculum import __version__
 
 WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
 VERSIONED = [
@@ -19,7 +22,7 @@ VERSIONED = [
     "CHANGELOG.md",
     "src/vinculum/__init__.py",
     "packaging/release.sh",
-    "packaging/notes.py",
+    "packaging/changelog.py",
 ]
 
 
@@ -58,18 +61,35 @@ def test_development_container_has_what_the_workflow_has() -> None:
     assert f"options: {' '.join(container['runArgs'])}\n" in workflow
 
 
+OLDER = "## 0.9.0 – 2026-01-01\n\n* a\n"
+
+
+def changelog(sources: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = ["python3", "packaging/changelog.py", *words]
+    return subprocess.run(command, cwd=sources, capture_output=True, text=True, check=False)
+
+
+def remove_fragments(sources: Path) -> None:
+    for path in (sources / "changes").iterdir():
+        if path.name != "README.md":
+            path.unlink()
+
+
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
     """The files that a new version changes, and what changes them."""
     for name in VERSIONED:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT / name, tmp_path / name)
+    shutil.copytree(PROJECT / "changes", tmp_path / "changes")
     return tmp_path
 
 
 def test_a_release_changes_the_version_and_nothing_else(sources: Path) -> None:
     old = re.search(r'^version = "(.*)"$', (sources / "Cargo.toml").read_text(), re.MULTILINE)
     assert old is not None
+    (sources / "CHANGELOG.md").write_text("# Changes\n\n## 7.8.9 – unreleased\n\n* borg init\n")
+    remove_fragments(sources)
     before = {name: (sources / name).read_text().splitlines() for name in VERSIONED}
     subprocess.run(["packaging/release.sh", "7.8.9"], cwd=sources, check=True, stdout=subprocess.DEVNULL)
     changed = {
@@ -84,10 +104,18 @@ def test_a_release_changes_the_version_and_nothing_else(sources: Path) -> None:
         "Cargo.lock": ['version = "7.8.9"'] * 3,
         "src/vinculum/__init__.py": ['__version__ = "7.8.9"'],
         "packaging/release.sh": [],
-        "packaging/notes.py": [],
+        "packaging/changelog.py": [],
     }
-    notes = ["python3", "packaging/notes.py", "7.8.9"]
-    assert "borg init" in subprocess.run(notes, cwd=sources, capture_output=True, text=True, check=True).stdout
+    assert changelog(sources, "notes", "7.8.9").stdout == "* borg init\n"
+
+
+def test_nothing_is_published_that_nobody_answers_for() -> None:
+    done = subprocess.run(
+        [sys.executable, "packaging/ready.py", __version__], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    named = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"].get("maintainers")
+    assert ("nobody answers" in done.stdout) == (not named)
+    assert done.returncode == bool(done.stdout)
 
 
 @pytest.mark.parametrize("version", ["1.2", "v1.2.3", ""])
@@ -98,8 +126,32 @@ def test_what_is_no_version_changes_nothing(version: str, sources: Path) -> None
 
 
 def test_an_unreleased_version_has_no_notes(sources: Path) -> None:
-    (sources / "CHANGELOG.md").write_text("# Changes\n\n## 1.0.0 – unreleased\n\n* something\n\n## 0.9.0 – 2026-01-01\n\n* a\n")
-    done = subprocess.run(["python3", "packaging/notes.py", "1.0.0"], cwd=sources, capture_output=True, text=True, check=False)
-    assert "unreleased" in done.stderr
-    done = subprocess.run(["python3", "packaging/notes.py", "0.9.0"], cwd=sources, capture_output=True, text=True, check=True)
-    assert done.stdout == "* a\n"
+    (sources / "CHANGELOG.md").write_text(f"# Changes\n\n## 1.0.0 – unreleased\n\n* something\n\n{OLDER}")
+    assert "unreleased" in changelog(sources, "notes", "1.0.0").stderr
+    assert changelog(sources, "notes", "0.9.0").stdout == "* a\n"
+
+
+@pytest.mark.parametrize("begun", ["", "## 1.0.0 – unreleased\n\n* something\n\n"])
+def test_fragments_become_the_section_of_a_release(begun: str, sources: Path) -> None:
+    (sources / "CHANGELOG.md").write_text(f"# Changes\n\n{begun}{OLDER}")
+    remove_fragments(sources)
+    (sources / "changes" / "zebra.md").write_text("* stripes\n* more stripes\n\n")
+    (sources / "changes" / "ape.md").write_text("* bananas\n")
+    changelog(sources, "collect", "1.0.0", "2026-02-03")
+    assert {path.name for path in (sources / "changes").iterdir()} == {"README.md"}
+    text = (sources / "CHANGELOG.md").read_text()
+    assert text.startswith("# Changes\n\n## 1.0.0 – 2026-02-03\n\n* ")
+    assert text.endswith(f"* bananas\n* stripes\n* more stripes\n\n{OLDER}")
+    assert ("* something\n" in text) == bool(begun)
+
+
+def test_a_release_without_news_is_none(sources: Path) -> None:
+    (sources / "CHANGELOG.md").write_text(f"# Changes\n\n{OLDER}")
+    remove_fragments(sources)
+    assert "what is new" in changelog(sources, "collect", "1.0.0", "2026-02-03").stderr
+
+
+def test_fragments_are_lines_of_the_change_log() -> None:
+    for path in (PROJECT / "changes").glob("*.md"):
+        text = path.read_text()
+        assert path.name == "README.md" or all(line.startswith(("* ", "  ")) for line in text.splitlines() if line), path

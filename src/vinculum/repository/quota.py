@@ -1,7 +1,8 @@
 """Whether there is room: the storage quota of a repository and the free space that a commit must find.
 
 A full disk must be noticed before the COMMIT, while leftovers can still be removed; so the estimate is generous. But who makes
-room must not be turned away for lack of it: what stores no more than it supersedes gets by on little, see decisions/0008.
+room must not be turned away for lack of it: what stores no more than it supersedes gets by on little
+(docs/decisions/0008-making-room-needs-little.md).
 """
 
 from __future__ import annotations
