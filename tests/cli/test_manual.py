@@ -18,7 +18,7 @@ from support.sessions import Block, Command, agrees, count_of_borg_blocks, read_
 DOCS = PROJECT / "docs"
 PAGES = [
     page
-    for page in [PROJECT / "README.md", *sorted((DOCS / "manual").rglob("*.md"))]
+    for page in sorted([*PROJECT.glob("*.md"), *DOCS.rglob("*.md")])
     if read_sessions(text := page.read_text()) or count_of_borg_blocks(text)
 ]
 WRITES = os.environ.get("VINCULUM_MANUAL") == "write"
