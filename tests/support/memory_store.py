@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vinculum._native import Bytes, ChunkBatch, Compressor, IdHasher, SealedBatch, Sealer
+from support.keys import key_of
+from vinculum._native import Bytes, ChunkBatch, ChunkIndex, Compressor, IdHasher, SealedBatch, Sealer
+from vinculum.archive.manifest import Manifest
 from vinculum.errors import Error, ObjectNotFound
+from vinculum.formats.ids import split_ids
+from vinculum.objects.codec import ObjectCodec
+from vinculum.operations.opened import OpenAnyCache, OpenArchives
 
 if TYPE_CHECKING:
     from vinculum._native import Blob
-
-ID_BYTES = 32
 
 
 class Reservation(NamedTuple):
@@ -42,7 +45,7 @@ class MemoryStore:
             raise ObjectNotFound(id.hex(), self.path) from None
 
     def get_many(self, ids: bytes) -> list[Bytes]:
-        return [self.get(ids[start : start + ID_BYTES]) for start in range(0, len(ids), ID_BYTES)]
+        return [self.get(id) for id in split_ids(ids)]
 
     def expect(self, ids: bytes) -> None:
         """Nothing takes time."""
@@ -51,17 +54,15 @@ class MemoryStore:
         self._objects[id] = frozen(bytes(data)) if isinstance(data, bytes) else data
 
     def put_many(self, sealed: SealedBatch) -> None:
-        ids = sealed.ids()
-        for index in range(len(sealed)):
-            self.put(ids[index * ID_BYTES : (index + 1) * ID_BYTES], sealed.object(index))
+        for index, id in enumerate(split_ids(sealed.ids())):
+            self.put(id, sealed.object(index))
 
     def delete(self, id: bytes) -> None:
         self.get(id)
         del self._objects[id]
 
     def delete_many(self, ids: bytes) -> bytes:
-        each = [ids[start : start + ID_BYTES] for start in range(0, len(ids), ID_BYTES)]
-        return b"".join(id for id in each if self._objects.pop(id, None) is None)
+        return b"".join(id for id in split_ids(ids) if self._objects.pop(id, None) is None)
 
     def commit(self) -> None:
         self.commits += 1
@@ -98,6 +99,23 @@ class MemoryStore:
             raise Error("the nonce changed meanwhile")
         self.nonce = next_unreserved
         self.reservations.append(Reservation(start_nonce, next_unreserved))
+
+
+class Counts:
+    """A cache that counts references, and of which nothing is kept."""
+
+    def __init__(self) -> None:
+        self.chunks = ChunkIndex()
+
+    def commit(self, manifest: Manifest) -> None:
+        """There is nothing to be written."""
+
+
+def opened_in_memory(store: MemoryStore) -> OpenAnyCache:
+    """What a door would make of it: nothing is encrypted, and there is no archive."""
+    key = key_of("none")
+    archives = OpenArchives(store, key, Manifest.new(key), ObjectCodec(key, None, Compressor("lz4")))  # type: ignore[arg-type]
+    return OpenAnyCache(archives, Counts())  # type: ignore[arg-type]
 
 
 def frozen(data: bytes) -> Bytes:

@@ -6,17 +6,13 @@ import io
 import tarfile
 from collections.abc import Iterator
 
-from support.keys import key_of
-from support.memory_store import MemoryStore
-from vinculum._native import ChunkIndex, Compressor, ItemOptions
+from support.memory_store import MemoryStore, opened_in_memory
+from vinculum._native import ItemOptions
 from vinculum.archive.item_stream import read_items
-from vinculum.archive.manifest import Manifest
 from vinculum.errors import Error
 from vinculum.events import NullSink
-from vinculum.objects.codec import ObjectCodec
 from vinculum.operations.create.options import CreateOptions
 from vinculum.operations.import_tar import TarImport
-from vinculum.operations.opened import OpenAnyCache, OpenArchives
 
 WORDS = [b"ustar\x0000", b"ustar  \0", b"././@LongLink", b"12 path=a\n", b"30 SCHILY.xattr.user.a=", b"20 GNU.sparse.major=1\n"]
 
@@ -33,20 +29,9 @@ def seeds() -> Iterator[bytes]:
         yield content.getvalue()[:4096].rstrip(b"\0")
 
 
-class Counts:
-    """A cache of which nothing is kept."""
-
-    def __init__(self) -> None:
-        self.chunks = ChunkIndex()
-
-    def commit(self, manifest: Manifest) -> None:
-        del manifest
-
-
 def fuzz(data: bytes) -> None:
-    store, key = MemoryStore(), key_of("none")
-    archives = OpenArchives(store, key, Manifest.new(key), ObjectCodec(key, None, Compressor("none")))
-    opened = OpenAnyCache(archives, Counts())  # type: ignore[arg-type]
+    store = MemoryStore()
+    opened = opened_in_memory(store)
     options = CreateOptions("archive", ItemOptions(), chunker_params=("buzhash", 10, 14, 12, 63))
     tars = TarImport(opened, options, NullSink(), lambda: False)
     try:
@@ -54,5 +39,5 @@ def fuzz(data: bytes) -> None:
     except Error:
         return
     saved = tars.save()
-    items = [item.path for batch in read_items(store, key, saved.metadata.items) for item in batch]
+    items = [item.path for batch in read_items(store, opened.key, saved.metadata.items) for item in batch]
     assert all(path and not path.startswith(b"/") for path in items)

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 import pytest
 
-from support.memory_store import MemoryStore
+from support.memory_store import MemoryStore, opened_in_memory
 from support.trees import random_content
-from vinculum._native import ChunkBatch, ChunkIndex, Compressor, IdHasher, SealedBatch, Sealer
+from vinculum._native import ChunkBatch, IdHasher, SealedBatch
 from vinculum.archive.statistics import Statistics
-from vinculum.objects.codec import ObjectCodec
 from vinculum.operations.create import content
 from vinculum.operations.create.content import ChunkStore
 
-if TYPE_CHECKING:
-    from vinculum.objects.codec import CodecKey
-    from vinculum.repository.store import Store
-
 HASHER = IdHasher("sha256")
-
-
-class PlainKey:
-    hasher = HASHER
-    opener = None
-
-    def sealer(self, compressor: Compressor) -> Sealer:
-        return Sealer(2, "none", b"", b"", compressor)
 
 
 class Diary(MemoryStore):
@@ -47,8 +32,7 @@ def diary() -> Diary:
 
 
 def chunk_store(diary: Diary, *, may_lag: bool) -> ChunkStore:
-    codec = ObjectCodec(cast("CodecKey", PlainKey()), None, Compressor("lz4"))
-    return ChunkStore(cast("Store", diary), codec, ChunkIndex(), Statistics(), may_lag=may_lag)
+    return ChunkStore(opened_in_memory(diary), Statistics(), may_lag=may_lag)
 
 
 def chunks(first: int, count: int, size: int = 1000) -> ChunkBatch:
