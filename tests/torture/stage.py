@@ -8,6 +8,7 @@ import os
 import random
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -392,11 +393,15 @@ class Stage:
     def _shape(self) -> str:
         """What is alike for those who open the repository: names and sizes, which times change by a few bytes."""
         repository = self.case / "repo"
-        files = sorted(
-            (re.sub(r"[0-9a-f]{8}", "*", str(path.relative_to(repository))), path.stat().st_size // ROUGHLY)
-            for path in repository.rglob("*")
-            if path.is_file()
-        )
+        files = []
+        for path in repository.rglob("*"):
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue  # the server of a client that was killed is just giving back its lock
+            if stat.S_ISREG(status.st_mode):
+                files.append((re.sub(r"[0-9a-f]{8}", "*", str(path.relative_to(repository))), status.st_size // ROUGHLY))
+        files.sort()
         return hashlib.sha256(repr(files).encode()).hexdigest()
 
     def _ask_borg(self, phrases: dict[str, str]) -> bool:
