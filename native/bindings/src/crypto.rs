@@ -154,7 +154,7 @@ impl Opener {
 
     fn measure(&self, stored: Vec<Blob>, ids: Ids) -> SizesToCome {
         SizesToCome(begin(&self.0, stored, &ids, |opener, objects, ids| {
-            opener.open_each(objects, ids, |_, plain| plain.len())
+            opener.measure(objects, ids)
         }))
     }
 

@@ -39,7 +39,7 @@ impl Opener {
 
     /// The plaintext of one object. Without `id` the plaintext is not compared with one.
     pub fn open(&self, stored: &[u8], id: Option<&Id>) -> Result<Shared> {
-        let mut plains = self.open_on_this_thread(std::iter::once((stored, Name(id))), |plain| plain);
+        let mut plains = self.open_on_this_thread(|| false, std::iter::once((stored, Name(id))), |plain| plain);
         // One for one.
         plains
             .pop()
@@ -48,21 +48,33 @@ impl Opener {
 
     /// The plaintexts of several objects, on several cores if there is enough to do. The first failure in order counts.
     pub fn open_many(&self, stored: &[&[u8]], ids: &[Id]) -> Result<Vec<Shared>> {
-        self.open_within(stored, ids, MOST_TOGETHER)
+        self.open_within(MOST_TOGETHER, stored, ids, |plain| plain)
     }
 
-    /// The same; those that are more than `most_bytes` together are not kept, and so an error.
-    fn open_within(&self, stored: &[&[u8]], ids: &[Id], most_bytes: usize) -> Result<Vec<Shared>> {
-        let kept_bytes = AtomicUsize::new(0);
-        let keep = |_: usize, plain: Shared| {
-            let before = kept_bytes.fetch_add(plain.len(), Ordering::Relaxed);
-            if before.saturating_add(plain.len()) <= most_bytes {
-                Ok(plain)
-            } else {
-                Err(Error::integrity("objects unpack to much more than they should".to_owned()))
-            }
-        };
-        self.open_each(stored, ids, keep)?.into_iter().collect()
+    /// The sizes of the same plaintexts, which are not kept.
+    pub fn measure(&self, stored: &[&[u8]], ids: &[Id]) -> Result<Vec<usize>> {
+        self.open_within(MOST_TOGETHER, stored, ids, |plain| plain.len())
+    }
+
+    /// What `read` makes of each plaintext. More than `most_bytes` together are an error, and are not opened to the end: one object
+    /// that unpacks to much may be asked for thousands of times, and nobody could interrupt that.
+    fn open_within<T: Send>(
+        &self,
+        most_bytes: usize,
+        stored: &[&[u8]],
+        ids: &[Id],
+        read: impl Fn(Shared) -> T + Sync,
+    ) -> Result<Vec<T>> {
+        let unpacked_bytes = AtomicUsize::new(0);
+        let is_too_much = || unpacked_bytes.load(Ordering::Relaxed) > most_bytes;
+        let opened = self.try_each_until(is_too_much, stored, ids, |_, plain| {
+            unpacked_bytes.fetch_add(plain.len(), Ordering::Relaxed);
+            (!is_too_much()).then(|| read(plain))
+        })?;
+        if is_too_much() {
+            return Err(Error::integrity("objects unpack to much more than they should".to_owned()));
+        }
+        opened.into_iter().filter_map(Result::transpose).collect()
     }
 
     /// What `read` makes of each plaintext and its place. It is called on the core that opened the object, while it has it at hand.
@@ -77,13 +89,25 @@ impl Opener {
         ids: &[Id],
         read: impl Fn(usize, Shared) -> T + Sync,
     ) -> Result<Vec<Result<T>>> {
+        self.try_each_until(|| false, stored, ids, read)
+    }
+
+    /// The same; once it `is_enough` soon nothing more is opened, and there are fewer results.
+    fn try_each_until<T: Send>(
+        &self,
+        is_enough: impl Fn() -> bool + Sync,
+        stored: &[&[u8]],
+        ids: &[Id],
+        read: impl Fn(usize, Shared) -> T + Sync,
+    ) -> Result<Vec<Result<T>>> {
         if stored.len() != ids.len() {
             return Err(Error::value(format!("{} objects with {} ids", stored.len(), ids.len())));
         }
         let open = |objects: &[(usize, &[u8], Name)]| -> Vec<Result<T>> {
             let groups = self.groups(objects).flat_map(|group| {
                 let mut places = group.iter().map(|&(place, ..)| place);
-                self.open_on_this_thread(group.iter().map(|&(_, object, name)| (object, name)), |plain| {
+                let named = group.iter().map(|&(_, object, name)| (object, name));
+                self.open_on_this_thread(&is_enough, named, |plain| {
                     let place = places.next().unwrap_or_default(); // one for one
                     Ok(read(place, plain?))
                 })
@@ -141,10 +165,11 @@ impl Opener {
         }
     }
 
-    /// Opens objects, hashing as many at a time as one core has lanes for, and hands each to `read`. Of what they unpack to, little
-    /// more than `IN_HAND` is in memory at any time unless `read` keeps it.
+    /// Opens objects until it `is_enough`, hashing as many at a time as one core has lanes for, and hands each to `read`. Of what they
+    /// unpack to, little more than `IN_HAND` is in memory at any time unless `read` keeps it.
     fn open_on_this_thread<'a, T>(
         &'a self,
+        is_enough: impl Fn() -> bool,
         objects: impl Iterator<Item = (&'a [u8], Name<'a>)> + Clone + 'a,
         mut read: impl FnMut(Result<Shared>) -> T,
     ) -> Vec<T> {
@@ -155,6 +180,7 @@ impl Opener {
             let mut in_hand = Vec::new();
             let mut bytes = 0;
             while bytes < IN_HAND
+                && !is_enough()
                 && let Some(content) = contents.next()
             {
                 bytes += content.len();
@@ -291,8 +317,29 @@ mod tests {
         let objects: Vec<_> = (0..40).map(|index| sealed.object(index).unwrap().to_vec()).collect();
         let slices: Vec<&[u8]> = objects.iter().map(Vec::as_slice).collect();
         let opener = Opener::new(&[2], Cipher::new("none", &[], &[]).unwrap(), Some(hasher));
-        assert_eq!(opener.open_within(&slices, sealed.ids(), 4_000_000).unwrap().len(), 40);
-        assert!(opener.open_within(&slices, sealed.ids(), 3_999_999).is_err());
+        let open = |most_bytes| opener.open_within(most_bytes, &slices, sealed.ids(), |plain| plain.len());
+        assert_eq!(open(4_000_000).unwrap(), [100_000; 40]);
+        assert!(open(3_999_999).unwrap_err().to_string().contains("much more"));
+    }
+
+    /// Few stored bytes, so all of it is on this thread.
+    #[test]
+    fn what_is_too_much_is_not_opened_to_the_end() {
+        let blocks = IN_HAND / (128 * 1024); // of zeros, four bytes each
+        let mut bomb = vec![2, 3, 0, 0x28, 0xb5, 0x2f, 0xfd, 0xe0];
+        bomb.extend(IN_HAND.to_le_bytes());
+        bomb.extend([2, 0, 0x10, 0].repeat(blocks));
+        bomb.extend([1, 0, 0]);
+        let opener = Opener::new(&[2], Cipher::new("none", &[], &[]).unwrap(), None);
+        let opened = AtomicUsize::new(0);
+        let results = opener.try_each_until(
+            || opened.load(Ordering::Relaxed) >= 3,
+            &[&bomb[..]; 50],
+            &[[0; 32]; 50],
+            |_, plain| (opened.fetch_add(1, Ordering::Relaxed), plain.len()),
+        );
+        let results: Vec<_> = results.unwrap().into_iter().map(Result::unwrap).collect();
+        assert_eq!(results, [(0, IN_HAND), (1, IN_HAND), (2, IN_HAND)]);
     }
 
     #[test]
