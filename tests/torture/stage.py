@@ -300,9 +300,13 @@ class Stage:
 
     def _shrink(self, pages: int) -> None:
         """Leaves room for so many pages on the disk that the case is on."""
+        if not self._used():
+            (self.case / "ballast").write_bytes(b"x")  # a disk of no size would be one without limits
+        self._resize(self._used() + pages * PAGE)
+
+    def _used(self) -> int:
         status = os.statvfs(self.case)
-        used = (status.f_blocks - status.f_bfree) * status.f_frsize
-        self._resize(used + pages * PAGE)
+        return (status.f_blocks - status.f_bfree) * status.f_frsize
 
     def _grow(self) -> None:
         self._resize(ROOMY)
