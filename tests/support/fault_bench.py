@@ -72,6 +72,8 @@ class FaultBench:
         except (Killed, OSError):
             return False
         finally:
+            if isinstance(storage, FaultyStorage):
+                storage.bury()
             # A killed process leaves its lock behind; here it is our own one, which is never stale.
             shutil.rmtree(path / "lock.exclusive", ignore_errors=True)
             (path / "lock.roster").unlink(missing_ok=True)

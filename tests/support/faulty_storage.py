@@ -86,6 +86,7 @@ class FaultyStorage(_Intercepting):
         self._fail_at = fail_at
         self._fault = fault
         self._count = 0
+        self._closers: dict[object, Callable[[], object]] = {}  # of what is open
         self.failed = ""
 
     @property
@@ -93,14 +94,19 @@ class FaultyStorage(_Intercepting):
         """How many calls that change something there were."""
         return self._count
 
+    def bury(self) -> None:
+        """Closes what is still open, as the system does for a process that is gone; this one lives on."""
+        while self._closers:
+            self._closers.popitem()[1]()
+
     def _call(self, name: str, args: tuple[Any, ...], act: Callable[..., Any]) -> Any:
         if self.failed and self._fault is None:
             raise Killed(self.failed)
         if name not in WRITING:
-            return act(*args)
+            return self._act(name, args, act)
         self._count += 1
         if self._count != self._fail_at + 1:
-            return act(*args)
+            return self._act(name, args, act)
         self.failed = name
         if name == "file.write":
             whole = b"".join(bytes(part) for part in args)
@@ -108,10 +114,22 @@ class FaultyStorage(_Intercepting):
         elif name in ("write", "append"):
             act(args[0], bytes(args[1])[: len(args[1]) // 2])
         elif name == "file.close":
-            act()  # the descriptor is gone in any case
+            self._act(name, args, act)  # the descriptor is gone in any case
         if self._fault is None:
             raise Killed(name)
         raise OSError(self._fault, os.strerror(self._fault))
+
+    def _act(self, name: str, args: tuple[Any, ...], act: Callable[..., Any]) -> Any:
+        result = act(*args)
+        if name == "open":
+            self._closers[result] = lambda: self._inner.close(result)
+        elif name == "close":
+            del self._closers[args[0]]
+        elif name == "create":
+            self._closers[result] = result.close
+        elif name == "file.close":
+            del self._closers[act.__self__]  # type: ignore[attr-defined]
+        return result
 
 
 class FullStorage(_Intercepting):
