@@ -19,6 +19,7 @@ import pytest
 from support.archives import cache_directory
 from support.compare import assert_restored
 from support.direct_server import url
+from support.mounts import wait_until
 from support.programs import PROJECT, Completed, client_environment
 from support.repositories import locks
 from support.trees import build_plain
@@ -67,12 +68,17 @@ class Line:
         self.begin()
         done = self.run(*words, side=side, code=None)
         assert done.code == 0, done
-        return int(self._broken.read_text().split()[0])
+        return int(self._told().split()[0])
+
+    def _told(self) -> str:
+        """What became of the connection. A client that has failed may be gone before its shell is."""
+        wait_until(self._broken.exists, "the shell does not end")
+        return self._broken.read_text()
 
     def break_after(self, messages: int, side: str, *words: str) -> Completed:
         """It must fail because of the connection alone, and leave no lock."""
         done = self.run(*words, side=side, messages=messages, code=None)
-        assert self._broken.read_text() == f"{messages} 1", done
+        assert self._told() == f"{messages} 1", done
         assert done.code == 2, done
         assert "Connection closed by remote host" in done.err
         assert "Traceback" not in done.err
@@ -98,6 +104,7 @@ class Line:
 
     def run(self, *words: str, side: str = "client", messages: int = NEVER, code: int | None = 0, **more: str) -> Completed:
         """One command, over a connection that ends after so many messages of that side."""
+        self._broken.unlink(missing_ok=True)
         rsh = self._server.rsh()
         if messages != NEVER or code is None:
             rsh = shlex.join([sys.executable, str(BREAKING_SHELL), side, str(messages), *shlex.split(rsh)])

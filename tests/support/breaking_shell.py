@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,20 +20,23 @@ from vinculum.remote.framing import MAX_REPLY_ARRAY, MessageSplitter
 
 
 class Counted:
-    """Passes bytes on until that many messages have gone by."""
+    """Passes bytes on until that many messages have gone by; says so before the last of them is whole at the other side."""
 
-    def __init__(self, source: int, target: int, most: int) -> None:
+    def __init__(self, source: int, target: int, most: int, end: Callable[[], object] = lambda: None) -> None:
         self._source = source
         self._target = target
         self._most = most
+        self._end = end
         self._splitter = MessageSplitter(max_array=MAX_REPLY_ARRAY)
         self.passed = 0
 
     def run(self) -> None:
         """Byte by byte, so that nothing of the next message gets through."""
         while self.passed < self._most and (byte := os.read(self._source, 1)):
-            os.write(self._target, byte)
             self.passed += len(list(self._splitter.feed(byte)))
+            if self.passed == self._most:
+                self._end()
+            os.write(self._target, byte)
 
 
 def pass_on(source: int, target: BinaryIO) -> None:
@@ -53,7 +57,9 @@ def main() -> int:
     assert server.stdout is not None
     client = os.fdopen(1, "wb", buffering=0)
     if side == "client":
-        counted = Counted(0, server.stdin.fileno(), most)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        # However fast the server is, it must not be able to answer the last message.
+        counted = Counted(0, server.stdin.fileno(), most, lambda: os.dup2(nowhere, client.fileno()))
         other = threading.Thread(target=pass_on, args=(server.stdout.fileno(), client), daemon=True)
     else:
         counted = Counted(server.stdout.fileno(), 1, most)
@@ -64,13 +70,16 @@ def main() -> int:
     except BrokenPipeError:
         pass  # one of them has gone
     hangs_up = counted.passed == most
-    if hangs_up or side == "server":
+    if side == "server":
         client.close()
     server.stdin.close()
     server.wait()
     if not hangs_up:
         other.join()
-    Path(os.environ["VINCULUM_TEST_BROKEN"]).write_text(f"{counted.passed} {int(hangs_up)}")
+    told = Path(os.environ["VINCULUM_TEST_BROKEN"])
+    written = told.with_suffix(".new")
+    written.write_text(f"{counted.passed} {int(hangs_up)}")
+    written.rename(told)
     return 255 if hangs_up else server.returncode
 
 
