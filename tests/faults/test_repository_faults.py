@@ -15,10 +15,14 @@ import pytest
 
 from support.batches import objects_of, sealed
 from support.fault_bench import FaultBench, Objects, content_of, leftovers, numbered_id
-from support.faulty_storage import CommitWatch, FaultyStorage, FullStorage, RecordingStorage
+from support.faulty_storage import WRITING, CommitWatch, FaultyStorage, FullStorage, RecordingStorage
+from support.keys import key_of
 from support.programs import Program
 from support.store_oracle import files_of
+from vinculum._native import Compressor
 from vinculum.errors import InsufficientFreeSpace, LockTimeout
+from vinculum.keys.counters import CounterAllocator
+from vinculum.objects.codec import ObjectCodec
 from vinculum.repository.repository import Repository
 from vinculum.repository.storage import LocalStorage
 from vinculum.repository.store import MANIFEST_KEY
@@ -223,6 +227,21 @@ def test_power_cut_at_any_call_leaves_the_last_commit_and_never_loses_a_finished
         _put_next(strike.path)
         assert content_of(strike.path) == found | {numbered_id(77): b"next"}
     assert outcomes == {(False, False), (False, True), (True, True)}
+
+
+def test_counters_are_on_the_disk_before_anything_is_sealed_with_them(bench: FaultBench, tmp_path: Path) -> None:
+    path = bench.copy()
+    storage = RecordingStorage(LocalStorage(str(path)))
+    with Repository(str(path), exclusive=True, storage=storage) as repository:
+        counters = CounterAllocator(repository, str(tmp_path / "client" / "nonce"), 0)
+        codec = ObjectCodec(key_of("repokey", repository_id=repository.id), counters, Compressor("lz4"))
+        before = len(storage.calls)
+        _, batch = codec.seal_object(b"secret")
+        changes = [(name, argument) for name, argument in storage.calls[before:] if name in WRITING]
+        assert int((path / "nonce").read_bytes(), 16) > int.from_bytes(bytes(batch.object(0))[33:41], "big")
+    (written, temporary), (renamed, source), synced = changes
+    assert (written, renamed, synced) == ("write", "rename", ("sync_directory", ""))
+    assert source == temporary  # and what is written is synced
 
 
 @pytest.mark.parametrize("unlink_needs_space", [False, True])
