@@ -15,6 +15,8 @@ from vinculum.repository.store import MANIFEST_KEY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from vinculum._native import Bytes
     from vinculum.keys.key import Key
     from vinculum.operations.check.workshop import Findings
@@ -34,6 +36,7 @@ class ManifestSearch:
         self._key = key
         self._findings = findings
         self._manifest = Manifest.new(key)
+        self._found: list[tuple[datetime, bytes, str]] = []
 
     def run(self, count: int, *, repair: bool) -> Manifest:
         """A manifest of all archives among about `count` objects."""
@@ -47,6 +50,7 @@ class ManifestSearch:
             done += len(window)
             findings.sink.progress(OPERATION, min(done, count), count, "")
         findings.sink.finished(OPERATION)
+        self._list_found()
         findings.info("Manifest rebuild complete.")
         if not repair:
             findings.warning("The rebuilt manifest will only be committed when using --repair!")
@@ -88,11 +92,16 @@ class ManifestSearch:
             self._findings.error(f"Archive TAM authentication issue for archive {archive.name}: {error}")
             self._findings.error("This archive will *not* be added to the rebuilt manifest! It will be deleted.")
             return
-        name = self._free_name(archive.name)
-        try:
-            self._manifest.archives[name] = ArchiveEntry(name, id, archive.time)
-        except Error as error:
-            self._findings.error(f"Archive {archive.name} cannot be added to the rebuilt manifest: {error}")
+        self._found.append((archive.time, id, archive.name))
+
+    def _list_found(self) -> None:
+        """Of several archives of one name the oldest keeps it, wherever they lie: compaction may have moved any of them."""
+        for time, id, wanted in sorted(self._found):
+            name = self._free_name(wanted)
+            try:
+                self._manifest.archives[name] = ArchiveEntry(name, id, time)
+            except Error as error:
+                self._findings.error(f"Archive {wanted} cannot be added to the rebuilt manifest: {error}")
 
     def _free_name(self, name: str) -> str:
         free, number = name, 0
