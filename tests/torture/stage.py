@@ -301,7 +301,9 @@ class Stage:
     def _shrink(self, pages: int) -> None:
         """Leaves room for so many pages on the disk that the case is on."""
         if not self._used():
-            (self.case / "ballast").write_bytes(b"x")  # a disk of no size would be one without limits
+            ballast = self.case / "ballast" / "file"  # a disk of no size would be one without limits
+            ballast.parent.mkdir(exist_ok=True)
+            ballast.write_bytes(b"x")
         self._resize(self._used() + pages * PAGE)
 
     def _used(self) -> int:
