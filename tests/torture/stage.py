@@ -8,7 +8,6 @@ import os
 import random
 import re
 import shutil
-import stat
 import subprocess
 import sys
 import time
@@ -400,13 +399,13 @@ class Stage:
         """What is alike for those who open the repository: names and sizes, which times change by a few bytes."""
         repository = self.case / "repo"
         files = []
-        for path in repository.rglob("*"):
-            try:
-                status = path.stat()
-            except FileNotFoundError:
-                continue  # the server of a client that was killed is just giving back its lock
-            if stat.S_ISREG(status.st_mode):
-                files.append((re.sub(r"[0-9a-f]{8}", "*", str(path.relative_to(repository))), status.st_size // ROUGHLY))
+        for directory, _, names in os.walk(repository):
+            for path in (Path(directory, name) for name in names):
+                try:
+                    size = path.stat().st_size
+                except FileNotFoundError:
+                    continue  # the server of a client that was killed is just giving back its lock
+                files.append((re.sub(r"[0-9a-f]{8}", "*", str(path.relative_to(repository))), size // ROUGHLY))
         files.sort()
         return hashlib.sha256(repr(files).encode()).hexdigest()
 
