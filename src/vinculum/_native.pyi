@@ -896,6 +896,9 @@ class FileBatch:
         """(entry, A or M) of each entry with status C: Borg first reports that letter, then a warning, then the C."""
     def was_known(self, index: int) -> bool:
         """Whether the files cache had a record of the path: M rather than A, whatever became of the entry since."""
+    def reasons(self) -> bytes:
+        """Why each regular file is read: u if nothing was known of it, s, i, c or m for the size, inode, ctime or mtime that
+        differs, g for a chunk that has gone from the repository; a point for what is not read, or would be in any case."""
     def paths(self) -> list[bytes]:
         """Walked path of each entry."""
     def path(self, index: int) -> bytes:

@@ -43,6 +43,9 @@ class Sink(Protocol):
     def debug(self, text: str, topic: str = "") -> None:
         """For somebody who looks for a fault, at --debug; a topic can also be asked for alone (--debug-topic)."""
 
+    def hears(self, topic: str) -> bool:
+        """Whether that topic of `debug` was asked for alone: only then are details gathered that take time."""
+
     def progress(self, operation: str, current: int, total: int | None, text: str) -> None:
         """A long step (msgid `operation`) is at number `current` of `total` (or has dealt with so many bytes).
 
@@ -76,6 +79,9 @@ class NullSink:
     def error(self, text: str, msgid: str = "", topic: str = "") -> None: ...
     def info(self, text: str, topic: str = "") -> None: ...
     def debug(self, text: str, topic: str = "") -> None: ...
+    def hears(self, topic: str) -> bool:  # noqa: ARG002
+        return False
+
     def progress(self, operation: str, current: int, total: int | None, text: str) -> None: ...
     def finished(self, operation: str) -> None: ...
     def archive_progress(self, original: int, compressed: int, deduplicated: int, files: int, path: bytes) -> None: ...

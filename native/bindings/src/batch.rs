@@ -236,6 +236,10 @@ impl FileBatch {
         self.lock().was_known(index).into_python()
     }
 
+    fn reasons<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.lock().reasons())
+    }
+
     fn changed(&self) -> Vec<(usize, char)> {
         let changed = self.lock().changed().into_iter();
         changed.map(|(index, letter)| (index, char::from(letter))).collect()

@@ -181,6 +181,8 @@ class Cache:
         self._load_chunks(preloaded.take_chunks() if preloaded else None)
         if self._files_settings is not None:
             self._load_files(self._files_settings, preloaded.take_files() if preloaded else None)
+            assert self.files is not None
+            self._sink.debug(f"FILES-CACHE-LOAD: finished, {len(self.files)} entries loaded.", "files_cache")
 
     def _load_chunks(self, preloaded: LoadedChunks | None) -> None:
         digest = self._config.digest("chunks")

@@ -27,7 +27,14 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add("-h", "--help", action="help", help="show this text and exit")
     _add_log_levels(group)
-    add("--debug-topic", metavar="TOPIC", dest="debug_topics", action="append", default=[], help="debug notes about TOPIC only")
+    add(
+        "--debug-topic",
+        metavar="TOPIC",
+        dest="debug_topics",
+        action="append",
+        default=[],
+        help="debug notes about TOPIC only, such as files_cache: why `create` reads each file",
+    )
     add("-p", "--progress", action="store_true", help="show how far the work has come")
     add("--iec", action="store_true", help="count in units of 1024 (1 KiB = 1024 B)")
     add("--log-json", action="store_true", help="write messages as JSON, one object per line")

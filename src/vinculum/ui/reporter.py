@@ -132,6 +132,9 @@ class Reporter:
         if self.level <= DEBUG or topic in self.debug_topics:
             self.write_message(DEBUG, f"borg.debug.{topic}" if topic else LOGGER, text, "")
 
+    def hears(self, topic: str) -> bool:
+        return topic in self.debug_topics
+
     def error(self, text: str, msgid: str = "", topic: str = "") -> None:
         """Why the command fails, or what it found to be broken."""
         self.log(ERROR, text, topic, msgid)

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::FileBatch;
-use super::entry::{BatchEntry, Content};
+use super::entry::{BatchEntry, Content, Remembered};
 use crate::chunking::{Chunk, ChunkBatch, ChunkList};
 use crate::errors::Result;
 use crate::index::{AHEAD, ChunkIndex, ChunkTable};
@@ -50,6 +50,7 @@ fn claim_run(run: &mut [BatchEntry], chunks: &mut ChunkList, index: &mut ChunkTa
                 let range = range.clone();
                 if !reference_all(index, chunks, range.clone())? {
                     entry.content = Content::Bereft;
+                    entry.remembered = Remembered::Incompletely;
                     return Ok(false);
                 }
                 entry.content = Content::Stored {

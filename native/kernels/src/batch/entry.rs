@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use super::attributes::Attributes;
 use crate::Id;
 use crate::chunking::Chunk;
+use crate::files_cache::Difference;
 use crate::scanning::{Entry, Listing, Stat};
 
 /// Why an entry could not be read: errno (0 for a file that was replaced meanwhile) and what was being done.
@@ -64,6 +65,18 @@ pub enum Content {
     Failed(Failure),
 }
 
+/// What the files cache said of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remembered {
+    /// It was not asked.
+    Unasked,
+    Nothing,
+    Otherwise(Difference),
+    /// As it is now, but a chunk of it is not in the repository any more.
+    Incompletely,
+    Same,
+}
+
 pub struct BatchEntry {
     pub listing: Arc<Listing>,
     index: usize,
@@ -78,8 +91,7 @@ pub struct BatchEntry {
     pub link: Link,
     /// Where the files cache keeps the file, if it is asked.
     pub path_hash: Option<Id>,
-    /// The files cache has a record of the path.
-    pub known: bool,
+    pub remembered: Remembered,
     /// The file changed while it was read.
     pub changed: bool,
     pub content: Content,
@@ -112,7 +124,7 @@ impl BatchEntry {
             followed,
             link: Link::None,
             path_hash: None,
-            known: false,
+            remembered: Remembered::Unasked,
             changed: false,
             content: Content::Listed,
             attributes: Attributes::default(),
@@ -194,9 +206,28 @@ impl BatchEntry {
         self.content = Content::Failed(failure);
     }
 
+    /// Whether the files cache had a record of the path.
+    pub fn was_known(&self) -> bool {
+        !matches!(self.remembered, Remembered::Unasked | Remembered::Nothing)
+    }
+
     /// M for a file that the files cache knows as it was before, else A.
     pub fn novelty(&self) -> u8 {
-        if self.known { b'M' } else { b'A' }
+        if self.was_known() { b'M' } else { b'A' }
+    }
+
+    /// Why a regular file is read, as a letter: u if nothing was known of it, s, i, c or m for the size, inode, ctime or mtime that
+    /// differs, g for a chunk that has gone; a point for what is not read, or would be in any case.
+    pub fn reason(&self) -> u8 {
+        match self.remembered {
+            Remembered::Nothing => b'u',
+            Remembered::Otherwise(Difference::Size) => b's',
+            Remembered::Otherwise(Difference::Inode) => b'i',
+            Remembered::Otherwise(Difference::Ctime) => b'c',
+            Remembered::Otherwise(Difference::Mtime) => b'm',
+            Remembered::Incompletely => b'g',
+            Remembered::Unasked | Remembered::Same => b'.',
+        }
     }
 
     pub fn status(&self) -> u8 {

@@ -1,7 +1,7 @@
 //! Recognising files that have not changed since an earlier backup.
 
 use super::FileBatch;
-use super::entry::{BatchEntry, Content};
+use super::entry::{BatchEntry, Content, Remembered};
 use crate::Id;
 use crate::files_cache::{Clock, Compared, FilesCache};
 use crate::hashing::IdHasher;
@@ -22,10 +22,11 @@ impl FileBatch {
                 entry.path_hash = Some(*hash);
                 let time = cmtime(entry, cache.clock());
                 match known.compare(hash, entry.stat.ino, entry.stat.size, time) {
-                    Compared::Unknown => {}
-                    Compared::Changed => entry.known = true,
+                    Compared::Unasked => {}
+                    Compared::Unknown => entry.remembered = Remembered::Nothing,
+                    Compared::Changed(difference) => entry.remembered = Remembered::Otherwise(difference),
                     Compared::Unchanged(ids) => {
-                        entry.known = true;
+                        entry.remembered = Remembered::Same;
                         let start = self.chunks.len();
                         self.chunks.extend_unsized(ids);
                         entry.content = Content::Unchanged(start..self.chunks.len());
@@ -44,6 +45,7 @@ impl FileBatch {
             for entry in run {
                 if !ids(entry).iter().all(|id| index.get(id).is_some()) {
                     entry.content = Content::Listed;
+                    entry.remembered = Remembered::Incompletely;
                 }
             }
         }

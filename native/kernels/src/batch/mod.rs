@@ -119,7 +119,12 @@ impl FileBatch {
 
     /// Whether the files cache had a record of the path, which tells a modified file from an added one whatever became of it.
     pub fn was_known(&self, index: usize) -> Result<bool> {
-        Ok(self.entry(index)?.known)
+        Ok(self.entry(index)?.was_known())
+    }
+
+    /// Why each entry is read, see `BatchEntry::reason`.
+    pub fn reasons(&self) -> Vec<u8> {
+        self.entries.iter().map(BatchEntry::reason).collect()
     }
 
     /// (entry, A or M) of each file that changed while it was read: what its status would be otherwise.

@@ -114,11 +114,21 @@ pub struct Known<'a> {
 /// What the records say of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compared<'a> {
-    /// Nothing; in the modes that do not consult the cache that is said of all.
+    /// Nothing: the mode does not consult them.
+    Unasked,
     Unknown,
-    Changed,
+    Changed(Difference),
     /// It has these chunks.
     Unchanged(&'a [Id]),
+}
+
+/// What is first found to differ from the record of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    Size,
+    Inode,
+    Ctime,
+    Mtime,
 }
 
 impl Known<'_> {
@@ -136,15 +146,26 @@ impl Known<'_> {
 
     /// Whether a file is as it was, whose record thereby gets age 0 and the current inode.
     pub fn compare(&mut self, path_hash: &Id, inode: u64, size: u64, cmtime: i64) -> Compared<'_> {
+        if !self.mode.consults() {
+            return Compared::Unasked;
+        }
         let Some(index) = self.find(path_hash) else {
             return Compared::Unknown;
         };
         let known = self.state.records.entry_mut(index);
-        let changed = (self.mode.size && known.size != size)
-            || (self.mode.inode && known.inode != inode)
-            || (self.mode.clock.is_some() && known.cmtime != clamped(cmtime));
-        if changed {
-            return Compared::Changed;
+        if self.mode.size && known.size != size {
+            return Compared::Changed(Difference::Size);
+        }
+        if self.mode.inode && known.inode != inode {
+            return Compared::Changed(Difference::Inode);
+        }
+        if let Some(clock) = self.mode.clock
+            && known.cmtime != clamped(cmtime)
+        {
+            return Compared::Changed(match clock {
+                Clock::Ctime => Difference::Ctime,
+                Clock::Mtime => Difference::Mtime,
+            });
         }
         known.age = 0;
         known.inode = inode;

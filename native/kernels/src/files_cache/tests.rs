@@ -20,7 +20,7 @@ fn next_run(cache: &FilesCache, mode: &str) -> FilesCache {
 fn unchanged(cache: &FilesCache, path_hash: &Id, inode: u64, size: u64, cmtime: i64) -> Option<Vec<Id>> {
     match cache.known().compare(path_hash, inode, size, cmtime) {
         Compared::Unchanged(ids) => Some(ids.to_vec()),
-        Compared::Unknown | Compared::Changed => None,
+        Compared::Unasked | Compared::Unknown | Compared::Changed(_) => None,
     }
 }
 
@@ -40,6 +40,20 @@ fn each_mode_compares_exactly_its_attributes() {
         assert_eq!(unchanged(&cache, &PATH, 7, 100, 5001).is_none(), time, "{mode}");
         assert_eq!(unchanged(&cache, &PATH, 8, 100, 5000).is_none(), inode, "{mode}");
         assert_eq!(unchanged(&cache, &OTHER, 7, 100, 5000), None, "{mode}");
+    }
+}
+
+#[test]
+fn it_is_told_what_differs() {
+    let cache = cache("cis");
+    cache.known().memorize(&PATH, 7, 100, 5000, &CHUNKS, true);
+    for (inode, size, time, difference) in [
+        (7, 101, 5000, Difference::Size),
+        (8, 100, 5000, Difference::Inode),
+        (7, 100, 5001, Difference::Ctime),
+        (8, 101, 5001, Difference::Size),
+    ] {
+        assert_eq!(cache.known().compare(&PATH, inode, size, time), Compared::Changed(difference));
     }
 }
 

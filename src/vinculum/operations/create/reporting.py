@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 _RACE_CODE = 103
 _CHANGED_CODE = 100
 
+_FILES_CACHE = "files_cache"
+# Why a file is read that may have been read by an earlier backup, for somebody who wonders; the words are Borg's.
+_REASONS = {
+    "u": "UNKNOWN: no file metadata in cache for: {!r}",
+    "s": "KNOWN-CHANGED: file size has changed: {!r}",
+    "i": "KNOWN-CHANGED: file inode number has changed: {!r}",
+    "c": "KNOWN-CHANGED: file ctime has changed: {!r}",
+    "m": "KNOWN-CHANGED: file mtime has changed: {!r}",
+    "g": "KNOWN-CHANGED: a chunk of the file is not in the repository any more: {!r}",
+}
+
 # What is done to a file by its name, which the text of the error then repeats: relative to its directory, if that is open.
 _OPERATIONS_BY_NAME = frozenset(("open", "dir_open", "stat", "readlink"))
 
@@ -28,6 +39,7 @@ class Reporter:
     def __init__(self, sink: Sink, statistics: Statistics) -> None:
         self._sink = sink
         self._statistics = statistics
+        self._cwd = os.getcwdb()
         self._failed: set[bytes] = set()  # so that directories among them are not told to be done
 
     def announce(self, bundle: Bundle) -> None:
@@ -44,12 +56,15 @@ class Reporter:
         changed = [index for index, letter in enumerate(statuses) if letter == "C"] if "C" in statuses else []
         unreadable = batch.unreadable_attributes()
         odd = sorted({*failures, *changed, *(index for index, _, _ in unreadable)})
-        everything = self._sink.wants_files
+        reasons = batch.reasons().decode("ascii") if self._sink.hears(_FILES_CACHE) else ""
+        everything = self._sink.wants_files or bool(reasons)
         paths = batch.paths() if statuses and (everything or odd or self._sink.wants_progress) else []
         position = 0
         for note in [*bundle.notes, None]:
             stop = len(statuses) if note is None else note.before
             for index in range(position, stop) if everything else [index for index in odd if position <= index < stop]:
+                if reasons and reasons[index] in _REASONS:
+                    self._sink.debug(_REASONS[reasons[index]].format(os.path.join(self._cwd, paths[index])), _FILES_CACHE)
                 if index in failures:
                     self._report_failure(bundle, index, paths[index], *failures[index])
                 elif statuses[index] == "C":
