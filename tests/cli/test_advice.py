@@ -76,6 +76,23 @@ MISTAKES = {
         "Command Error: Invalid name: aditional_free_space",
         ["Did you mean additional_free_space?", "All names and values: borg config --list REPO"],
     ),
+    "no size": Mistake(
+        ["config", "REPO", "additional_free_space", "2X"],
+        "Command Error: Invalid value for additional_free_space: '2X' is not a size",
+        ["Sizes are written as 500M, 2G or 1.5T."],
+    ),
+    "no rule": Mistake(
+        ["prune", "--list", "REPO"],
+        'Command Error: At least one of the "keep-within", "keep-last", "keep-secondly", "keep-minutely", "keep-hourly", '
+        '"keep-daily", "keep-weekly", "keep-monthly", "keep-13weekly", "keep-3monthly", or "keep-yearly" settings must be '
+        "specified.",
+        ["What a rule would delete: borg prune --dry-run --list --keep-daily 7 --keep-weekly 4 REPO"],
+    ),
+    "mistyped placeholder": Mistake(
+        ["create", "REPO::{hostnme}-{now}", "tree"],
+        "Invalid placeholder 'hostnme' in 'REPO::{hostnme}-{now}'",
+        ["Did you mean '{hostname}'?", "All of them: borg help placeholders"],
+    ),
     "unknown host": Mistake(
         ["list", "nobody@nowhere.invalid:backup"],
         "Connection closed by remote host. Is borg working on the server?",
@@ -152,6 +169,12 @@ def test_which_encryption_to_take(vinculum: Program, workplace: Path) -> None:
     lines = at_terminal(vinculum, "init", workplace / "new", code=2).splitlines()
     assert lines[1].startswith("borg init: error: the following arguments are required: -e")
     assert lines[2].startswith("  Most want --encryption=repokey")
+
+
+def test_which_compression_to_take(vinculum: Program, workplace: Path) -> None:
+    lines = at_terminal(vinculum, "create", "-C", "zst,3", f"{workplace}/repo::a", ".", code=2).splitlines()
+    assert lines[1] == "borg create: error: argument -C/--compression: unsupported compression type"
+    assert lines[2].endswith("borg help compression")
 
 
 def test_there_is_no_archive_at_all(vinculum: Program, workplace: Path) -> None:

@@ -219,8 +219,9 @@ def test_lost_content_is_an_error(vinculum: Program, borg145: Program, workplace
     segment.write_bytes(damaged)
     borg145.run("export-tar", "repository::x", "-", code=2)
     done = vinculum.run("export-tar", "repository::x", "-", code=2)
-    assert "ntegrity" in done.err
-    assert done.err.count("\n") == 1
+    told = done.err.splitlines()[-1]  # after a question, if Borg was at the repository by another path
+    assert "ntegrity" in told
+    assert "Traceback" not in done.err
 
 
 def test_progress(twins: Twins) -> None:

@@ -75,6 +75,7 @@ class SshServer:
             "PasswordAuthentication no\n"
             "PermitRootLogin prohibit-password\n"
             "PidFile none\n"
+            "SetEnv SHLVL=1\n"  # or the user's shell reads its start-up file, which may say anything
             f"ForceCommand {start}\n" + "".join(f"{line}\n" for line in config)
         )
         host_key = (place / "host_key.pub").read_text()

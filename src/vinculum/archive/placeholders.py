@@ -88,6 +88,11 @@ def _values(surroundings: Surroundings) -> dict[str, Callable[[], object]]:
     }
 
 
+def names() -> list[str]:
+    """What there is to be filled in."""
+    return list(_values(Surroundings()))
+
+
 def replace_placeholders(text: str, surroundings: Surroundings, overrides: Mapping[str, str] | None = None) -> str:
     """`text` with every `{name}` and `{name:format}` filled in; `{{` and `}}` become braces.
 

@@ -195,10 +195,14 @@ def _owners(path: str, case: Case) -> str:
 _READ_ONLY = "The file system is read-only. With --bypass-lock, what is there can be listed and restored."
 _SAME_USER = "Use a repository always as the same user."
 
-# -- settings ----------------------------------------------------------------------------------------------------------
+# -- rules and settings ------------------------------------------------------------------------------------------------
 
 
 def _wrong_command(case: Case) -> str:
+    if case.fact.startswith("At least one of the "):
+        return f"What a rule would delete: {case.borg} prune --dry-run --list --keep-daily 7 --keep-weekly 4 {case.repository}"
+    if case.fact.endswith(" is not a size"):
+        return "Sizes are written as 500M, 2G or 1.5T."
     start, colon, name = case.fact.partition("Invalid name: ")
     if start or not colon:
         return ""

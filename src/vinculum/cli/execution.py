@@ -14,7 +14,7 @@ from vinculum import BORG_VERSION, __version__
 from vinculum.cli import exit_codes, old_options, signals
 from vinculum.cli.parser import parse_command_line
 from vinculum.cli.session import Session
-from vinculum.errors import Error
+from vinculum.errors import Error, InvalidPlaceholder
 from vinculum.platform import last_resorts
 from vinculum.ui.logging_setup import open_reporter
 from vinculum.ui.prompts import Prompter
@@ -48,6 +48,7 @@ def execute(program: str, arguments: list[str]) -> int:
         return _flush_stdout(end.code if isinstance(end.code, int) else exit_codes.ERROR)
     except Error as error:
         sys.stderr.write(f"{error}\n")
+        _advise_on_placeholders(error)
         return exit_codes.of_error(error, modern=modern)
     except KeyboardInterrupt:
         return exit_codes.SIGNAL_BASE + 2
@@ -171,6 +172,14 @@ def _advise(reporter: Reporter, error: Exception, args: argparse.Namespace) -> N
         from vinculum.cli import advice  # only when something went wrong
 
         reporter.advise(advice.about(error, args, os.environ))
+
+
+def _advise_on_placeholders(error: Error) -> None:
+    """They are filled in while arguments are parsed, before anything is known of how to report."""
+    if isinstance(error, InvalidPlaceholder) and sys.stderr.isatty():
+        from vinculum.cli import mistyped  # only when something went wrong
+
+        sys.stderr.write(mistyped.placeholder(str(error.facts[0])))
 
 
 def _profiled(path: str | None, reporter: Reporter) -> AbstractContextManager[None]:

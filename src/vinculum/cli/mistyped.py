@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from vinculum.archive import placeholders
 from vinculum.cli import suggestions, surroundings
 from vinculum.operations.configure import LISTED as SETTINGS
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from vinculum.cli.option_types import LocationRule
 
 INDENTATION = "  "
+_USAGE = {
+    "--encryption": "Most want --encryption=repokey: the key is in the repository then, and a passphrase protects it.",
+    "unsupported compression type": "Most want lz4, which is the default, or zstd,6. All of them: borg help compression",
+}
+"""What a message has in it, and what to do then."""
 
 
 def location(text: str, rule: LocationRule) -> str:
@@ -51,9 +57,15 @@ def setting(name: str) -> str:
 
 def usage(message: str) -> str:
     """A line about what an option parser found wrong, or nothing."""
-    if "--encryption" not in message:
-        return ""
-    return f"{INDENTATION}Most want --encryption=repokey: the key is in the repository then, and a passphrase protects it."
+    found = next((advice for part, advice in _USAGE.items() if part in message), "")
+    return f"{INDENTATION}{found}" if found else ""
+
+
+def placeholder(name: str) -> str:
+    """Lines about a placeholder that does not exist."""
+    near = [f"{{{other}}}" for other in suggestions.closest(name, placeholders.names())]
+    lines = f"{question(near)}All of them: borg help placeholders"
+    return "".join(f"{INDENTATION}{line}\n" for line in lines.splitlines())
 
 
 def question(candidates: list[str]) -> str:
