@@ -1,4 +1,4 @@
-"""Archives that say less than their content comes to: commands end with an error before it has filled the memory."""
+"""Archives that say less than their content comes to, or more than others: commands do not fill the memory because of them."""
 
 from __future__ import annotations
 
@@ -20,30 +20,47 @@ AT_HAND_MIB = 400
 """What else there may be: the program, and what is read ahead (many copies of an object of 80 KiB)."""
 
 
+MILLION = 1_000_000
+MILLION_CHUNKS_MIB = 36
+"""What the item with so many chunks is long."""
+FIELDS = {b"path": b"file", b"mode": 0o100644, b"mtime": 0, b"uid": 0, b"gid": 0, b"user": None, b"group": None}
+ARCHIVE = "repository::archive"
+
+
 @pytest.fixture
 def repository(
     vinculum: Program,
     workplace: Path,
     client_env: dict[str, str],  # noqa: ARG001
-) -> str:
-    """With an archive whose one file claims to be a few thousand bytes long."""
+) -> Path:
+    """With an archive of one file."""
     (workplace / "file").write_bytes(b"x")
     vinculum.run("init", "-e", "none", "repository")
-    vinculum.run("create", "repository::archive", "file")
-    with forging(workplace / "repository") as forger:
-        bomb = forger.put(bytes(MAX_DATA))
-        fields = {b"mode": 0o100644, b"mtime": 0, b"uid": 0, b"gid": 0, b"user": None, b"group": None, b"size": REFERENCES}
-        chunks = [[bomb, 1, 1]] * REFERENCES
-        forger.replace_stream("archive", pack_sorted({**fields, b"path": b"file", b"chunks": chunks}))
-    return "repository::archive"
+    vinculum.run("create", ARCHIVE, "file")
+    return workplace / "repository"
+
+
+def refer(repository: Path, chunk: bytes, times: int, pieces: int) -> None:
+    """Makes the file one that consists of a chunk so many times, each of which claims to be a byte."""
+    with forging(repository) as forger:
+        entry = [forger.put(chunk), 1, 1]
+        stream = pack_sorted({**FIELDS, b"size": times, b"chunks": [entry] * times})
+        forger.replace_stream("archive", stream, *(len(stream) * piece // pieces for piece in range(1, pieces)))
 
 
 @pytest.mark.parametrize(
     "command", [["extract"], ["extract", "--stdout"], ["extract", "--dry-run"], ["export-tar"]], ids=" ".join
 )
-def test_references_to_a_bomb_are_not_followed_to_the_end(command: list[str], repository: str, vinculum: Program) -> None:
+def test_references_to_a_bomb_are_not_followed_to_the_end(command: list[str], repository: Path, vinculum: Program) -> None:
+    refer(repository, bytes(MAX_DATA), REFERENCES, 1)
     words = ["/dev/null"] if command == ["export-tar"] else []
-    peak = run_measured(vinculum, *command, repository, *words, code=2)
+    peak = run_measured(vinculum, *command, ARCHIVE, *words, code=2)
     assert "unpack to much more than they should" in peak.done.err
     assert "Traceback" not in peak.done.err
     assert peak.mib < TOGETHER_MIB + AT_HAND_MIB
+
+
+def test_a_file_of_a_million_chunks_is_a_file(repository: Path, vinculum: Program) -> None:
+    refer(repository, b"y", MILLION, 4)
+    for words in (["list"], ["info"], ["extract", "--dry-run"]):
+        assert run_measured(vinculum, *words, ARCHIVE).mib < 12 * MILLION_CHUNKS_MIB, words
