@@ -13,10 +13,13 @@ use rustix::fs::fstat;
 use rustix::io::pread;
 
 use crate::interruptions::persistently;
+use crate::sys::prefer_large_pages;
 
 /// Buffers outside these bounds are the allocator's business.
 const SMALLEST_POOLED: usize = 128 * 1024;
 const LARGEST_POOLED: usize = 32 * 1024 * 1024;
+/// Buffers that large have room for a large page wherever they begin.
+const WORTH_LARGE_PAGES: usize = 4 * 1024 * 1024;
 /// How much memory may lie idle.
 static POOL_BYTES: AtomicUsize = AtomicUsize::new(128 * 1024 * 1024);
 /// A buffer is not wasted on a request that needs less than this part of it.
@@ -42,16 +45,24 @@ pub fn buffer(capacity: usize) -> Vec<u8> {
             idle.clear();
             idle
         }
-        None => Vec::with_capacity(rounded(capacity)),
+        None => fresh(Vec::with_capacity(rounded(capacity))),
     }
 }
 
 /// A buffer of `length` bytes with any content, for who overwrites all of it.
 pub fn scratch_buffer(length: usize) -> Vec<u8> {
     // Zeros from the system cost nothing until they are touched, other than zeros written here.
-    let mut buffer = idle_buffer(length).unwrap_or_else(|| vec![0; rounded(length)]);
+    let mut buffer = idle_buffer(length).unwrap_or_else(|| fresh(vec![0; rounded(length)]));
     buffer.resize(length, 0);
     buffer
+}
+
+/// Memory that has just come from the system.
+fn fresh(mut memory: Vec<u8>) -> Vec<u8> {
+    if memory.capacity() >= WORTH_LARGE_PAGES {
+        prefer_large_pages(&mut memory);
+    }
+    memory
 }
 
 /// A buffer with a copy of `bytes`.

@@ -100,6 +100,22 @@ pub fn settle_allocator() {
     }
 }
 
+/// Asks the system for few large pages in fresh memory instead of many small ones, each of which would cost a fault.
+pub fn prefer_large_pages(memory: &mut Vec<u8>) {
+    #[cfg(target_os = "linux")]
+    {
+        let start = memory.as_mut_ptr().align_offset(PAGE);
+        let length = memory.capacity().saturating_sub(start) / PAGE * PAGE;
+        if length > 0 {
+            // SAFETY: the range is inside of memory that is exclusively ours, and whatever the answer, its content stays.
+            #[allow(unsafe_code)]
+            unsafe {
+                libc::madvise(memory.as_mut_ptr().add(start).cast(), length, libc::MADV_HUGEPAGE);
+            }
+        }
+    }
+}
+
 /// Gives back to the system what was freed, for programs that stay after much work.
 pub fn release_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -109,6 +125,9 @@ pub fn release_memory() {
         libc::malloc_trim(0);
     }
 }
+
+/// No system has smaller pages.
+const PAGE: usize = 4096;
 
 /// The kernel's limit for an extended attribute and for a list of their names.
 const LARGEST_BYTES: usize = 64 << 10;
