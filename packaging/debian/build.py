@@ -25,11 +25,9 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 SCRIPT = """\
 #!/usr/bin/python3 -I
-import sys
+from vinculum.cli.main import run
 
-from vinculum.cli.main import main
-
-sys.exit(main())
+run()
 """
 # Compiled modules are made where the package is installed, by whatever Python is there, and go with it.
 AFTER_INSTALLING = '#!/bin/sh\nset -e\nif [ "$1" = configure ]; then py3compile -p vinculum; fi\n'

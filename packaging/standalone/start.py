@@ -92,6 +92,6 @@ class FromMemory(ExtensionFileLoader):
 # Instead of what looks through directories; behind it, what is compiled in is found as ever.
 sys.meta_path[-1] = Bundle(bundle)  # noqa: F821 (launcher.c puts it there)
 
-from vinculum.cli.main import main  # noqa: E402 (comes out of the bundle)
+from vinculum.cli.main import run  # noqa: E402 (comes out of the bundle)
 
-sys.exit(main())
+run()

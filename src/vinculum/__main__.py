@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from vinculum.cli.main import run
 
-from vinculum.cli.main import main
-
-sys.exit(main())
+run()

@@ -17,7 +17,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 ORACLES = PROJECT / "build" / "oracles"
 PASSPHRASE = "test"
 
-WITHOUT_A_SCRIPT = "import sys; sys.argv[0] = 'borg'; from vinculum.cli.main import main; sys.exit(main())"
+WITHOUT_A_SCRIPT = "import sys; sys.argv[0] = 'borg'; from vinculum.cli.main import run; run()"
 
 
 class Completed(NamedTuple):
