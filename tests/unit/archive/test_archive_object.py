@@ -123,6 +123,13 @@ def test_archives_of_old_programs_are_understood() -> None:
     assert parse_archive(KEY, pack_sorted(old_fields()), "old").chunker_params is None
 
 
+def test_keys_of_any_kind_survive_in_unknown_fields() -> None:
+    odd = {3: b"a", None: {-1: b"b"}, b"text": 1, 2.5: [{b"z": 0, 1: 1}]}
+    read = parse_archive(KEY, pack_sorted({**old_fields(), b"odd": odd}), "old")
+    packed = pack_archive(KEY, read)
+    assert parse_archive(KEY, packed, "old").other[b"odd"] == odd
+
+
 def test_unknown_fields_survive_a_rewrite() -> None:
     before = old_fields(recreate_source_id=b"x", future={b"a": [1, None]})
     read = parse_archive(KEY, pack_sorted(before), "old")
