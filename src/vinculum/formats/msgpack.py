@@ -94,7 +94,7 @@ def _sorted(value: object) -> object:
 
 
 def _place(key: object) -> tuple[bool, bytes]:
-    """Texts come by their bytes. Nobody writes other keys; but what somebody did write survives in an archive that is renamed."""
+    """Texts come by their bytes. Nobody writes other keys, but an archive in which somebody did can be written anew, too."""
     if isinstance(key, str):
         return False, key.encode("utf-8", "surrogateescape")
     return (False, key) if isinstance(key, bytes) else (True, pack(key))
