@@ -6,8 +6,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+from docutils import nodes
 from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 PROJECT = Path(__file__).resolve().parent.parent
 VERSION = tomllib.loads((PROJECT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
@@ -43,5 +45,18 @@ man_pages = [
 man_make_section_directory = True
 
 
+class PlainNames(SphinxPostTransform):
+    """Leaves the names of other pages in pages of `man`, which would have empty brackets behind them instead of an address."""
+
+    default_priority = 900
+    builders = ("man",)
+
+    def run(self, **_: object) -> None:
+        for node in list(self.document.findall(nodes.reference)):
+            if not node.get("refuri"):
+                node.replace_self(nodes.strong("", node.astext()))
+
+
 def setup(app: Sphinx) -> None:
+    app.add_post_transform(PlainNames)
     app.add_lexer("layers", TextLexer)  # a list that a guard compares with the contract

@@ -62,7 +62,7 @@ def _overview() -> Page:
     listed = {**registry.COMMANDS, **{f"help {name}": ("", text) for name, text in registry.TOPICS.items()}}
     names = "".join(f"``{PROGRAM} {name}``\n    {escape(summary)}\n" for name, (_, summary) in listed.items())
     body = (
-        "Deduplicating, encrypted backups.\n\n"
+        _lead("Deduplicating, encrypted backups.")
         + _synopsis(f"{PROGRAM} [common options] <command> [options] [arguments]")
         + _heading("Commands", "-")
         + names
@@ -77,7 +77,7 @@ def _overview() -> Page:
 
 def _command_page(name: str) -> Page:
     command = load_command(name)
-    body = f"{escape(command.SUMMARY)}\n\n"
+    body = _lead(escape(command.SUMMARY))
     body += _synopsis(f"{PROGRAM} [common options] {name} [options] {command.OPERANDS}".rstrip())
     body += f".. program:: {PROGRAM} {name}\n\n"
     body += _arguments(build_parser(PROGRAM, name, command))
@@ -90,8 +90,8 @@ def _borgfs_page() -> Page:
     """What mount(8) and fstab want of a command is one word."""
     program, name = "borgfs", COMMANDS_OF_PROGRAMS["borgfs"]
     command = load_command(name)
-    body = f"The same as :doc:`{PROGRAM}-{name}`, as a program of its own.\n\n"
-    body += _synopsis(f"{program} [options] {command.OPERANDS}")
+    body = _synopsis(f"{program} [options] {command.OPERANDS}")
+    body += _heading("Description", "-") + f"The same as :doc:`{PROGRAM}-{name}`, as a program of its own.\n\n"
     body += f".. program:: {program}\n\n"
     body += _arguments(build_parser(program, name, command))
     return Page(program, program, registry.COMMANDS[name][1], 1, body)
@@ -99,9 +99,9 @@ def _borgfs_page() -> Page:
 
 def _vinculum_page() -> Page:
     body = (
-        f"The same program as :doc:`{PROGRAM}`, under a name of its own, so that it can be installed beside a real Borg.\n\n"
-        + _synopsis("vinculum [common options] <command> [options] [arguments]")
+        _synopsis("vinculum [common options] <command> [options] [arguments]")
         + _heading("Description", "-")
+        + f"The same program as :doc:`{PROGRAM}`, under a name of its own, so that it can be installed beside a real Borg.\n\n"
         + f"Whatever is said of ``{PROGRAM}`` holds for ``vinculum``, on pages of the same name. One thing differs:\n"
         + "``vinculum --version`` begins with the version of this program, not with that of the Borg that it stands for.\n\n"
         + "Both programs may take turns on one repository, with the same keys, cache and environment variables. Where\n"
@@ -124,7 +124,7 @@ def _arguments(parser: CommandParser) -> str:
 
 def _topic_page(name: str) -> Page:
     summary = registry.TOPICS[name]
-    body = f"{escape(summary).capitalize()}.\n\n" + _heading("Description", "-") + render_help(read_help(name))
+    body = _lead(f"{escape(summary).capitalize()}.") + _heading("Description", "-") + render_help(read_help(name))
     return Page(f"{PROGRAM}-{name}", f"{PROGRAM} help {name}", summary, 7, body)
 
 
@@ -173,6 +173,11 @@ def _explain(kind: type[errors.Error]) -> str:
 
 def _heading(text: str, line: str) -> str:
     return f"{text}\n{line * len(text)}\n\n"
+
+
+def _lead(text: str) -> str:
+    """What a page is about; a page of `man` says so beside its name."""
+    return f".. only:: not man\n\n   {text}\n\n"
 
 
 def _synopsis(usage: str) -> str:

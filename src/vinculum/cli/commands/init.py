@@ -20,8 +20,9 @@ MODES = ("none", "keyfile", "repokey", "authenticated", "keyfile-blake2", "repok
 KEY_ADVICE = """
 IMPORTANT: this repository can only be read with BOTH its key AND its passphrase!
 
-The repokey and authenticated modes keep the key inside the repository, the keyfile modes in your home
-directory. Either can be lost together with its disk. So, now:
+The repokey and authenticated modes keep the key inside the repository, the
+keyfile modes in your home directory. Either can be lost together with its disk.
+So, now:
 
 1. Export the key, and keep what you get in a safe place elsewhere:
    {program} key export           REPOSITORY encrypted-key-backup
