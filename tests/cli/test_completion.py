@@ -76,18 +76,24 @@ SENT = [
 """What is typed before the key that completes, and which words the program is called with then."""
 
 
-SHELLS = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "-i"]}
 # Programs that only show how they are called.
-PROGRAMS = 'borg() { printf "called <%s>\\n" "$*"; }; vinculum() { borg "$@"; }; . ./completion; echo rea""dy'
+PROGRAMS = 'borg() { printf "called <%s>\\n" "$*"; }; vinculum() { borg "$@"; }'
+READS = {
+    "bash": (["bash", "--norc", "--noprofile", "-i"], ". ./_borg"),
+    "zsh": (["zsh", "-f", "-i"], ". ./_borg"),
+    "zsh, as packages bring it": (["zsh", "-f", "-i"], "fpath=($PWD $fpath); autoload -U compinit; compinit -u -D"),
+}
+"""How a shell is started, and how it gets to know its script."""
 
 
-@pytest.mark.parametrize("name", SHELLS)
+@pytest.mark.parametrize("name", READS)
 def test_a_tab_completes(name: str, vinculum: Program, workplace: Path) -> None:
-    (workplace / "completion").write_text(vinculum.run("--completion", name).out)
+    command, reads = READS[name]
+    (workplace / "_borg").write_text(vinculum.run("--completion", command[0]).out)
     (workplace / "some file").touch()
-    shell = Shell(SHELLS[name], workplace)
+    shell = Shell(command, workplace)
     try:
-        shell.type(f"{PROGRAMS}\n")
+        shell.type(f'{PROGRAMS}; {reads}; echo rea""dy\n')
         shell.wait_for("ready")
         for typed, called in SENT:
             shell.type(f"{typed}\t\n")

@@ -85,7 +85,7 @@ def test_several_files_caches(twins: Twins) -> None:
     assert caches[0] == caches[1] == {"files", "files.mine", "files.other"}
 
 
-@pytest.mark.parametrize("setting", ["no", "yes", "0", "TRUE", "nonsense", ""])
+@pytest.mark.parametrize("setting", ["no", "yes", "TRUE", ""])
 def test_chunk_lists_of_archives(setting: str, twins: Twins) -> None:
     """Where Borg has begun to keep them, and the cache has to catch up."""
     cache, aside = twins.home("theirs") / ".cache", twins.home("theirs") / "aside"
@@ -104,7 +104,7 @@ def test_chunk_lists_of_archives(setting: str, twins: Twins) -> None:
     assert len(kept[0]) == (2 if setting in ("yes", "TRUE") else 1)
 
 
-@pytest.mark.parametrize("indent", ["0", "1", "none", "None", "NONE", "\t", "--", ""])
+@pytest.mark.parametrize("indent", ["0", "none", "None", "\t", ""])
 def test_indentation(indent: str, twins: Twins) -> None:
     twins.same("create", "REPO::1", "one", code=0)
     twins.same("list", "--json", "REPO", BORG_JSON_INDENT=indent)
