@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -166,6 +167,27 @@ def test_a_reader_that_has_seen_enough_is_no_error(vinculum: Program, arguments:
 
 
 @pytest.mark.near_only
+def test_what_cannot_be_printed_is_an_error(vinculum: Program, workplace: Path) -> None:
+    repository = workplace / "repository"
+    vinculum.run("init", "--encryption", "none", repository)
+    vinculum.run("create", f"{repository}::archive", workplace / "repository" / "README")
+    for words in ("--version", f"list {repository}", f"info {repository}", f"list {repository}::archive", "help"):
+        for output in (">/dev/full", ">&-"):
+            done = vinculum.behind("sh", "-c", f'exec "$@" {words} {output}', "sh").run(code=2)
+            assert re.fullmatch("Error: .*\n", done.err), (words, output)
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(vinculum: Program, workplace: Path) -> None:
+    """What is printed or logged would go into the repository."""
+    repository = workplace / "repository"
+    (workplace / "file").write_text("content")
+    closed = vinculum.behind("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
+    closed.run("init", "--encryption", "none", repository)
+    closed.run("create", "--verbose", "--list", f"{repository}::archive", workplace / "file")
+    vinculum.run("check", "--verify-data", repository)
+    assert vinculum.run("list", "--short", repository).out == "archive\n"
+
+
 def test_a_moved_repository_is_asked_about(vinculum: Program, workplace: Path) -> None:
     vinculum.run("init", "-e", "repokey", "old")
     (workplace / "old").rename(workplace / "new")

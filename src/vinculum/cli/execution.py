@@ -195,6 +195,10 @@ def _flush_stdout(code: int) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         _discard_stdout()
+    except OSError as error:
+        _discard_stdout()
+        sys.stderr.write(f"Error: {error}\n")
+        return code or exit_codes.ERROR
     return code
 
 
