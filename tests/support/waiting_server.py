@@ -53,10 +53,16 @@ class WaitingServer:
 class BehindSsh(WaitingServer):
     """One of them that is reached through a real sshd."""
 
-    def __init__(self, server: WaitingServer, ssh: SshServer, place: Path) -> None:
+    def __init__(self, server: WaitingServer, ssh: SshServer, place: Path, *variables: str) -> None:
+        """`variables` of the client's environment come with it, which no other ssh would do."""
         self._server = server
         self._shell = place / f"ssh-to-{id(server)}"
-        self._shell.write_text(f'#!/bin/sh\nserver=$1 host=$2\nshift 2\nexec {ssh.rsh} {ALIAS} "$server $host $*"\n')
+        settings = (
+            f"settings=$(export -p | grep -E '^export ({'|'.join(variables)})=' | tr '\\n' ';')" if variables else "settings="
+        )
+        self._shell.write_text(
+            f'#!/bin/sh\nserver=$1 host=$2\nshift 2\n{settings}\nexec {ssh.rsh} {ALIAS} "$settings $server $host $*"\n'
+        )
         self._shell.chmod(0o755)
 
     def rsh(self, *forced: str) -> str:

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 
 from torture.journal import BROKEN, MISSED, STRUCK, Journal, Task
 from torture.rounds import EVERYTHING, strikes
-from torture.scenarios import SCENARIOS
+from torture.scenarios import PLACES, SCENARIOS
 
 KINDS = ("kill", "EIO", "ENOSPC", "short", "delay", "power", "later", "full")
-PLACES = ("local", "client", "server")
 
 
 def report(journal: Journal) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from torture.journal import Journal, Plan, Task
-from torture.scenarios import MODES, SCENARIOS
+from torture.scenarios import MODES, PLACES, SCENARIOS
 from torture.stage import FULL
 
 FAULTS = ("kill", "EIO", "ENOSPC", "short", "delay")
@@ -23,13 +23,13 @@ KILLS = 2300 // len(EVERYTHING) + 1
 """From outside, for each of these in each round."""
 
 
-def commands(number: int, mode: str) -> list[tuple[str, str]]:
+def commands(number: int, mode: str, places: Container[str] = PLACES) -> list[tuple[str, str]]:
     """(scenario, place) of what has this mode in that round: each has one, and another one in the next round."""
     return [
         (scenario.name, place)
         for at, scenario in enumerate(SCENARIOS)
         for step, place in enumerate(scenario.places)
-        if scenario.modes[(at + 2 * step + number) % len(scenario.modes)] == mode
+        if scenario.modes[(at + 2 * step + number) % len(scenario.modes)] == mode and place in places
     ]
 
 
@@ -50,12 +50,12 @@ def strikes(plan: Plan) -> Iterator[Task]:
 class Round:
     """What is left of one round. Thread-safe."""
 
-    def __init__(self, number: int, journal: Journal) -> None:
+    def __init__(self, number: int, journal: Journal, places: Container[str] = PLACES) -> None:
         self.number = number
         self._journal = journal
         self._lock = threading.Lock()
         self._left: dict[str, list[Task]] = {mode: [] for mode in MODES}
-        self._unplanned = {mode: commands(number, mode) for mode in MODES}
+        self._unplanned = {mode: commands(number, mode, places) for mode in MODES}
         self._workers = Counter[str]()
         self._planning = set[str]()
         for plan in journal.plans:

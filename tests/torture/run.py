@@ -1,6 +1,6 @@
 """`make torture`: faults at every call of every command, power cuts, kill -9 at any moment, full disks, while there is time.
 
-    run.py MINUTES [--workers 4] [--journal build/torture.jsonl] [--place /dev/shm]
+    run.py MINUTES [--ssh] [--workers 4] [--journal build/torture.jsonl] [--place /dev/shm]
 
 Goes on where the journal ends, until a round of all that can be struck is complete, and then begins another, in which each
 command has another mode of encryption. SIGTERM ends it early. Whatever ended the runs, `run.py 0` says what all of them did.
@@ -25,10 +25,11 @@ PROJECT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path[:1] = [str(PROJECT / "src"), str(PROJECT / "tests")]
 
+from support.ssh_server import SshServer  # noqa: E402
 from torture.journal import BROKEN, MISSED, NOTHING, STRUCK, Journal, Plan, Task  # noqa: E402
 from torture.report import report  # noqa: E402
 from torture.rounds import Round  # noqa: E402
-from torture.scenarios import BY_NAME, MODES  # noqa: E402
+from torture.scenarios import BY_NAME, MODES, PLACES  # noqa: E402
 from torture.stage import FULL, ROOMY, Broken, Hung, Stage  # noqa: E402
 
 STINT = 400
@@ -38,14 +39,17 @@ STINT = 400
 class Torture:
     """Workers with a stage each, that take strikes until the time is over."""
 
-    def __init__(self, place: Path, workers: int, journal: Journal, end: float) -> None:
+    def __init__(self, place: Path, workers: int, journal: Journal, end: float, ssh: SshServer | None = None) -> None:
+        """With `ssh` only clients and servers are struck, which it connects."""
         self._place = place
+        self._ssh = ssh
+        self._places = PLACES if ssh is None else [struck for struck in PLACES if struck != "local"]
         self._workers = workers
         self._journal = journal
         self._end = end
         self._stages = 0
         self._shapes: dict[str, set[str]] = {mode: set() for mode in MODES}
-        self._round = Round(max((plan.round for plan in journal.plans), default=0), journal)
+        self._round = Round(max((plan.round for plan in journal.plans), default=0), journal, self._places)
         self._lock = threading.Lock()
         self.failures: list[BaseException] = []
         """Of the torture itself."""
@@ -85,7 +89,7 @@ class Torture:
     def _current_round(self) -> Round:
         with self._lock:
             if self._round.is_over():
-                self._round = Round(self._round.number + 1, self._journal)
+                self._round = Round(self._round.number + 1, self._journal, self._places)
             return self._round
 
     def _do_stint(self, current: Round, mode: str, unplanned: list[tuple[str, str]]) -> None:
@@ -115,7 +119,7 @@ class Torture:
         disk.mkdir(parents=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOMY}", "none", disk], check=True)
         try:
-            stage = Stage(place, mode, seed, disk, self._shapes[mode])
+            stage = Stage(place, mode, seed, disk, self._shapes[mode], self._ssh)
             try:
                 yield stage
             finally:
@@ -152,19 +156,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("minutes", type=float)
     parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--journal", type=Path, default=PROJECT / "build" / "torture.jsonl")
+    parser.add_argument("--journal", type=Path, help="default: build/torture.jsonl, or torture-ssh.jsonl")
+    parser.add_argument(
+        "--ssh", action="store_true", help="strike clients and servers only, connected by a real sshd; a third as many"
+    )
     parser.add_argument("--place", type=Path, default=Path("/dev/shm"))
     args = parser.parse_args()
-    journal = Journal(args.journal)
+    journal = Journal(args.journal or PROJECT / "build" / ("torture-ssh.jsonl" if args.ssh else "torture.jsonl"))
     failures: list[BaseException] = []
     if args.minutes:
         journal.note_run(commit(), args.workers)
         with tempfile.TemporaryDirectory(prefix="torture-", dir=args.place) as place:
-            torture = Torture(Path(place), args.workers, journal, time.monotonic() + 60 * args.minutes)
+            ssh = SshServer(Path(place) / "ssh", f"MaxStartups {10 * args.workers}") if args.ssh else None
+            torture = Torture(Path(place), args.workers, journal, time.monotonic() + 60 * args.minutes, ssh)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: torture.stop())
             torture.run()
             failures = torture.failures
+            if ssh is not None:
+                ssh.close()
     journal.close()
     report(journal)
     for failure in failures:

@@ -8,6 +8,8 @@ Archives = dict[str, str]
 """Archive -> digest of what it holds."""
 
 MODES = ("repokey", "keyfile-blake2", "repokey-blake2", "keyfile", "authenticated", "none")
+PLACES = ("local", "client", "server")
+"""Who can be struck: the program with a repository in a directory, or one of two that talk to each other."""
 NEW_PASSPHRASE = "another"
 
 
@@ -20,8 +22,7 @@ class Scenario(NamedTuple):
     """From what to begin: see `stage`."""
     is_atomic: bool = True
     """Whether there is nothing between before and after."""
-    places: tuple[str, ...] = ("local", "client", "server")
-    """Who is struck: the program with a repository in a directory, or one of two that talk to each other."""
+    places: tuple[str, ...] = PLACES
     environment: tuple[tuple[str, str], ...] = ()
     modes: tuple[str, ...] = MODES
     finds_nothing: tuple[int, ...] = (0, 1)

@@ -17,8 +17,9 @@ from typing import NamedTuple
 from support.direct_server import url
 from support.programs import PROJECT, Completed, client_environment, oracle_path
 from support.sealed_counters import counters, shared
+from support.ssh_server import SshServer
 from support.twins import BORG_MODULES, OUR_MODULES, ForkServer
-from support.waiting_server import OUR_SERVER, WaitingServer
+from support.waiting_server import OUR_SERVER, BehindSsh, WaitingServer
 from torture.scenarios import NEW_PASSPHRASE, Archives, Scenario
 from torture.strikes import CLIENT, COUNTERS, ENDS, SERVER, Order
 
@@ -76,8 +77,19 @@ class Outcome(NamedTuple):
 class Stage:
     """Confined to one thread. Everything lies below `place`, which should be in memory."""
 
-    def __init__(self, place: Path, mode: str, seed: int = 0, disk: Path | None = None, shapes: set[str] | None = None) -> None:
-        """`shapes` are those of repositories that Borg has seen in this mode; what it sees here is added."""
+    def __init__(
+        self,
+        place: Path,
+        mode: str,
+        seed: int = 0,
+        disk: Path | None = None,
+        shapes: set[str] | None = None,
+        ssh: SshServer | None = None,
+    ) -> None:
+        """`shapes` are those of repositories that Borg has seen in this mode; what it sees here is added.
+
+        Without `ssh` clients and servers are connected by pipes, which is quicker.
+        """
         self.mode = mode
         self.place = place
         self.case = place / "case" if disk is None else disk
@@ -94,7 +106,8 @@ class Stage:
         borg = {**client_environment(place), "BORG_HOST_ID": HOST}  # which Borg looks at when it is imported
         self._borg = ForkServer("borg", oracle_path("1.4.5", "python3"), BORG_MODULES, borg, place)
         self._server = WaitingServer("vinculum", place / "server", [*modules, *OUR_SERVER], path)
-        self._shell = self._server.rsh()
+        far = self._server if ssh is None else BehindSsh(self._server, ssh, place, SERVER, COUNTERS, "BORG_HOST_ID")
+        self._shell = far.rsh()
         self._build_tree()
         self._states: dict[str, Archives] = {}
         self._afters: dict[str, Archives] = {}
