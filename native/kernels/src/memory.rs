@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::buffer::spare_capacity;
 use rustix::fd::AsFd;
 use rustix::fs::fstat;
-use rustix::io::pread;
+use rustix::io::{Errno, pread};
 
 use crate::interruptions::persistently;
 use crate::sys::prefer_large_pages;
@@ -76,10 +76,17 @@ pub fn copy(bytes: &[u8]) -> Vec<u8> {
 pub fn read_file(file: impl AsFd) -> rustix::io::Result<Shared> {
     let expected = usize::try_from(fstat(&file)?.st_size).unwrap_or_default();
     // With room to notice the end.
-    let mut content = buffer(expected + 1);
+    let mut content = if expected < LARGEST_POOLED {
+        buffer(expected + 1)
+    } else {
+        // A file may claim to be of any length.
+        let mut large = Vec::new();
+        large.try_reserve_exact(expected + 1).map_err(|_| Errno::NOMEM)?;
+        fresh(large)
+    };
     loop {
         if content.len() == content.capacity() {
-            content.reserve(SMALLEST_POOLED);
+            content.try_reserve(SMALLEST_POOLED).map_err(|_| Errno::NOMEM)?;
         }
         let offset = content.len() as u64;
         if persistently(|| pread(&file, spare_capacity(&mut content), offset))? == 0 {
@@ -255,6 +262,16 @@ mod tests {
             read_file(std::fs::File::open("/proc/self/stat").unwrap()).unwrap().last(),
             Some(&b'\n')
         );
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_that_no_memory_can_hold_is_an_error() {
+        use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+
+        let file = memfd_create("vinculum-huge", MemfdFlags::CLOEXEC).unwrap();
+        ftruncate(&file, 1 << 50).unwrap();
+        assert_eq!(read_file(&file).unwrap_err(), Errno::NOMEM);
     }
 
     #[test]

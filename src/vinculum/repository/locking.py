@@ -301,6 +301,7 @@ class _Roster:
     def _save(self, roster: dict[str, list[Locker]]) -> None:
         # By rename, since a crash in the middle would forget other readers.
         try:
+            _remove_litter(os.path.dirname(self.path))
             with open(self._temporary, "x", encoding="utf-8") as file:
                 file.write(json.dumps(roster))
             os.rename(self._temporary, self.path)
@@ -311,6 +312,22 @@ class _Roster:
     def clean_up(self) -> None:
         """Removes what was written to become the roster, if that is still there."""
         _remove_if_present(self._temporary)
+
+
+def _remove_litter(directory: str) -> None:
+    """Removes what processes left beside the locks that died while they took or changed one. The caller holds the door."""
+    for name in os.listdir(directory):
+        if not name.endswith(".tmp"):
+            continue
+        path = os.path.join(directory, name)
+        if name.startswith(_ROSTER + "."):
+            _remove_if_present(path)  # only who holds the door writes one
+        elif name.startswith(_DOOR + "."):
+            lockers = os.listdir(path)
+            if lockers and all((locker := _parse_name(one)) is not None and _is_stale(locker) for one in lockers):
+                for one in lockers:
+                    _remove_if_present(os.path.join(path, one))
+                _remove_directory(path)
 
 
 def _parse_name(name: str) -> Locker | None:

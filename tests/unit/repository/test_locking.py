@@ -260,3 +260,19 @@ for _ in range(10):
     processes = [subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(SRC)}) for _ in range(4)]
     assert [process.wait(60) for process in processes] == [0] * 4
     assert counter.read_text() == "40"
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_what_died_while_it_took_a_lock_leaves_nothing_for_long(tmp_path: Path, dead_pid: int, exclusive: bool) -> None:
+    """What another process may still move into place stays."""
+    mine, dead = f"{host_id()}.{os.getpid()}-0", f"{host_id()}.{dead_pid}-0"
+    (tmp_path / "lock.roster.01234567.tmp").write_text("{")
+    for number, names in enumerate(([dead], [mine], [dead, mine], [], [f"elsewhere.{dead_pid}-0"])):
+        directory = tmp_path / f"lock.exclusive.{number}.tmp"
+        directory.mkdir()
+        for name in names:
+            (directory / name).touch()
+    lock = Lock(str(tmp_path), exclusive=exclusive)
+    lock.acquire()
+    lock.release()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"lock.exclusive.{number}.tmp" for number in (1, 2, 3, 4)]
