@@ -13,7 +13,7 @@ pub enum Error {
     /// The caller passed something senseless: becomes `ValueError`.
     #[error("{0}")]
     Value(String),
-    /// A key that must be there is not: becomes `KeyError`.
+    /// An id that must be there is not: becomes `KeyError`.
     #[error("{0}")]
     Key(String),
     /// A system call failed, on this file if it is known: becomes `OSError` with errno and filename.

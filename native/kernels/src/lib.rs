@@ -25,5 +25,5 @@ pub mod scanning;
 pub mod segments;
 pub mod sys;
 
-/// A key of the repository: 32 bytes.
+/// The name of an object: a keyed hash of its plaintext.
 pub type Id = [u8; 32];

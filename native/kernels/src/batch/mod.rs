@@ -1,7 +1,8 @@
 //! `FileBatch`: a run of files on its way into an archive, from what a listing says to item stream bytes.
 //!
-//! The stages are methods, one file each: link, match, read, claim, encode, memorize. The invariant: whatever happens to a file
-//! stays in its entry; an entry that failed is left out of the archive and holds no chunk references.
+//! The stages are methods: link, match, read, claim, encode, memorize. Large files are read between them, by the caller. The
+//! invariant: whatever happens to a file stays in its entry; an entry that failed is left out of the archive and holds no chunk
+//! references.
 
 mod attributes;
 mod claiming;

@@ -17,8 +17,8 @@ pub(super) struct Buzhash {
     window: usize,
     /// Whether there is a cut where a window of zeros begins.
     cuts_zeros: bool,
-    pub(super) min: usize,
-    pub(super) max: usize,
+    min: usize,
+    max: usize,
     /// Positions examined between two looks at the result.
     block: usize,
 }

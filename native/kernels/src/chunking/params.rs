@@ -92,16 +92,8 @@ impl Chunker {
         }))
     }
 
-    /// No chunk is longer.
-    pub fn max_size(&self) -> usize {
-        match &self.0 {
-            Rule::Buzhash(buzhash) => buzhash.max,
-            Rule::Fixed { block, .. } => *block,
-        }
-    }
-
     /// The length of the next chunk of `data`, which begins at a chunk boundary `position` bytes into the file and holds at
-    /// least `max_size` bytes or everything up to the end of the file. 0 if there is no data.
+    /// least as much as the longest chunk, or everything up to the end of the file. 0 if there is no data.
     pub fn next_cut(&self, data: &[u8], position: u64) -> usize {
         match self.look(data, position, 0, true) {
             Cut::At(size) | Cut::NotBefore(size) => size,

@@ -52,7 +52,8 @@ impl FileReader {
     /// The next chunks, at least one and up to about `batch_bytes`; an empty batch at the end of the file.
     ///
     /// Returns in about a second even if the source is slow, with None if no chunk is complete by then or a signal came: so
-    /// that the caller can deal with signals and checkpoints before it calls again.
+    /// that the caller can deal with signals and checkpoints before it calls again. A sparse file is read a batch at a time,
+    /// however slow it is.
     pub fn read(&mut self, fd: BorrowedFd<'_>, batch_bytes: usize) -> Result<Option<Cuts>> {
         if let Stage::New { sparse } = self.stage {
             self.stage = self.begin(fd, sparse);

@@ -25,7 +25,7 @@ impl Table {
 }
 
 /// Fills `out[i]` with the prefix value before `bytes[i]` and returns the one after the last byte. The first byte is at offset
-/// `phase` within its group; `phase` is 0 unless everything fits into one group.
+/// `phase` within its group.
 pub(super) fn prefixes(table: &Table, bytes: &[u8], phase: usize, start: u32, out: &mut [u32]) -> u32 {
     #[cfg(target_arch = "x86_64")]
     {

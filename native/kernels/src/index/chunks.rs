@@ -163,7 +163,8 @@ impl ChunkTable {
         Ok(())
     }
 
-    /// Lowers the count of each id by one; returns the ids that reached zero and were removed. All or none if one is absent.
+    /// Lowers the count of each id by one; returns the ids that reached zero and were removed. Fails without change if one is
+    /// absent, and halfway if one is given more often than it was counted.
     pub fn remove_references(&mut self, ids: &[Id]) -> Result<Vec<Id>> {
         let mut released = Released::default();
         self.release(ids, false, &mut released)?;

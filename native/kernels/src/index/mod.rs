@@ -1,7 +1,8 @@
-//! Hash indexes in Borg's file format: `RepositoryIndex` (where objects lie) and `ChunkIndex` (how often chunks are used).
+//! Hash indexes in Borg's file format: `RepositoryIndex` (where objects lie) and `ChunkIndex` (how often chunks are used). And
+//! `Census` (what nothing refers to), which is never saved.
 //!
-//! Both wrap one generic `Table` behind a mutex; nothing here knows files, segments' content or items.
-//! The invariant: after the same operations the bytes equal those that Borg would write.
+//! All wrap one generic `Table`, the indexes behind a mutex; nothing here knows files or items, and of segments only what
+//! entries they have. The invariant: after the same operations the bytes of an index equal those that Borg would write.
 
 mod census;
 mod chunks;
@@ -11,4 +12,4 @@ mod table;
 pub use census::Census;
 pub use chunks::{ChunkIndex, ChunkTable, Released, Usage};
 pub use repository::{Difference, DiskOrder, Located, Position, Replay, RepositoryIndex, RepositoryTable};
-pub use table::{AHEAD, MAX_VALUE};
+pub use table::AHEAD;

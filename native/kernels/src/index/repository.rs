@@ -30,9 +30,9 @@ pub struct Replay {
     pub puts: u64,
     /// Sum of the sizes of all PUT entries, headers included.
     pub put_bytes: u64,
-    /// Per PUT of a known key: the key, its old segment, the size of the new entry.
+    /// Per PUT of a known id: the id, its old segment, the size of the new entry.
     pub superseded: Vec<(Id, u32, u32)>,
-    /// Per DELETE of a known key: the key, its old segment and offset.
+    /// Per DELETE of a known id: the id, its old segment and offset.
     pub deleted: Vec<(Id, u32, u32)>,
 }
 
