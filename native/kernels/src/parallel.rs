@@ -1,4 +1,6 @@
-//! When a batch is worth the other cores. Handing work to rayon costs some microseconds, so small batches stay on the calling thread.
+//! Which threads do the work of a batch: when it is worth the other cores, who waits for files, what goes on in the background.
+//!
+//! Handing work to rayon costs some microseconds, so small batches stay on the calling thread.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

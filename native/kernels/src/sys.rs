@@ -1,6 +1,7 @@
-//! What rustix lacks: extended attributes by directory and name (Linux 6.13), and a word with the allocator.
+//! What rustix lacks: extended attributes by directory and name (Linux 6.13), local time, and a word with the allocator.
 //!
-//! The former spare a descriptor per file, or the detour over `/proc`, which costs more than all else that an unchanged file needs.
+//! The first spare a descriptor per file, or the detour over `/proc`, which costs more than all else that an unchanged file
+//! needs.
 
 use std::ffi::CStr;
 use std::sync::OnceLock;
