@@ -4,7 +4,7 @@
 //! are used again and again. Nothing relies on it: any `Vec` may become shared, and any buffer may be dropped.
 
 use std::ops::{Deref, Range};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::buffer::spare_capacity;
@@ -22,13 +22,16 @@ const LARGEST_POOLED: usize = 32 * 1024 * 1024;
 const WORTH_LARGE_PAGES: usize = 4 * 1024 * 1024;
 /// How much memory may lie idle.
 static POOL_BYTES: AtomicUsize = AtomicUsize::new(128 * 1024 * 1024);
+/// Whether speed is worth the memory that large pages round up to.
+static LARGE_PAGES: AtomicBool = AtomicBool::new(true);
 /// A buffer is not wasted on a request that needs less than this part of it.
 const WASTE: usize = 2;
 
 static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
-/// For programs that stay: no more than so many bytes lie idle from now on.
+/// For programs that stay: no more than so many bytes lie idle from now on, and memory comes in small pages.
 pub fn keep_idle(bytes: usize) {
+    LARGE_PAGES.store(false, Ordering::Relaxed);
     POOL_BYTES.store(bytes, Ordering::Relaxed);
     discard_needless(POOL.lock().unwrap_or_else(PoisonError::into_inner), bytes);
 }
@@ -59,7 +62,7 @@ pub fn scratch_buffer(length: usize) -> Vec<u8> {
 
 /// Memory that has just come from the system.
 fn fresh(mut memory: Vec<u8>) -> Vec<u8> {
-    if memory.capacity() >= WORTH_LARGE_PAGES {
+    if memory.capacity() >= WORTH_LARGE_PAGES && LARGE_PAGES.load(Ordering::Relaxed) {
         prefer_large_pages(&mut memory);
     }
     memory

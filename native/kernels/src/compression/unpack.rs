@@ -10,11 +10,10 @@ use super::{LZ4, LZMA, MAX_DATA, MOST_EXPANSION, NONE, OBFUSCATE, ZSTD};
 use crate::errors::{Error, Result};
 use crate::memory::{self, Shared};
 
-/// Holds any normal chunk; longer results are measured first. Memory that is not needed is not touched: that takes longer than to
-/// unpack a manifest.
+/// Holds any normal chunk. Memory that is not needed is not touched: that takes longer than to unpack a manifest.
 const LZ4_WORK_BYTES: usize = 8 * 1024 * 1024;
-/// No lz4 block becomes longer than that many times its length.
-const LZ4_MOST_EXPANSION: usize = 256;
+/// Few lz4 blocks become longer than that many times their length. What those become is measured first.
+const LZ4_USUAL_EXPANSION: usize = 4;
 /// The highest level needs half of it; some is taken as soon as a stream says so.
 const LZMA_MEMORY: u64 = 128 * 1024 * 1024;
 const FIRST_GUESS: usize = 64 * 1024;
@@ -97,8 +96,8 @@ fn unpack(packing: Packing, body: &[u8], limit: usize) -> Result<Vec<u8>> {
 
 fn lz4(body: &[u8], limit: usize) -> Result<Vec<u8>> {
     LZ4_OUTPUT.with_borrow_mut(|output| {
-        let most = body.len().saturating_mul(LZ4_MOST_EXPANSION).min(LZ4_WORK_BYTES);
-        output.resize(output.len().max(most), 0);
+        let usual = body.len().saturating_mul(LZ4_USUAL_EXPANSION).clamp(FIRST_GUESS, LZ4_WORK_BYTES);
+        output.resize(output.len().max(usual), 0);
         if let Some(length) = lz4_into(body, output) {
             check_length(length as u64, limit)?;
             return Ok(memory::copy(&output[..length]));
@@ -109,7 +108,7 @@ fn lz4(body: &[u8], limit: usize) -> Result<Vec<u8>> {
             return Err(damaged("lz4 block is malformed"));
         }
         check_length(length as u64, limit)?;
-        let mut plain = vec![0; length];
+        let mut plain = memory::scratch_buffer(length);
         match lz4_into(body, &mut plain) {
             Some(written) if written == length => Ok(plain),
             _ => Err(damaged("lz4 block is malformed")),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SUMMARY = "Show a repository, or one archive, as a file system."
 OPERANDS = "REPOSITORY_OR_ARCHIVE MOUNTPOINT [PATH ...]"
 
-_CACHE_BYTES = 20 << 20
+_CACHE_BYTES = 16 << 20
 _LARGEST_CHUNK = 8 << 20  # what BORG_MOUNT_DATA_CACHE_ENTRIES counts
 _IDLE_BYTES = 12 << 20  # enough for the buffers of one batch; a mount may stay for weeks
 _READ_AHEAD_BYTES = 2 << 20  # two requests of the largest size
