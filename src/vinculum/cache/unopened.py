@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from vinculum.cache.config import CacheConfig
 from vinculum.cache.security import check_access
@@ -38,7 +38,7 @@ def check_access_without_cache(
     config = _read_config(directory, lock_wait)
     if check_access(record, key, manifest, location, cached=config, confirm=confirm) and config is not None:
         # Not locked while the user was asked, so anything may have happened in between.
-        with _locked(directory, lock_wait):
+        with _locked(directory, lock_wait), suppress(FileNotFoundError, ValueError):
             config = CacheConfig.load(config.path)
             config.previous_location = location
             config.save()

@@ -50,9 +50,16 @@ class Rendezvous:
         _require_linux()
         self.secret = os.urandom(SECRET_BYTES)
         self._joined = 0
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.bind(_address(self.secret))
-        self._socket.listen(MOST_LANES)
+        try:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as error:
+            raise Error(f"Further connections cannot meet: {error.strerror}.") from None
+        try:
+            self._socket.bind(_address(self.secret))
+            self._socket.listen(MOST_LANES)
+        except OSError as error:
+            self._socket.close()
+            raise Error(f"Further connections cannot meet: {error.strerror}.") from None
         self._socket.setblocking(False)
 
     def fileno(self) -> int:

@@ -141,5 +141,7 @@ def _has_own_master(command: Sequence[str], settings: RemoteSettings) -> bool | 
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    found = dict(line.split(maxsplit=1) for line in asked.stdout.decode("utf-8", "replace").splitlines() if " " in line)
-    return found.get("controlpath", "none").lower() != "none"
+    found = {
+        name: value for name, _, value in (line.partition(" ") for line in asked.stdout.decode("utf-8", "replace").splitlines())
+    }
+    return found.get("controlpath", "none").strip().lower() != "none"

@@ -53,7 +53,7 @@ def test_the_first_is_the_master_of_the_others(tmp_path: Path) -> None:
 
 
 def test_a_master_of_the_users_own_is_used(tmp_path: Path) -> None:
-    route, shell = route_by(tmp_path, "echo controlpath /run/mine")
+    route, shell = route_by(tmp_path, "echo 'setting '; echo ' '; echo controlpath /run/mine")
     assert route.first == [shell, "-v", *REST]
     assert route.further is not None
     further = options([*route.further])

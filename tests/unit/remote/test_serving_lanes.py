@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import pytest
 from vinculum.errors import Error
 from vinculum.formats.msgpack import pack, unpack_first
 from vinculum.remote.framing import MAX_REPLY_ARRAY, MessageSplitter
-from vinculum.remote.rendezvous import MOST_LANES, SECRET_BYTES, _address, join
+from vinculum.remote.rendezvous import MOST_LANES, SECRET_BYTES, Rendezvous, _address, join
 from vinculum.remote.server import Server
 from vinculum.remote.serving import serve
 
@@ -233,3 +234,15 @@ def test_a_failed_invitation_is_answered(server: Server) -> None:
     replies = [unpack_first(said)[0], *MessageSplitter(max_array=MAX_REPLY_ARRAY).feed(said)]
     assert replies[-1][b"exception_class"] == b"Error"  # type: ignore[index]
     stranger.close()
+
+
+def test_where_there_can_be_no_further_socket_nobody_is_invited() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        with pytest.raises(Error, match="cannot meet"):
+            Rendezvous()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

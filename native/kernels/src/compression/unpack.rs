@@ -96,7 +96,10 @@ fn unpack(packing: Packing, body: &[u8], limit: usize) -> Result<Vec<u8>> {
 
 fn lz4(body: &[u8], limit: usize) -> Result<Vec<u8>> {
     LZ4_OUTPUT.with_borrow_mut(|output| {
-        let usual = body.len().saturating_mul(LZ4_USUAL_EXPANSION).clamp(FIRST_GUESS, LZ4_WORK_BYTES);
+        let usual = body
+            .len()
+            .saturating_mul(LZ4_USUAL_EXPANSION)
+            .clamp(FIRST_GUESS, LZ4_WORK_BYTES);
         output.resize(output.len().max(usual), 0);
         if let Some(length) = lz4_into(body, output) {
             check_length(length as u64, limit)?;
