@@ -199,3 +199,19 @@ def test_content_is_compared_with_what_items_promise() -> None:
     stored = MemoryStore()
     stored.store(KEY, b"four")
     assert batch.begin(list(stored.get_many(batch.ids())), KEY.opener, None).wait() == [(0, ("size", 4, b""))]
+
+
+def test_what_a_link_claims_to_be_linked_to_takes_no_memory_for_each_directory(tmp_path: Path) -> None:
+    """Only that claim is long: to remember every way to there would take half a gigabyte."""
+    source = b"a/" * 25_000 + b"b"
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+    before = _status_kib("VmRSS")
+    link = File("link", b"link", stat.S_IFREG | 0o644, mtime=10**18, source=source)
+    assert restore(make_target(tmp_path), [link]) == [(0, "os")]
+    assert _status_kib("VmHWM") - before < 64 << 10
+
+
+def _status_kib(name: str) -> int:
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines[name].split()[0])

@@ -267,7 +267,7 @@ struct Job<'a> {
     touched: Touched,
 }
 
-/// Entries that do not touch each other.
+/// Entries that do not touch each other. Paths are remembered by their marks: where two have the same, a run only ends early.
 #[derive(Default)]
 struct Run<'a> {
     /// In any order.
@@ -276,22 +276,22 @@ struct Run<'a> {
     last: Vec<Job<'a>>,
     /// Paths of what is no directory, of what links refer to, and of directories that will be finished: at or below these nothing
     /// more is done, not even a directory made, before the run is over.
-    settled_at: HashSet<Vec<u8>>,
+    settled_at: HashSet<u64>,
     /// Paths of directories that were made.
-    directories_at: HashSet<Vec<u8>>,
+    directories_at: HashSet<u64>,
     /// Directories that lead to any of these.
-    ways: HashSet<Vec<u8>>,
+    ways: HashSet<u64>,
     bytes: usize,
     parents: usize,
 }
 
 impl<'a> Run<'a> {
     fn conflicts_with(&self, touched: &Touched) -> bool {
-        let at = touched.route.bytes();
+        let at = touched.route.mark();
         let is_directory = touched.makes_directory || touched.finishes_directory;
-        self.settled_at.contains(at)
-            || touched.route.ancestors().any(|way| self.settled_at.contains(way))
-            || (!is_directory && (self.ways.contains(at) || self.directories_at.contains(at)))
+        self.settled_at.contains(&at)
+            || touched.route.marks_on_the_way().any(|way| self.settled_at.contains(&way))
+            || (!is_directory && (self.ways.contains(&at) || self.directories_at.contains(&at)))
     }
 
     fn add(
@@ -339,19 +339,14 @@ impl<'a> Run<'a> {
 
     fn note(&mut self, touched: &Touched) {
         for route in [Some(&touched.route), touched.source.as_ref()].into_iter().flatten() {
-            for way in route.ancestors() {
-                if !self.ways.contains(way) {
-                    self.ways.insert(way.to_vec());
-                }
-            }
+            self.ways.extend(route.marks_on_the_way());
         }
-        let at = touched.route.bytes().to_vec();
+        let at = touched.route.mark();
         if touched.makes_directory {
             self.directories_at.insert(at);
         } else {
             self.settled_at.insert(at);
-            self.settled_at
-                .extend(touched.source.as_ref().map(|source| source.bytes().to_vec()));
+            self.settled_at.extend(touched.source.as_ref().map(Route::mark));
         }
     }
 

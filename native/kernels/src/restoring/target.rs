@@ -68,11 +68,27 @@ impl Route {
         }
     }
 
-    /// Every directory on the way, the target itself not counted.
-    pub fn ancestors(&self) -> impl Iterator<Item = &[u8]> {
-        let slashes = self.0.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-        slashes.map(|(slash, _)| &self.0[..slash])
+    /// A number that stands for where it leads to; other routes may have the same by chance, or because somebody wants them to.
+    pub fn mark(&self) -> u64 {
+        self.0.iter().fold(EMPTY_MARK, |mark, &byte| extended(mark, byte))
     }
+
+    /// Those of every directory on the way, the target itself not counted. However long the way is, it is gone once.
+    pub fn marks_on_the_way(&self) -> impl Iterator<Item = u64> {
+        let marks = self.0.iter().scan(EMPTY_MARK, |mark, &byte| {
+            let before = *mark;
+            *mark = extended(before, byte);
+            Some((byte, before))
+        });
+        marks.filter(|(byte, _)| *byte == b'/').map(|(_, mark)| mark)
+    }
+}
+
+/// FNV-1a.
+const EMPTY_MARK: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn extended(mark: u64, byte: u8) -> u64 {
+    (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
 }
 
 /// Thread-safe.
@@ -209,7 +225,9 @@ mod tests {
             assert!(Route::new(path.as_bytes()).is_err());
         }
         let route = Route::new(b"a/b/c").unwrap();
-        assert_eq!(route.ancestors().collect::<Vec<_>>(), [&b"a"[..], b"a/b"]);
+        let marks = [b"a".as_slice(), b"a/b"].map(|way| Route::new(way).unwrap().mark());
+        assert_eq!(route.marks_on_the_way().collect::<Vec<_>>(), marks);
+        assert!(!marks.contains(&route.mark()));
         assert_eq!(route.split(), (&b"a/b"[..], &b"c"[..]));
     }
 }
