@@ -1,4 +1,4 @@
-//! `IdHasher`, `derive_key`, `derive_ahead`, `hmac`, `is_hmac`.
+//! `IdHasher`, `derive_key`, `derive_ahead` and its `KeyToCome`, `hmac`, `is_hmac`.
 
 use std::sync::Arc;
 

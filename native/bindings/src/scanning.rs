@@ -1,4 +1,4 @@
-//! `DirectoryListing`, `scan_root`, `scan_directory`.
+//! `DirectoryListing`, `scan_root`, `scan_directory`, `scan_ahead`.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -134,7 +134,7 @@ const PAGE: usize = 4096;
 const LARGEST_BYTES: usize = 64 << 10;
 const FIRST_BYTES: usize = 512;
 
-/// Calls with a larger buffer until the answer fits; it may grow from call to call.
+/// Calls with a small buffer, and with the largest that can be needed if the answer does not fit.
 pub fn growing(call: impl Fn(&mut [u8]) -> Result<usize>) -> Result<Vec<u8>> {
     let mut small = [0; FIRST_BYTES];
     match call(&mut small) {

@@ -7,7 +7,8 @@
 mod format;
 mod records;
 
-pub use records::Record;
+#[cfg(test)]
+use records::Record;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -140,7 +141,8 @@ impl Known<'_> {
     }
 
     /// What is recorded of a path.
-    pub fn lookup(&self, path_hash: &Id) -> Option<Record> {
+    #[cfg(test)]
+    fn lookup(&self, path_hash: &Id) -> Option<Record> {
         self.find(path_hash).map(|index| self.state.records.record(index))
     }
 

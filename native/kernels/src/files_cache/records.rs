@@ -11,6 +11,7 @@ const FREE: u32 = u32::MAX;
 const WIDE: i64 = i64::MIN;
 
 /// What is recorded of one file.
+#[cfg(test)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     pub age: u32,
@@ -112,6 +113,7 @@ impl Records {
         }
     }
 
+    #[cfg(test)]
     pub fn record(&self, index: usize) -> Record {
         let Entry {
             age,

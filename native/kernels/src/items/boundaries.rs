@@ -5,7 +5,7 @@
 
 use super::msgpack::Reader;
 
-/// Fields are sorted, and every item has a mode: an item begins with one of these.
+/// Fields are sorted, and every item has a mode: all but some of other systems (their ACLs) begin with one of these.
 const FIRST_FIELDS: [&[u8]; 12] = [
     b"acl_access",
     b"acl_default",

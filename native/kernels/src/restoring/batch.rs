@@ -47,7 +47,7 @@ pub enum Action {
     MakeSpecial,
 }
 
-/// One action on one path. The item is None where only a directory is made.
+/// One action on one path.
 pub struct Entry {
     pub action: Action,
     pub path: Vec<u8>,
