@@ -323,7 +323,10 @@ def _remove_litter(directory: str) -> None:
         if name.startswith(_ROSTER + "."):
             _remove_if_present(path)  # only who holds the door writes one
         elif name.startswith(_DOOR + "."):
-            lockers = os.listdir(path)
+            try:
+                lockers = os.listdir(path)
+            except OSError:
+                continue  # whoever waits for the door may give up, and take it away, at any moment
             if lockers and all((locker := _parse_name(one)) is not None and _is_stale(locker) for one in lockers):
                 for one in lockers:
                     _remove_if_present(os.path.join(path, one))
