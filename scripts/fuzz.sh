@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Looks for input that a parser does not cope with: scripts/fuzz.sh SECONDS [TARGET...], all targets by default, each that long.
-# Atheris gets an environment of its own in build/fuzz-tools, and the kernels are compiled once more, in a way that tells it which
-# of their branches were reached. Findings are left in build/fuzz, the corpora in tests/fuzz/corpus are brought up to date.
+# Atheris gets an environment of its own in build/fuzz-tools, and the kernels are compiled once more, in a way that tells it
+# which of their branches were reached. Findings are left in build/fuzz,
+# the corpora in tests/fuzz/corpus are brought up to date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:?how long}

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Puts the real Borgs that the tests compare with under build/oracles: borg-1.4.5 from PyPI (compiled here, two minutes once),
 # borg-1.2.4 from the distribution where that has it, else from PyPI too.
-# With VINCULUM_FRONTENDS=1 also front-ends that drive either: borgmatic, and the library that its spot check hashes by in tests;
-# Vorta with its tests, which are in its git repository only (or in the one that VINCULUM_VORTA_SOURCE names).
+# With VINCULUM_FRONTENDS=1 also front-ends that drive either: borgmatic, and the library that its spot check hashes by in
+# tests; Vorta with its tests, which are in its git repository only (or in the one that VINCULUM_VORTA_SOURCE names).
 # VINCULUM_BORG145 and VINCULUM_BORG124 name the bin/borg of installations to use instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."

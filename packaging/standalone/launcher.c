@@ -43,8 +43,9 @@ static void end_if_failed(PyStatus status) {
     }
 }
 
-/* Encodings of one byte, and UTF-8, are there from the beginning; those of Chinese, Japanese and Korean come with start.py, which is
- * too late for the locale's own. Names stay the bytes that they are; only how they are shown is another matter then. */
+/* Encodings of one byte, and UTF-8, are there from the beginning; those of Chinese, Japanese and Korean come with start.py,
+ * which is too late for the locale's own. Names stay the bytes that they are; only how they are shown is
+ * another matter then. */
 static int locale_comes_too_early(void) {
     static const char *const simple[] = {"UTF-8", "ANSI_X3.4", "ISO-8859", "KOI8", "CP125", "TIS-620", "ARMSCII", "GEORGIAN"};
     setlocale(LC_CTYPE, "");

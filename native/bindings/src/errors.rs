@@ -18,7 +18,8 @@ pub fn to_python(error: Error) -> PyErr {
             let text = error.to_string();
             let text = text.split(" (os error").next().unwrap_or(&text).to_owned();
             match path {
-                // As text: a path would become a `pathlib.Path`, and importing that module fails where descriptors are all used up.
+                // As text: a path would become a `pathlib.Path`,
+                // and importing that module fails where descriptors are all used up.
                 Some(path) => PyOSError::new_err((errno, text, path.into_os_string())),
                 None => PyOSError::new_err((errno, text)),
             }

@@ -1,4 +1,5 @@
-//! `RepositoryIndex`, `DiskOrder`, `Replay`, `ChunkIndex`, `Released`. Single lookups stay attached to Python unless the lock is taken; batches detach.
+//! `RepositoryIndex`, `DiskOrder`, `Replay`, `ChunkIndex`, `Released`. Single lookups stay attached to Python unless the lock
+//! is taken; batches detach.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,4 +1,5 @@
-//! `Restorer`, `RestoreBatch`, `RestoreToCome`, `ContentPlan`, `write_chunks`, `get_flags`, `set_flags`, `acl_from_text`, `acl_names`.
+//! `Restorer`, `RestoreBatch`, `RestoreToCome`, `ContentPlan`, `write_chunks`, `get_flags`, `set_flags`,
+//! `acl_from_text`, `acl_names`.
 
 use std::collections::HashMap;
 use std::os::fd::IntoRawFd;

@@ -11,8 +11,8 @@ pub struct Descriptor(RawFd);
 impl Descriptor {
     #[allow(unsafe_code)]
     pub fn borrow(&self) -> BorrowedFd<'_> {
-        // SAFETY: not negative as checked on extraction. The caller keeps it open; should a program close it all the same, system
-        // calls fail with EBADF or meet another file, as with `os.read` of a closed descriptor, but memory stays sound.
+        // SAFETY: not negative as checked on extraction. The caller keeps it open; should a program close it all the same,
+        // system calls fail with EBADF or meet another file, as with `os.read` of a closed descriptor, but memory stays sound.
         unsafe { BorrowedFd::borrow_raw(self.0) }
     }
 }

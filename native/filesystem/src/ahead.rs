@@ -52,7 +52,8 @@ impl Streams {
         }
     }
 
-    /// Notes that chunks from `first` to `last` are read, which belong to a node of tree `number`. None for a reader who jumps about.
+    /// Notes that chunks from `first` to `last` are read, which belong to a node of tree `number`.
+    /// None for a reader who jumps about.
     pub fn note(&mut self, number: u32, tree: &Arc<Tree>, node: u32, first: u32, last: u32) -> Option<&mut Stream> {
         let follows = |stream: &Stream| {
             stream.number == number && first <= stream.at.max(stream.ahead) + SLACK && first + SLACK >= stream.at
@@ -96,7 +97,8 @@ impl Stream {
         self.ahead = self.ahead.max(chunk + 1);
     }
 
-    /// Large chunks that the reader is done with: fronts keep what they were told. Not the last one, as requests overtake each other.
+    /// Large chunks that the reader is done with: fronts keep what they were told. Not the last one,
+    /// as requests overtake each other.
     pub fn leave_behind(&mut self) -> impl Iterator<Item = Id> {
         let from = self.behind;
         self.behind = from.max(self.at.saturating_sub(1));

@@ -1,7 +1,7 @@
 //! The chunks that were read last, up to so many bytes.
 //!
-//! Two generations stand for the order of use: what is used moves to the young one, and when that is full it becomes the old one,
-//! whose place it takes. So a chunk costs two look-ups at most, however many there are.
+//! Two generations stand for the order of use: what is used moves to the young one, and when that is full it becomes the old
+//! one, whose place it takes. So a chunk costs two look-ups at most, however many there are.
 
 use std::collections::HashMap;
 

@@ -48,7 +48,8 @@ impl Contents {
         self.slice(one) == self.slice(other)
     }
 
-    /// The pieces that `length` bytes from `offset` of a file consist of, fewer at its end; and the place of the first one's chunk.
+    /// The pieces that `length` bytes from `offset` of a file consist of, fewer at its end;
+    /// and the place of the first one's chunk.
     pub fn pieces(&self, chunks: &Range<u32>, offset: u64, length: usize) -> (u32, Vec<Piece>) {
         let base = self.start_of(chunks.start);
         let start = base + offset;

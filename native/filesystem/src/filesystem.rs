@@ -1,7 +1,7 @@
 //! Archives side by side: each is a directory that is filled when somebody enters it.
 //!
-//! Inode numbers: tree number in the upper half, node plus one in the lower; 1 is the root. Tree 0 is the top. If it has archives in
-//! it, its node n stands for the root of tree n, so that an archive has its number before it is loaded.
+//! Inode numbers: tree number in the upper half, node plus one in the lower; 1 is the root. Tree 0 is the top. If it has
+//! archives in it, its node n stands for the root of tree n, so that an archive has its number before it is loaded.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,7 +92,7 @@ impl FileSystem {
         Ok(filesystem)
     }
 
-    // -- for fronts ------------------------------------------------------------------------------------------------------------
+    // -- for fronts -------------------------------------------------------------------------------------------------------
 
     /// Calls `visit` with the place of an inode, as soon as its tree is loaded.
     pub fn visit(&self, inode: u64, visit: Visit) {
@@ -150,8 +150,8 @@ impl FileSystem {
         }
     }
 
-    /// From now on `take` gets the content of files that will probably be asked for next: inode and parts. False if the front does not
-    /// know that inode yet; it says when it has `heard` of more. `take` may wait, and so has a thread of its own.
+    /// From now on `take` gets the content of files that will probably be asked for next: inode and parts. False if the front
+    /// does not know that inode yet; it says when it has `heard` of more. `take` may wait, and so has a thread of its own.
     pub fn hand_over(self: &Arc<Self>, take: impl Fn(u64, &[Shared]) -> bool + Send + 'static) -> std::io::Result<()> {
         let files = Arc::clone(self);
         let give = move || {
@@ -181,7 +181,7 @@ impl FileSystem {
         self.ring();
     }
 
-    // -- for who loads archives and fetches chunks -----------------------------------------------------------------------------
+    // -- for who loads archives and fetches chunks ------------------------------------------------------------------------
 
     pub fn bell(&self) -> BorrowedFd<'_> {
         self.bell.as_fd()

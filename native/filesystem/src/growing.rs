@@ -1,7 +1,7 @@
 //! Item streams become a tree.
 //!
-//! For each archive: `grow` with each window of its items, which stops where it meets owners whose names it does not know, and is called
-//! again when they have been set; at the end `finish_archive`. The merged view takes many archives, the others one.
+//! For each archive: `grow` with each window of its items, which stops where it meets owners whose names it does not know, and
+//! is called again when they have been set; at the end `finish_archive`. The merged view takes many archives, the others one.
 
 use std::collections::HashMap;
 

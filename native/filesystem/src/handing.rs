@@ -1,7 +1,8 @@
 //! Content for the front before it asks: the small files behind one that is read in archive order.
 //!
-//! A front that keeps content need not ask for what it has, which saves a reader of many files most of the waiting. A reader who finds
-//! everything there is not seen any more, though. So after some bytes nothing is handed over until it asks for something again.
+//! A front that keeps content need not ask for what it has, which saves a reader of many files most of the waiting. A reader
+//! who finds everything there is not seen any more, though.
+//! So after some bytes nothing is handed over until it asks for something again.
 
 use vinculum_kernels::memory::Shared;
 

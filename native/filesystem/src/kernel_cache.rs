@@ -1,6 +1,7 @@
 //! Content for the cache of the kernel, which it did not ask for.
 //!
-//! Storing waits for pages that the kernel is asking for at the same time. So whoever calls this must not be needed for answering.
+//! Storing waits for pages that the kernel is asking for at the same time.
+//! So whoever calls this must not be needed for answering.
 
 use std::io::IoSlice;
 use std::os::fd::OwnedFd;
@@ -23,7 +24,8 @@ pub fn store(device: &OwnedFd, inode: u64, parts: &[Shared]) -> Result<()> {
     writev(device, &slices).map(|_| ())
 }
 
-/// `struct fuse_out_header` (length, kind of notice, no request) and `struct fuse_notify_store_out` (inode, offset, size, padding).
+/// `struct fuse_out_header` (length, kind of notice, no request) and `struct fuse_notify_store_out` (inode, offset,
+/// size, padding).
 fn headers(inode: u64, size: usize) -> Option<[u8; HEADERS]> {
     let mut bytes = [0; HEADERS];
     let size = u32::try_from(size).ok()?;

@@ -1,7 +1,8 @@
 //! Content of files: what is cached answers at once, the rest is noted as wanted and answers when it has been delivered.
 //!
-//! `wanted` and `deliver` are the two ends of what fetches chunks, in batches and in its own thread. Those who wait for a chunk keep
-//! what they have of the others, so nobody depends on how much is cached. `parcels` is for a front that takes content before it asks.
+//! `wanted` and `deliver` are the two ends of what fetches chunks, in batches and in its own thread. Those who wait for a chunk
+//! keep what they have of the others, so nobody depends on how much is cached.
+//! `parcels` is for a front that takes content before it asks.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -74,7 +75,8 @@ impl Reader {
         }
     }
 
-    /// Replies with `length` bytes from `offset` of a node of tree number `number`, now or later. True if chunks are wanted now.
+    /// Replies with `length` bytes from `offset` of a node of tree number `number`, now or later.
+    /// True if chunks are wanted now.
     pub fn read(&self, number: u32, tree: &Arc<Tree>, node: u32, offset: u64, length: usize, reply: Reply) -> bool {
         let (first, pieces) = tree.contents.pieces(&tree.chunks(node), offset, length);
         if pieces.is_empty() {
@@ -152,7 +154,7 @@ impl Reader {
         lost.into_iter().for_each(|waiting| (waiting.reply)(Err(errno)));
     }
 
-    // -- handing over ----------------------------------------------------------------------------------------------------------
+    // -- handing over -----------------------------------------------------------------------------------------------------
 
     /// Waits for content to hand over, and says whether chunks are wanted now; None when there will be no more of it.
     pub fn parcels(&self) -> Option<(Parcels, bool)> {

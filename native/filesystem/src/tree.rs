@@ -1,7 +1,8 @@
 //! The inodes and names of one archive (or of the merged view of many): built once, then only read.
 //!
-//! Invariants: node 0 is the root directory; the entries of a directory form a chain in the order in which they were added; an entry
-//! is found by its directory and name in a table of open addresses. A file takes about 100 bytes, its name and 40 for each chunk.
+//! Invariants: node 0 is the root directory; the entries of a directory form a chain in the order in which they were added; an
+//! entry is found by its directory and name in a table of open addresses. A file takes about 100 bytes,
+//! its name and 40 for each chunk.
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
@@ -92,7 +93,7 @@ impl Tree {
         }
     }
 
-    // -- looking ---------------------------------------------------------------------------------------------------------------
+    // -- looking ----------------------------------------------------------------------------------------------------------
 
     pub fn node(&self, node: u32) -> Option<&Node> {
         self.nodes.get(node as usize)
@@ -139,7 +140,7 @@ impl Tree {
         self.has_damage
     }
 
-    // -- growing ---------------------------------------------------------------------------------------------------------------
+    // -- growing ----------------------------------------------------------------------------------------------------------
 
     pub(crate) fn node_mut(&mut self, node: u32) -> &mut Node {
         &mut self.nodes[node as usize]

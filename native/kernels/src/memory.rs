@@ -1,7 +1,7 @@
 //! Shared immutable bytes: the currency between kernels. And the pool their larger buffers come from and go back to.
 //!
-//! Fresh memory costs a page fault for every 4 KiB, which is more than most kernels need for as many bytes. So buffers for chunks
-//! are used again and again. Nothing relies on it: any `Vec` may become shared, and any buffer may be dropped.
+//! Fresh memory costs a page fault for every 4 KiB, which is more than most kernels need for as many bytes. So buffers for
+//! chunks are used again and again. Nothing relies on it: any `Vec` may become shared, and any buffer may be dropped.
 
 use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -106,7 +106,8 @@ pub fn leading_zeros(bytes: &[u8]) -> usize {
     whole + bytes[whole..].iter().take_while(|&&byte| byte == 0).count()
 }
 
-/// `capacity` rounded up to one of few sizes (a power of two, or halfway to the next), so that what comes back fits the next user.
+/// `capacity` rounded up to one of few sizes (a power of two, or halfway to the next),
+/// so that what comes back fits the next user.
 fn rounded(capacity: usize) -> usize {
     if !is_pooled(capacity) {
         return capacity;

@@ -13,7 +13,8 @@ use std::thread;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-/// How many threads kernels may use, instead of one for each core. Only the first call counts, and only before any kernel has run.
+/// How many threads kernels may use, instead of one for each core. Only the first call counts,
+/// and only before any kernel has run.
 pub fn use_threads(count: usize) {
     // It fails where kernels have run already; then they go on with what they have.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
@@ -25,8 +26,8 @@ pub fn use_readers(count: usize) {
     WANTED_READERS.store(count, Ordering::Release);
 }
 
-/// The threads that wait for files, mostly more than there are cores: a disk or a server that is asked for several things at once
-/// answers sooner. None if everything is to happen in one thread.
+/// The threads that wait for files, mostly more than there are cores: a disk or a server that is asked for several things at
+/// once answers sooner. None if everything is to happen in one thread.
 pub fn readers() -> Option<&'static ThreadPool> {
     static READERS: OnceLock<Option<ThreadPool>> = OnceLock::new();
     let pool = READERS.get_or_init(|| {
@@ -41,8 +42,8 @@ pub fn readers() -> Option<&'static ThreadPool> {
     pool.as_ref()
 }
 
-/// The same threads for what takes little but waiting, as listing does. None also where nothing has to be waited for and the threads
-/// that come for it keep the cores busy: what is handed from one to the next then costs more than it brings.
+/// The same threads for what takes little but waiting, as listing does. None also where nothing has to be waited for and the
+/// threads that come for it keep the cores busy: what is handed from one to the next then costs more than it brings.
 pub fn idle_readers() -> Option<&'static ThreadPool> {
     let is_in_memory = WANTED_READERS.load(Ordering::Acquire) == MEMORY_READERS;
     readers().filter(|_| !is_in_memory || rayon::current_num_threads() > BUSY_CORES)
@@ -114,8 +115,9 @@ pub struct Share<T> {
     places: Vec<usize>,
 }
 
-/// Divides a batch into shares of about as many bytes each. One core works on up to `lanes` items at the same time, and filling the
-/// lanes comes before using all cores: it takes less time of the processor in all, and the other cores have work of their own.
+/// Divides a batch into shares of about as many bytes each. One core works on up to `lanes` items at the same time, and filling
+/// the lanes comes before using all cores: it takes less time of the processor in all,
+/// and the other cores have work of their own.
 pub fn shares<T>(items: impl IntoIterator<Item = T>, lanes: usize, bytes: impl Fn(&T) -> usize) -> Vec<Share<T>> {
     let mut items: Vec<(usize, T)> = items.into_iter().enumerate().collect();
     // More shares than cores, as a core may be busy otherwise.

@@ -128,7 +128,8 @@ impl Pump {
         }
     }
 
-    /// Takes the pieces to be sent, as many as there is room for; how many bytes these are. `BrokenPipe` once nobody reads them.
+    /// Takes the pieces to be sent, as many as there is room for; how many bytes these are.
+    /// `BrokenPipe` once nobody reads them.
     pub fn send(&self, pieces: Vec<Shared>) -> Result<usize> {
         let mut moving = self.state.lock();
         if moving.is_broken || moving.stops_sending {

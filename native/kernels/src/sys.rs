@@ -71,8 +71,8 @@ pub fn get_xattr_at(dirfd: BorrowedFd<'_>, name: &CStr, follow: bool, attribute:
 /// How many seconds the local zone is ahead of UTC at a time, given in seconds since 1970 UTC; 0 for what is no time at all.
 pub fn seconds_east(time: i64) -> i64 {
     let mut broken_down = std::mem::MaybeUninit::<libc::tm>::zeroed();
-    // SAFETY: both pointers are valid for the call, and a `tm` of zeros is a valid one. The zone is read under the C library's own
-    // lock; nothing in this process changes the environment it comes from while threads run.
+    // SAFETY: both pointers are valid for the call, and a `tm` of zeros is a valid one. The zone is read under the C library's
+    // own lock; nothing in this process changes the environment it comes from while threads run.
     #[allow(unsafe_code)]
     let broken_down = unsafe {
         libc::localtime_r(&raw const time, broken_down.as_mut_ptr());
@@ -81,8 +81,8 @@ pub fn seconds_east(time: i64) -> i64 {
     broken_down.tm_gmtoff
 }
 
-/// Keeps the C library from holding on to memory that was freed. It would learn from the first large buffers to take all of them
-/// from its heaps, which then never shrink; `memory` has a pool that makes this needless.
+/// Keeps the C library from holding on to memory that was freed. It would learn from the first large buffers to take all of
+/// them from its heaps, which then never shrink; `memory` has a pool that makes this needless.
 pub fn settle_allocator() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

@@ -132,8 +132,8 @@ fn proc_is_mounted() -> bool {
 }
 
 impl Attributes {
-    /// Extended attributes and ACLs. `names` is what `Access::names` gave. A file may do without an attribute, but not without the
-    /// ACL that keeps others out.
+    /// Extended attributes and ACLs. `names` is what `Access::names` gave. A file may do without an attribute, but not without
+    /// the ACL that keeps others out.
     pub fn read(access: &Access, names: &[u8], is_directory: bool, mode: u32, options: &ItemOptions) -> Result<Self, Failure> {
         let mut found = Self::default();
         let (mut access_acl, mut default_acl) = (None, None);

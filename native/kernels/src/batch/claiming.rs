@@ -77,7 +77,8 @@ fn claim_run(run: &mut [BatchEntry], chunks: &mut ChunkList, index: &mut ChunkTa
     Ok(true)
 }
 
-/// One more reference per occurrence, if every chunk is in the index, which then tells the sizes. Else false, and nothing changes.
+/// One more reference per occurrence, if every chunk is in the index, which then tells the sizes. Else false,
+/// and nothing changes.
 fn reference_all(index: &mut ChunkTable, chunks: &mut ChunkList, range: Range<usize>) -> Result<bool> {
     for position in range.clone() {
         let Some((size, csize)) = index.add_reference(&chunks.ids[position]) else {

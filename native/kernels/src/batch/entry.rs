@@ -216,8 +216,8 @@ impl BatchEntry {
         if self.was_known() { b'M' } else { b'A' }
     }
 
-    /// Why a regular file is read, as a letter: u if nothing was known of it, s, i, c or m for the size, inode, ctime or mtime that
-    /// differs, g for a chunk that has gone; a point for what is not read, or would be in any case.
+    /// Why a regular file is read, as a letter: u if nothing was known of it, s, i, c or m for the size, inode, ctime or mtime
+    /// that differs, g for a chunk that has gone; a point for what is not read, or would be in any case.
     pub fn reason(&self) -> u8 {
         match self.remembered {
             Remembered::Nothing => b'u',

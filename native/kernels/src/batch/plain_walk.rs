@@ -1,4 +1,5 @@
-//! Walking where there is nothing to choose: all of a tree goes into one batch after the other, as fast as directories are listed.
+//! Walking where there is nothing to choose: all of a tree goes into one batch after the other,
+//! as fast as directories are listed.
 //!
 //! It takes what the walk in Python would take, in the same order, and reports the same failures in the same places.
 

@@ -21,8 +21,8 @@ use crate::parallel::{self, Turn};
 use crate::scanning::Stat;
 use crate::scanning::open::{flags_of_open, open_directory, open_file};
 
-/// What one thread reads before it hashes the chunks of all of it together: enough to keep every lane of the hash functions busy,
-/// and little enough to stay in the processor's cache and to leave work for the other threads.
+/// What one thread reads before it hashes the chunks of all of it together: enough to keep every lane of the hash functions
+/// busy, and little enough to stay in the processor's cache and to leave work for the other threads.
 const GROUP_BYTES: u64 = 2 << 20;
 const GROUP_ENTRIES: usize = 128;
 /// Longer chunks keep one lane busy when all others are done; those of many groups go together.

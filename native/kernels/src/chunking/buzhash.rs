@@ -2,8 +2,8 @@
 //!
 //! With H the seeded table, a window that ends before byte e hashes to the XOR of H[byte k] rotated left by e - 1 - k over its
 //! bytes. Let P[e] be the XOR of H[byte k] rotated *right* by k over all k < e. Then that hash is P[e] ^ P[e - window] rotated
-//! left by e - 1, so the low bits of the hash are zero exactly if P[e] ^ P[e - window] has no bit in common with the mask rotated
-//! right by e - 1. P costs one table look-up a byte, and the test is the same for 32 neighbouring positions at a time.
+//! left by e - 1, so the low bits of the hash are zero exactly if P[e] ^ P[e - window] has no bit in common with the mask
+//! rotated right by e - 1. P costs one table look-up a byte, and the test is the same for 32 neighbouring positions at a time.
 
 use super::cut::Cut;
 use super::simd::{self, GROUP, Table};

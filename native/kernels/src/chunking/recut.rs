@@ -9,7 +9,8 @@ use crate::hashing::IdHasher;
 use crate::memory::{self, Shared};
 use crate::parallel;
 
-/// The new chunks of many whole files, whose old ones are `chunks`, so many (`counts`) for each; and how many new ones each has.
+/// The new chunks of many whole files, whose old ones are `chunks`, so many (`counts`) for each;
+/// and how many new ones each has.
 pub fn recut(chunker: &Chunker, hasher: &IdHasher, chunks: &ChunkBatch, counts: &[usize]) -> Result<(ChunkBatch, Vec<usize>)> {
     let mut files = Vec::with_capacity(counts.len());
     let mut rest = chunks.chunks.as_slice();

@@ -1,7 +1,7 @@
 //! The two inner loops of buzhash, compiled for several instruction sets and chosen at run time.
 //!
-//! The code is portable but for the prefix values with AVX-512: there the whole table fits into registers, and 64 bytes are looked
-//! up at once. Every variant gives the same result.
+//! The code is portable but for the prefix values with AVX-512: there the whole table fits into registers, and 64 bytes are
+//! looked up at once. Every variant gives the same result.
 
 /// Positions whose prefix values go together, since rotation by 32 does nothing.
 pub(super) const GROUP: usize = 32;

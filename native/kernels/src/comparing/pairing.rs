@@ -1,7 +1,7 @@
 //! Brings together the items of two archives that have one path, and keeps those that are not equal.
 //!
-//! Both archives stream by, item by item. An item waits only as long as the other archive has not shown its path, so two backups of
-//! one tree need little memory for it; first links are remembered, as later links have their content there.
+//! Both archives stream by, item by item. An item waits only as long as the other archive has not shown its path, so two
+//! backups of one tree need little memory for it; first links are remembered, as later links have their content there.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

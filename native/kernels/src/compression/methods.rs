@@ -62,7 +62,8 @@ pub(super) fn zlib(plain: &[u8], level: u32) -> Result<Vec<u8>> {
     if packed.len() <= plain.len() {
         return Ok(packed);
     }
-    // This encoder spends nine bits on most bytes of what does not compress, at its quick levels; stored blocks cost next to nothing.
+    // This encoder spends nine bits on most bytes of what does not compress, at its quick levels;
+    // stored blocks cost next to nothing.
     let stored = deflate(plain, 0)?;
     Ok(if stored.len() < packed.len() { stored } else { packed })
 }

@@ -9,9 +9,9 @@
 //! | 04 00 | obfuscate | u32be n, n bytes of a compressed chunk with its own header, padding |
 //! | x8 yy | zlib | zlib stream including these two bytes, a multiple of 31 |
 //!
-//! What is unpacked is limited to what may have been packed, whatever the compressed bytes promise: `MAX_DATA`, which is as much as
-//! chunkers make, or beyond it `MOST_EXPANSION` times what is stored, for the manifest of very many archives. Nothing that this is
-//! needed for compresses better, as ids are noise.
+//! What is unpacked is limited to what may have been packed, whatever the compressed bytes promise: `MAX_DATA`, which is as
+//! much as chunkers make, or beyond it `MOST_EXPANSION` times what is stored, for the manifest of very many archives. Nothing
+//! that this is needed for compresses better, as ids are noise.
 
 mod choice;
 mod compressor;

@@ -5,8 +5,8 @@ use aes::cipher::BlockCipherEncrypt;
 
 use super::BLOCK;
 
-/// Counters that are encrypted together: as many as the widest instructions take at once. Even a few bytes cost less this way than
-/// with one counter after the other.
+/// Counters that are encrypted together: as many as the widest instructions take at once. Even a few bytes cost less this way
+/// than with one counter after the other.
 const TOGETHER: usize = 64;
 
 /// The key stream from some counter on.

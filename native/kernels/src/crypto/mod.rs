@@ -5,8 +5,8 @@
 //! encrypted             type u8 | mac 32 | iv u64be | ciphertext        mac covers iv and ciphertext
 //! ```
 //!
-//! Where counters come from, and that none is used twice under a key, is the caller's business; here each object uses only counters
-//! from the range it was given. Nothing is decrypted that was not authenticated.
+//! Where counters come from, and that none is used twice under a key, is the caller's business; here each object uses only
+//! counters from the range it was given. Nothing is decrypted that was not authenticated.
 
 mod cipher;
 mod content;

@@ -12,7 +12,8 @@ use crate::hashing::{IdHasher, Message};
 use crate::memory::Shared;
 use crate::parallel;
 
-/// What objects that are opened together may unpack to. Who asks for them expects far less, by what archives say of their chunks.
+/// What objects that are opened together may unpack to. Who asks for them expects far less,
+/// by what archives say of their chunks.
 const MOST_TOGETHER: usize = 512 * 1024 * 1024;
 /// Plaintexts that one core has at a time: enough to hash several at once.
 const IN_HAND: usize = 16 * 1024 * 1024;
@@ -56,8 +57,8 @@ impl Opener {
         self.open_within(MOST_TOGETHER, stored, ids, |plain| plain.len())
     }
 
-    /// What `read` makes of each plaintext. More than `most_bytes` together are an error, and are not opened to the end: one object
-    /// that unpacks to much may be asked for thousands of times, and nobody could interrupt that.
+    /// What `read` makes of each plaintext. More than `most_bytes` together are an error, and are not opened to the end: one
+    /// object that unpacks to much may be asked for thousands of times, and nobody could interrupt that.
     fn open_within<T: Send>(
         &self,
         most_bytes: usize,
@@ -77,7 +78,8 @@ impl Opener {
         opened.into_iter().filter_map(Result::transpose).collect()
     }
 
-    /// What `read` makes of each plaintext and its place. It is called on the core that opened the object, while it has it at hand.
+    /// What `read` makes of each plaintext and its place. It is called on the core that opened the object,
+    /// while it has it at hand.
     pub fn open_each<T: Send>(&self, stored: &[&[u8]], ids: &[Id], read: impl Fn(usize, Shared) -> T + Sync) -> Result<Vec<T>> {
         self.try_each(stored, ids, read)?.into_iter().collect()
     }
@@ -165,8 +167,8 @@ impl Opener {
         }
     }
 
-    /// Opens objects until it `is_enough`, hashing as many at a time as one core has lanes for, and hands each to `read`. Of what they
-    /// unpack to, little more than `IN_HAND` is in memory at any time unless `read` keeps it.
+    /// Opens objects until it `is_enough`, hashing as many at a time as one core has lanes for, and hands each to `read`. Of
+    /// what they unpack to, little more than `IN_HAND` is in memory at any time unless `read` keeps it.
     fn open_on_this_thread<'a, T>(
         &'a self,
         is_enough: impl Fn() -> bool,

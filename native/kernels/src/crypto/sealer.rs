@@ -1,7 +1,7 @@
 //! `Sealer`: compresses, encrypts and authenticates a batch of chunks into segment entries.
 //!
-//! A batch is divided into units, each for one core: its chunks are compressed, then every entry has its place in one buffer and is
-//! written there. What comes out does not depend on the units, nor on the number of cores.
+//! A batch is divided into units, each for one core: its chunks are compressed, then every entry has its place in one buffer
+//! and is written there. What comes out does not depend on the units, nor on the number of cores.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -73,8 +73,8 @@ impl Sealer {
         chunks.chunks.iter().map(|chunk| self.counters_of(chunk)).sum()
     }
 
-    /// Seals all chunks. Each uses counters from its own part of the range that begins with `first_counter`; the parts depend on
-    /// plaintext sizes only.
+    /// Seals all chunks. Each uses counters from its own part of the range that begins with `first_counter`; the parts depend
+    /// on plaintext sizes only.
     pub fn seal(&self, chunks: &ChunkBatch, first_counter: u64) -> Result<SealedBatch> {
         let units = self.units(chunks, first_counter)?;
         let sealed: Vec<Result<SealedUnit>> = if parallel::is_worthwhile(units.len(), chunks.size_bytes()) {
@@ -96,8 +96,8 @@ impl Sealer {
         Ok(Sealing(units.map(begin).collect()))
     }
 
-    /// Divides a batch into what one core does alone, without a break: as few chunks as fill the lanes of the MAC evenly, if there
-    /// are so many. Units wait for nothing, so those of the next batch follow at once.
+    /// Divides a batch into what one core does alone, without a break: as few chunks as fill the lanes of the MAC evenly, if
+    /// there are so many. Units wait for nothing, so those of the next batch follow at once.
     fn units(&self, chunks: &ChunkBatch, first_counter: u64) -> Result<Vec<Unit>> {
         // With few cores those are busy with other batches, and full lanes count for more.
         let most_bytes = chunks.size_bytes() * 2 / rayon::current_num_threads();
@@ -192,7 +192,8 @@ impl Sealer {
 
     /// Cipher, MAC and CRC go over all entries together, strip by strip.
     fn write_encrypted(&self, keys: &Keys, entries: &mut [Entry]) {
-        // Of long messages, while they are in the nearest cache. To join two checksums takes as long as to compute a short one anew.
+        // Of long messages, while they are in the nearest cache.
+        // To join two checksums takes as long as to compute a short one anew.
         let mut crcs: Vec<Option<crc32fast::Hasher>> = entries
             .iter()
             .map(|entry| (entry.place.len() > JOINED_CRC_BYTES).then(crc32fast::Hasher::new))
@@ -229,8 +230,8 @@ impl Sealer {
     }
 }
 
-/// Writes the head of a PUT entry that is complete otherwise. `message_crc` is the CRC of all that comes after the MAC, if it is
-/// known already.
+/// Writes the head of a PUT entry that is complete otherwise. `message_crc` is the CRC of all that comes after the MAC,
+/// if it is known already.
 fn finish(place: &mut [u8], chunk: &Chunk, message_crc: Option<&crc32fast::Hasher>) {
     let size = place.len() as u32; // at most 20 MiB
     place[4..8].copy_from_slice(&size.to_le_bytes());

@@ -17,8 +17,8 @@ const STRIP: usize = 8 * 1024;
 pub(super) struct Strips<'a> {
     /// What of the plaintext is not written yet; zeros follow.
     plain: [&'a [u8]; 2],
-    /// What is not handed on yet. So that strips begin where blocks of the MAC do, and encryption goes on where one of its own blocks
-    /// does, it always is as many bytes ahead as the iv has.
+    /// What is not handed on yet. So that strips begin where blocks of the MAC do, and encryption goes on where one of its own
+    /// blocks does, it always is as many bytes ahead as the iv has.
     place: &'a mut [u8],
     stream: KeyStream<'a>,
     crc: Option<&'a mut crc32fast::Hasher>,

@@ -1,7 +1,7 @@
 //! What locks and authenticates metadata: keys from passphrases (PBKDF2-HMAC-SHA256) and HMACs of single messages.
 //!
-//! A library would do as well, but loading one takes as long as the rest of a start, and unlocking a key is most of what a short
-//! command does: here an iteration is two compressions and nothing else.
+//! A library would do as well, but loading one takes as long as the rest of a start, and unlocking a key is most of what a
+//! short command does: here an iteration is two compressions and nothing else.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::block_api::compress256;

@@ -1,7 +1,7 @@
 //! Many messages through a hash function that works on several at a time.
 //!
-//! Each message has a lane; when it ends, the next one takes its lane over. The longest go first, so that in the end all lanes run
-//! dry at about the same time, however different the lengths are.
+//! Each message has a lane; when it ends, the next one takes its lane over. The longest go first, so that in the end all lanes
+//! run dry at about the same time, however different the lengths are.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -23,8 +23,8 @@ pub(super) trait Lanes {
     /// Absorbs `count` blocks of each segment into the state with the same index.
     fn compress(states: &mut [Self::Words], segments: &[Segment], count: usize);
 
-    /// Completes `padding`, which begins with the last `used` bytes of a message of `length` bytes, at most a block, and is zero
-    /// behind them. Returns how many bytes of it are to be absorbed.
+    /// Completes `padding`, which begins with the last `used` bytes of a message of `length` bytes, at most a block, and is
+    /// zero behind them. Returns how many bytes of it are to be absorbed.
     fn pad(padding: &mut [u8; PADDING], used: usize, length: u64) -> usize;
 
     fn digest(words: &Self::Words) -> Id;

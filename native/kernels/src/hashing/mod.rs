@@ -1,7 +1,8 @@
-//! Object ids: SHA-256, HMAC-SHA-256 or BLAKE2b-256 over key and data, of one buffer or of many at once; and keys of passphrases.
+//! Object ids: SHA-256, HMAC-SHA-256 or BLAKE2b-256 over key and data, of one buffer or of many at once;
+//! and keys of passphrases.
 //!
-//! The key is absorbed once, when a hasher is made; afterwards only the primed state exists, shared by all clones and wiped with
-//! the last of them.
+//! The key is absorbed once, when a hasher is made; afterwards only the primed state exists,
+//! shared by all clones and wiped with the last of them.
 
 mod blake2b;
 mod derivation;

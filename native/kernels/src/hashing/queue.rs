@@ -1,7 +1,7 @@
 //! `IdQueue`: buffers that get their ids when somebody needs some of them, all that are waiting by then together.
 //!
-//! Chunks of large files are few at a time and of very different lengths, so most lanes of a hash function would run dry long before
-//! the last: the more there are to choose from, the less so.
+//! Chunks of large files are few at a time and of very different lengths, so most lanes of a hash function would run dry long
+//! before the last: the more there are to choose from, the less so.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 

@@ -83,7 +83,8 @@ impl Acl {
         self.0.sort_by_key(|entry| (entry.tag, entry.id));
     }
 
-    /// The text as Borg writes it: it keeps the tab that libacl puts before its comment on permissions which the mask takes away.
+    /// The text as Borg writes it. It keeps the tab that libacl puts before its comment
+    /// on permissions which the mask takes away.
     pub fn to_text(&self, name: impl Fn(Holder) -> Option<Vec<u8>>) -> Vec<u8> {
         let mask = self
             .0

@@ -1,7 +1,8 @@
 //! Where a chunk of an item stream can be read from without the chunks before it.
 //!
-//! Items straddle chunks, so where the first item of a chunk begins is known only to who read the chunk before. Here it is guessed
-//! from how items begin; whoever puts the chunks together finds out whether the guess was right, and passes over it if not.
+//! Items straddle chunks, so where the first item of a chunk begins is known only to who read the chunk before. Here it is
+//! guessed from how items begin; whoever puts the chunks together finds out whether the guess was right,
+//! and passes over it if not.
 
 use super::msgpack::Reader;
 

@@ -29,7 +29,8 @@ struct Progress {
 }
 
 impl ItemFrames {
-    /// Takes a piece and calls `item` with the bytes of each item that is complete now. After an error nothing is taken any more.
+    /// Takes a piece and calls `item` with the bytes of each item that is complete now.
+    /// After an error nothing is taken any more.
     pub fn feed(&mut self, piece: &[u8], item: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         if self.broken {
             return Err(Error::integrity("the item stream was found damaged before"));

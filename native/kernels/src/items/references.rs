@@ -1,7 +1,8 @@
 //! The references in one chunk of an item stream, found without the chunks before it.
 //!
-//! Where its items begin is guessed (`boundaries`), and `feed`, which puts the chunks of a stream together, finds out whether the
-//! guess was right. So chunks do not depend on each other: many are parsed at once, and one that many archives share is parsed once.
+//! Where its items begin is guessed (`boundaries`), and `feed`, which puts the chunks of a stream together, finds out whether
+//! the guess was right. So chunks do not depend on each other: many are parsed at once,
+//! and one that many archives share is parsed once.
 
 use std::ops::Range;
 

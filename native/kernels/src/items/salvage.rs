@@ -1,7 +1,7 @@
 //! Items out of a damaged stream: what is whole is found again behind what is not.
 //!
-//! After damage an item may begin anywhere. It is known by how items begin, and by being one: all of its fields permitted, with a
-//! path and a time. Nothing that is found is ever taken apart again.
+//! After damage an item may begin anywhere. It is known by how items begin, and by being one: all of its fields permitted, with
+//! a path and a time. Nothing that is found is ever taken apart again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -19,8 +19,8 @@ use crate::index::Census;
 pub struct Survey {
     pub census: Census,
     rules: Arc<ItemRules>,
-    /// Chunks of item streams that many archives share: the attempt in which what they refer to was noted, and whether all of it
-    /// is there.
+    /// Chunks of item streams that many archives share: the attempt in which what they refer to was noted,
+    /// and whether all of it is there.
     met: HashMap<Id, (u32, bool)>,
     attempt: u32,
 }

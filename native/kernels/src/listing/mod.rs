@@ -1,5 +1,5 @@
-//! Items as lines of text or JSON, in large blocks. Which keys there are and how they look is Borg's; what is out of the ordinary
-//! (other formats of values, hashes of content) Python renders, and it comes in as columns.
+//! Items as lines of text or JSON, in large blocks. Which keys there are and how they look is Borg's; what is out of the
+//! ordinary (other formats of values, hashes of content) Python renders, and it comes in as columns.
 
 mod clock;
 mod renderer;

@@ -1,7 +1,7 @@
 //! A window of files on its way out of an archive: everything that happens per file while restoring happens here.
 //!
-//! Entries take effect as if one came after the other. Those that do not touch each other are a *run*: its directories are made as
-//! it is put together, its files are written by all cores, then come its hard links and what finishes directories, in order.
+//! Entries take effect as if one came after the other. Those that do not touch each other are a *run*: its directories are made
+//! as it is put together, its files are written by all cores, then come its hard links and what finishes directories, in order.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -274,8 +274,8 @@ struct Run<'a> {
     files: Vec<Job<'a>>,
     /// After the files, in order.
     last: Vec<Job<'a>>,
-    /// Paths of what is no directory, of what links refer to, and of directories that will be finished: at or below these nothing
-    /// more is done, not even a directory made, before the run is over.
+    /// Paths of what is no directory, of what links refer to, and of directories that will be finished: at or below these
+    /// nothing more is done, not even a directory made, before the run is over.
     settled_at: HashSet<u64>,
     /// Paths of directories that were made.
     directories_at: HashSet<u64>,

@@ -1,8 +1,8 @@
 //! The directory that a restore writes into, and the rule that nothing is ever written outside it.
 //!
-//! Archives are not trusted. A path is followed name by name from the target's own descriptor, never through a symlink; paths that
-//! begin with a slash or climb are refused. What is created is created beside the descriptor of its directory, so it does not matter
-//! what becomes of the names above it meanwhile.
+//! Archives are not trusted. A path is followed name by name from the target's own descriptor, never through a symlink; paths
+//! that begin with a slash or climb are refused. What is created is created beside the descriptor of its directory, so it does
+//! not matter what becomes of the names above it meanwhile.
 
 use std::collections::HashMap;
 use std::ffi::CString;

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Puts and gets, and what comes of them, are understood here and come out in runs of consecutive numbers. All other messages
-//! are passed on as they are. The peer may be hostile: memory is bounded by the limits, and nothing is built of what is malformed.
+//! are passed on as they are. The peer may be hostile: memory is bounded by the limits,
+//! and nothing is built of what is malformed.
 
 mod encode;
 mod framer;

@@ -1,8 +1,9 @@
 //! Scanning ahead: while a directory is being walked, other threads list the next ones that the walk will enter.
 //!
-//! Only what the walk has decided on is ever opened: what it announces directory by directory, or, where it has said that it goes
-//! through everything, whatever is found. Nothing changes but the time that it takes: who comes for a directory that nobody has
-//! begun to list does it himself, and a failure (a panic, too) is forgotten, to be met and reported again when it matters.
+//! Only what the walk has decided on is ever opened: what it announces directory by directory, or, where it has said that it
+//! goes through everything, whatever is found. Nothing changes but the time that it takes: who comes for a directory that
+//! nobody has begun to list does it himself, and a failure (a panic, too) is forgotten,
+//! to be met and reported again when it matters.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,8 +16,8 @@ use crate::parallel;
 
 /// How many directories of one parent are listed ahead.
 const WINDOW: usize = 4;
-/// How many in all: each keeps its directory open until the walk comes for it. The last third is for what the walk itself announces,
-/// which it needs first.
+/// How many in all: each keeps its directory open until the walk comes for it. The last third is for what the walk itself
+/// announces, which it needs first.
 const MOST: usize = 96;
 const MOST_FOUND: usize = 64;
 
@@ -32,7 +33,8 @@ struct Plan {
     begun: HashMap<usize, Arc<Slot>>,
 }
 
-/// Which directories are entered by a walk that chooses by nothing else: all on this device, if it keeps to one, but those in `skip`.
+/// Which directories are entered by a walk that chooses by nothing else: all on this device, if it keeps to one,
+/// but those in `skip`.
 #[derive(Debug, Default)]
 pub struct Everything {
     pub device: Option<u64>,

@@ -55,14 +55,15 @@ impl Entry {
     }
 }
 
-/// The entries of a directory in inode order. Keeps the directory open, so that they can be opened whatever happens to the path.
+/// The entries of a directory in inode order. Keeps the directory open,
+/// so that they can be opened whatever happens to the path.
 pub struct Listing {
     /// None for the listing of a root, whose one name is relative to the working directory.
     directory: Option<OwnedFd>,
     path: Vec<u8>,
     archived: Vec<u8>,
-    /// Whether directories are asked for the names of their attributes as they are entered: if that fails, so does the directory,
-    /// with all that is in it.
+    /// Whether directories are asked for the names of their attributes as they are entered: if that fails, so does the
+    /// directory, with all that is in it.
     asks_attributes: bool,
     /// What the walk goes through, if that needs no more than this to be decided.
     pub everything: Option<Arc<Everything>>,

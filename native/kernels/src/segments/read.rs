@@ -18,8 +18,8 @@ const WINDOW: u32 = 1024 * 1024;
 /// Memory is kept for objects that take at least one in so many of its bytes.
 const LEAST_WANTED: usize = 2;
 
-/// The data of the PUT entries of `ids` at `offsets`, in this order; they are read in the order of the file, several at a time if
-/// there is enough to do. The first failure in the file counts.
+/// The data of the PUT entries of `ids` at `offsets`, in this order; they are read in the order of the file, several at a time
+/// if there is enough to do. The first failure in the file counts.
 pub fn read_objects(fd: BorrowedFd<'_>, ids: &[Id], offsets: &[u32]) -> Result<Vec<Shared>> {
     if ids.len() != offsets.len() {
         return Err(Error::value(format!("{} ids with {} offsets", ids.len(), offsets.len())));

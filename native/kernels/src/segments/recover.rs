@@ -12,8 +12,8 @@ use crate::errors::Result;
 /// Distance of the remembered checksums; a trade of memory (one in 1024) against work per suspected entry.
 const STEP: usize = 4096;
 
-/// Where every entry of a segment file is that is valid, wherever it begins; neighbours in one range. Behind a magic, the bytes of
-/// these ranges make a segment that `scan_segment` accepts. Memory stays small, whatever the size of the file.
+/// Where every entry of a segment file is that is valid, wherever it begins; neighbours in one range. Behind a magic, the bytes
+/// of these ranges make a segment that `scan_segment` accepts. Memory stays small, whatever the size of the file.
 pub fn find_entries(fd: BorrowedFd<'_>) -> Result<Vec<Range<u64>>> {
     let checksums = Checksums::of(fd)?;
     let mut found: Vec<Range<u64>> = Vec::new();

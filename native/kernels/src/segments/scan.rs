@@ -44,8 +44,8 @@ impl SegmentEntries {
     }
 }
 
-/// All entries of a segment file. Reads with pread from offset 0 and leaves the descriptor's position alone; a long file is read in
-/// several places at a time. The first damage in the file counts.
+/// All entries of a segment file. Reads with pread from offset 0 and leaves the descriptor's position alone; a long file is
+/// read in several places at a time. The first damage in the file counts.
 pub fn scan_segment(fd: BorrowedFd<'_>) -> Result<SegmentEntries> {
     let mut start = [0; MAGIC.len()];
     let count = read_at(fd, &mut start, 0)?;
