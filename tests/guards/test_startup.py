@@ -80,6 +80,7 @@ def test_help_imports_only_parsers(tmp_path: Path) -> None:
         "vinculum.cli.common_options",
         "vinculum.cli.execution",
         "vinculum.cli.exit_codes",
+        "vinculum.cli.help_layout",
         "vinculum.cli.main",
         "vinculum.cli.program",
         "vinculum.cli.old_options",

@@ -46,6 +46,13 @@ def read_help(name: str) -> str:
     return text.decode()
 
 
+def shown_help(name: str) -> str:
+    """The long text in lines as long as the terminal's."""
+    from vinculum.cli import help_layout  # only now
+
+    return help_layout.fit(read_help(name), _terminal_columns() - 2)
+
+
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Argparse makes one of these for every option that is added: it must not load `shutil` to find the terminal's width."""
 
@@ -149,7 +156,7 @@ class CommandParser(_ClearParser):
         return super().format_help()
 
     def format_help(self) -> str:
-        return f"{self.format_options()}\n{read_help(self._name)}"
+        return f"{self.format_options()}\n{shown_help(self._name)}"
 
 
 class _ShowCompletion(argparse.Action):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from vinculum.cli import registry
-from vinculum.cli.parser import build_parser, load_command, print_program_help, read_help
+from vinculum.cli.parser import build_parser, load_command, print_program_help, shown_help
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ def run(args: argparse.Namespace, session: Session) -> None:  # noqa: ARG001 (ev
         print_program_help(args.program, sys.stdout)
         sys.stdout.write("\nTopics:\n" + "".join(f"  {name:<13} {text}\n" for name, text in registry.TOPICS.items()))
     elif topic in registry.TOPICS:
-        sys.stdout.write(read_help(topic))
+        sys.stdout.write(shown_help(topic))
     elif topic in registry.GROUPS:
         print_program_help(args.program, sys.stdout, group=topic)
     elif topic in registry.COMMANDS:
         if args.epilog_only:
-            sys.stdout.write(read_help(topic))
+            sys.stdout.write(shown_help(topic))
             return
         parser = build_parser(args.program, topic, load_command(topic))
         sys.stdout.write(parser.format_options() if args.usage_only else parser.format_help())
