@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from support.batches import objects_of, sealed
 from support.direct_server import url
+from support.few_descriptors import few_descriptors
 from support.programs import Program
 from support.repositories import locks
 from support.ssh_server import ALIAS, SshServer
 from support.trees import random_content
+from vinculum.errors import Error
 from vinculum.events import NullSink
-from vinculum.remote import lanes
+from vinculum.remote import lane
 from vinculum.remote.client import RemoteRepository
 from vinculum.remote.command_line import RemoteSettings
+from vinculum.remote.connecting import Connector
+from vinculum.remote.connection import Connection
 from vinculum.repository.location import Location
 
 FILES, FILE_BYTES = 60, 200_000
@@ -147,7 +151,7 @@ def test_those_that_get_stuck_are_done_without(
     stuck: str, vinculum: Program, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They move nothing any more and do not end either, while the first connection is well."""
-    monkeypatch.setattr(lanes, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(lane, "PATIENCE_S", 0.5)
     further = {"in a put": '(head -c 700000; sleep 100) | "$@"', "in a get": '"$@" | (head -c 700000; sleep 100)'}[stuck]
     server = wrapped(vinculum)
     shell = Shell(workplace, server, further)
@@ -211,3 +215,38 @@ def test_all_of_them_share_the_limit_of_the_rate(server: Program, vinculum: Prog
     assert shell.further_starts() == CONNECTIONS - 1
     # What may be saved up is a fifth of a second.
     assert time.monotonic() - began > FILES * FILE_BYTES / (limit_kib * 1024) - 0.2
+
+
+@pytest.mark.parametrize("count", [0, 9])
+def test_lanes_for_which_there_are_no_descriptors_are_done_without(
+    count: int, vinculum: Program, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one is there; for the second one this process lacks the first or the last thing that it takes."""
+    connect = Connector.connect_lane
+    refusals: list[str] = []
+
+    def connect_with_few(self: Connector, command: Sequence[str]) -> Connection:
+        if not refusals:
+            refusals.append("")
+            return connect(self, command)
+        with few_descriptors(count):
+            try:
+                return connect(self, command)
+            except Error as error:
+                refusals.append(str(error))
+                raise
+
+    monkeypatch.setattr(Connector, "connect_lane", connect_with_few)
+    server = wrapped(vinculum)
+    shell = Shell(workplace, server)
+    settings = RemoteSettings(vinculum.environment, rsh=str(shell.path), remote_path=server.call[0], connections=CONNECTIONS)
+    location = Location.parse(url(workplace / "repository"))
+    batches = [sealed([random_content(10 * batch + number, 300_000) for number in range(5)]) for batch in range(5)]
+    with RemoteRepository(location, settings, NullSink(), create=True, exclusive=True) as store:
+        for batch in batches:
+            store.put_many(batch)
+        store.commit()
+        for batch in batches:
+            assert [*map(bytes, store.get_many(batch.ids()))] == [*objects_of(batch).values()]
+    assert "Too many open files" in refusals[1]
+    assert locks(workplace / "repository") == []

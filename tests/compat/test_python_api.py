@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -226,8 +227,17 @@ def test_repositories_can_be_on_another_machine(place: Path, vinculum: Program, 
     there = {"rsh": ssh_server.rsh, "remote_path": shlex.join(vinculum.call)}
     with package.open_repository(location, passphrase=PASSPHRASE, writable=True, accept_relocated=True, **there) as repository:
         repository.create_archive("far", ["files"])
-    with package.open_repository(location, passphrase=PASSPHRASE, **there) as repository:
-        assert repository.archive("far").read("files/second") == b"content"
+    read: list[bytes] = []
+
+    def read_back() -> None:
+        with package.open_repository(location, passphrase=PASSPHRASE, **there) as repository:
+            read.append(repository.archive("far").read("files/second"))
+
+    read_back()
+    worker = threading.Thread(target=read_back)
+    worker.start()
+    worker.join()
+    assert read == [b"content"] * 2
 
 
 def test_the_package_itself_loads_nothing(tmp_path: Path) -> None:

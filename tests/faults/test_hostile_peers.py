@@ -152,3 +152,39 @@ def test_servers_get_so_much_of_the_client(what: str, vinculum: Program, workpla
     usual = client_peak_mib(vinculum, workplace, next(iter(WHAT_SERVERS_SAY)))
     grown = client_peak_mib(vinculum, workplace, what) - usual
     assert grown < CLIENT_MIB
+
+
+# A server of ours that forgets behind which id it was asked to go on.
+FORGETFUL = """
+import sys
+from vinculum.cli.main import main
+from vinculum.remote.server import Server
+Server._list = Server._scan_some = lambda self, limit, marker: self._opened.list(min(limit, 2))
+sys.argv[0] = "borg"
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "--archives-only", "REPO"),
+        ("create", "--no-cache-sync", "REPO::b", "../f"),
+        ("debug", "dump-repo-objs", "REPO"),
+    ],
+)
+def test_servers_that_do_not_get_on_keep_nobody(command: tuple[str, ...], vinculum: Program, workplace: Path) -> None:
+    (workplace / "f").write_bytes(b"content")
+    vinculum.run("init", "-e", "none", "repository")
+    vinculum.run("create", "repository::a", "f")
+    vinculum.run("delete", "--cache-only", "repository")
+    (workplace / "forgetful.py").write_text(FORGETFUL)
+    (workplace / "dump").mkdir()
+    client = vinculum.with_environment(
+        BORG_RSH=f"{sys.executable} {workplace / 'forgetful.py'}",
+        BORG_RELOCATED_REPO_ACCESS_IS_OK="yes",
+        BORG_EXIT_CODES="modern",
+    ).inside(workplace / "dump")
+    words = [word.replace("REPO", url(workplace / "repository")) for word in command]
+    done = client.run(*words, code=86)
+    assert done.err.splitlines()[-2:] == ["Got unexpected RPC data format from server:", "an id for the second time"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vinculum.cli.main import main
-from vinculum.remote import client
+from vinculum.remote import connecting
 from vinculum.remote.framing import MAX_REPLY_ARRAY, MessageSplitter
 from vinculum.remote.transport import Ready, Transport
 
@@ -60,7 +60,7 @@ class FarTransport(Transport):
 
 
 if __name__ == "__main__":
-    client.Transport = FarTransport  # type: ignore[misc]
+    connecting.Transport = FarTransport  # type: ignore[misc]
     file, *words = sys.argv[1:]
     sys.argv[0] = "borg"
     code = main(words)

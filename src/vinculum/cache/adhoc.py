@@ -8,6 +8,7 @@ statistics. Nothing is kept on disk, except that the access is noted.
 from __future__ import annotations
 
 from vinculum._native import ChunkIndex
+from vinculum.errors import IntegrityError
 from vinculum.repository.store import MANIFEST_KEY
 
 TYPE_CHECKING = False
@@ -49,6 +50,9 @@ def _list_chunks(store: Store, sink: Sink) -> ChunkIndex:
     while ids := store.list(_WINDOW, marker):
         sink.progress(OPERATION, len(index) + 1, total, "")
         marker = ids[-1]
+        before = len(index)
         index.assume(b"".join(id for id in ids if id != MANIFEST_KEY))
+        if len(index) - before < len(ids) - (MANIFEST_KEY in ids):
+            raise IntegrityError("the repository lists an object for the second time")
     sink.finished(OPERATION)
     return index

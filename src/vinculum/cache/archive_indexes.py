@@ -19,7 +19,7 @@ _ID_DIGITS = 64
 
 
 class ArchiveIndexes:
-    """The indexes in one directory, by archive id. A directory that is missing, or is a file, holds none and takes none."""
+    """The indexes in one directory, by archive id. One that is missing, or is a file, has no `ids`; the rest is not for it."""
 
     __slots__ = ("_directory",)
 

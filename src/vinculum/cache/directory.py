@@ -13,7 +13,7 @@ from vinculum._native import ChunkIndex, FilesCache
 from vinculum.cache import transaction
 from vinculum.cache.archive_indexes import ArchiveIndexes
 from vinculum.cache.config import CacheConfig
-from vinculum.cache.layout import ARCHIVE_INDEXES, create_cache, fill_cache, replace_content
+from vinculum.cache.layout import ARCHIVE_INDEXES, FILES_CACHE, SUFFIXED_FILES, create_cache, replace_content, wipe_cache
 from vinculum.cache.old_totals import OldTotals
 from vinculum.cache.preloading import load_chunks, load_files
 from vinculum.cache.security import check_access
@@ -54,7 +54,7 @@ class FilesCacheSettings:
 
     @property
     def file_name(self) -> str:
-        return f"files.{self.suffix}" if self.suffix else "files"
+        return f"{SUFFIXED_FILES}{self.suffix}" if self.suffix else FILES_CACHE
 
 
 class Cache:
@@ -222,7 +222,7 @@ class Cache:
     def _wipe(self) -> None:
         """Begins anew inside the directory, under the lock."""
         self.archive_indexes.clear()
-        fill_cache(self.directory, self._repository_id)
+        wipe_cache(self.directory, self._repository_id)
         self._config = CacheConfig.load(os.path.join(self.directory, "config"))
 
     def _tell_saved(self, name: str) -> None:

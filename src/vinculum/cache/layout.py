@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 README_TEXT = b"This is a Borg Backup cache.\nSee https://borgbackup.readthedocs.io/\n"
 ARCHIVE_INDEXES = "chunks.archive.d"
+FILES_CACHE = "files"
+SUFFIXED_FILES = "files."
+"""How the names of further files caches begin, each for those who gave the same suffix."""
 
 
 def create_cache(directory: str, repository_id: bytes) -> None:
@@ -48,11 +51,19 @@ def fill_cache(directory: str, repository_id: bytes) -> None:
     for name, content in (
         ("README", README_TEXT),
         ("chunks", ChunkIndex().save()),
-        ("files", b""),
+        (FILES_CACHE, b""),
         ("pre12-meta", b"{}"),
     ):
         replace_content(os.path.join(directory, name), content)
     CacheConfig.fresh(os.path.join(directory, "config"), repository_id).save()
+
+
+def wipe_cache(directory: str, repository_id: bytes) -> None:
+    """Makes a cache mirror nothing, whoever may have filled it. The caller holds its lock."""
+    for name in os.listdir(directory):
+        if name.startswith(SUFFIXED_FILES):
+            os.unlink(os.path.join(directory, name))
+    fill_cache(directory, repository_id)
 
 
 def destroy_cache(directory: str) -> None:

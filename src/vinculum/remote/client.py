@@ -11,29 +11,35 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from vinculum._native import Bytes
-from vinculum.errors import Error, IntegrityError, ObjectNotFound, UnexpectedDataFromServer
-from vinculum.events import NullSink
-from vinculum.formats.ids import ID_BYTES, split_ids
+from vinculum.errors import Error, IntegrityError, ObjectNotFound
+from vinculum.formats.ids import split_ids
 from vinculum.remote import versions
-from vinculum.remote.command_line import command_line
-from vinculum.remote.connection import Connection
-from vinculum.remote.lanes import DEFAULT_CONNECTIONS, LANE_BYTES, Lanes
+from vinculum.remote.connecting import Connector
+from vinculum.remote.id_pages import id_pages
+from vinculum.remote.lanes import DEFAULT_CONNECTIONS, Lanes
 from vinculum.remote.messages import Failure
-from vinculum.remote.rate_limit import RateLimit
 from vinculum.remote.relay import Relay
+from vinculum.remote.replies import (
+    checked_bytes,
+    checked_id,
+    checked_ids,
+    checked_number,
+    checked_object,
+    checked_objects,
+    checked_verdict,
+)
 from vinculum.remote.routes import find_route
-from vinculum.remote.transport import Transport
 from vinculum.repository.store import ObjectWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
-    from vinculum._native import Blob, SealedBatch
+    from vinculum._native import Blob, Bytes, SealedBatch
     from vinculum.events import Sink
     from vinculum.remote.command_line import RemoteSettings
+    from vinculum.remote.connection import Connection
     from vinculum.remote.lanes import Fetch
     from vinculum.remote.routes import Route
     from vinculum.repository.location import Location
@@ -43,32 +49,6 @@ _SCAN_LIMIT = 10_000
 _LIST_LIMIT = 100_000
 _READ_WINDOW = 32  # objects, which may be some MiB each
 _KNOWN_TO_BE_MISSING = "ObjectNotFound"
-
-
-def connect(location: Location, settings: RemoteSettings, sink: Sink) -> Connection:
-    """A conversation with the server of that location, both versions known. Close it."""
-    connection = _start(command_line(location, settings), location, settings, Relay(sink), _limit(settings))
-    try:
-        connection.negotiate()
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _limit(settings: RemoteSettings) -> RateLimit:
-    return RateLimit(settings.upload_bytes_per_s)
-
-
-def _start(command: Sequence[str], location: Location, settings: RemoteSettings, relay: Relay, limit: RateLimit) -> Connection:
-    """A conversation with what a command reaches, in which nothing was said yet."""
-    return Connection(
-        Transport(command, settings.environment),
-        relay,
-        location.canonical(),
-        limit=limit,
-        buffer_bytes=settings.upload_buffer_bytes,
-    )
 
 
 @contextmanager
@@ -149,34 +129,23 @@ class RemoteRepository:
         self._route = route = find_route(self._location, self._settings)
         relay = Relay(self._sink)
         relay.expects_refusals = route.further is not None
-        limit = _limit(self._settings)
+        connector = Connector(self._location, self._settings)
         try:
-            self._connection = connection = _start(route.first, self._location, self._settings, relay, limit)
+            self._connection = connection = connector.connect(route.first, relay)
             self.id = self._open(connection)
-            self._lanes = self._prepare_lanes(connection, route.further, limit)
+            self._lanes = self._prepare_lanes(connection, connector, route.further)
         except BaseException:
             self.close()
             raise
         return self
 
-    def _prepare_lanes(self, main: Connection, command: Sequence[str] | None, limit: RateLimit) -> Lanes:
-        def open_lane() -> Connection:
-            assert command is not None
-            return Connection(
-                Transport(command, self._settings.environment, send_bytes=LANE_BYTES, receive_bytes=LANE_BYTES),
-                Relay(NullSink()),  # whatever is wrong with it, nobody has to know
-                self.path,
-                limit=limit,
-                buffer_bytes=0,
-                is_patient=False,
-            )
-
+    def _prepare_lanes(self, main: Connection, connector: Connector, command: Sequence[str] | None) -> Lanes:
         connections = self._settings.connections
         # A second reader, only while the first one's lock keeps the repository as it is.
         may_read = self._opening["lock"] and not self._opening["exclusive"]
         return Lanes(
             main,
-            open_lane,
+            lambda: connector.connect_lane(command or ()),
             0 if command is None else (connections or DEFAULT_CONNECTIONS) - 1,
             always=bool(connections),
             reading={**self._opening, "lock": False} if may_read else None,
@@ -188,10 +157,10 @@ class RemoteRepository:
             connection.finish_negotiating(negotiation)
             if self._opening["make_parent_dirs"]:
                 connection.require("--make-parent-dirs", versions.ARGUMENTS_SINCE["open", "make_parent_dirs"])
-            return _checked_id(connection.call("open", **self._opening))
+            return checked_id(connection.call("open", **self._opening))
         opening = connection.start("open", [self._opening])
         connection.finish_negotiating(negotiation)
-        return _checked_id(connection.values(opening)[0])
+        return checked_id(connection.values(opening)[0])
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
@@ -245,7 +214,7 @@ class RemoteRepository:
             results = self._by_lanes.finish(started)
         if started.has_failures:
             raise self._connected.error_of(next(result for result in results if isinstance(result, Failure)))
-        objects = _checked_objects(results)
+        objects = checked_objects(results)
         self._by_lanes.note(len(objects), sum(map(len, objects)))
         return objects
 
@@ -256,28 +225,16 @@ class RemoteRepository:
     def _start_getting(self, ids: bytes) -> Fetch:
         return self._by_lanes.start_getting(ids)
 
-    def _ids(self, method: str, **arguments: object) -> list[bytes]:
-        value = self._settled.call(method, **arguments)
-        if not isinstance(value, list):
-            raise UnexpectedDataFromServer(f"no ids in answer to {method}")
-        return [_checked_id(id) for id in value]
+    def _ask_for_ids(self, method: str) -> Callable[[int, bytes | None], list[bytes]]:
+        return lambda limit, marker: checked_ids(self._settled.call(method, limit=limit, marker=marker), method)
 
     def list(self, limit: int | None = None, marker: bytes | None = None) -> list[bytes]:
-        found: list[bytes] = []
-        while limit is None or len(found) < limit:
-            wanted = _LIST_LIMIT if limit is None else min(limit - len(found), _LIST_LIMIT)
-            part = self._ids("list", limit=wanted, marker=found[-1] if found else marker)
-            if not part:
-                break
-            found += part
-        return found
+        return [id for page in id_pages(self._ask_for_ids("list"), _LIST_LIMIT, limit, marker) for id in page]
 
     def ids_in_disk_order(self) -> Iterator[bytes]:
         self._connected.require("scan", versions.METHODS_SINCE["scan"])
-        marker = None
-        while ids := self._ids("scan", limit=_SCAN_LIMIT, marker=marker):
-            yield from ids
-            marker = ids[-1]
+        for page in id_pages(self._ask_for_ids("scan"), _SCAN_LIMIT):
+            yield from page
 
     def read_all(self) -> Iterator[ObjectWindow]:
         windows = self._windows()
@@ -296,7 +253,7 @@ class RemoteRepository:
                         raise error
                     damaged.append((id, str(error)))
                 else:
-                    found[id] = reply if isinstance(reply, Bytes) else Bytes(_checked_bytes(reply))
+                    found[id] = checked_object(reply)
             yield ObjectWindow(b"".join(found), list(found.values()), damaged)
             window = following
 
@@ -308,16 +265,10 @@ class RemoteRepository:
     def check(self, *, repair: bool = False, max_duration_s: int = 0) -> bool:
         if max_duration_s:
             self._connected.require("--max-duration", versions.ARGUMENTS_SINCE["check", "max_duration"])
-        value = self._settled.call("check", repair=repair, save_space=False, max_duration=max_duration_s)
-        if not isinstance(value, bool):
-            raise UnexpectedDataFromServer("no verdict")
-        return value
+        return checked_verdict(self._settled.call("check", repair=repair, save_space=False, max_duration=max_duration_s))
 
     def __len__(self) -> int:
-        value = self._settled.call("__len__")
-        if type(value) is not int or value < 0:
-            raise UnexpectedDataFromServer("no number of objects")
-        return value
+        return checked_number(self._settled.call("__len__"), "number of objects")
 
     def __contains__(self, id: bytes, /) -> bool:
         # There is no call for this: the object has to come.
@@ -364,39 +315,17 @@ class RemoteRepository:
     # -- small things kept in the repository ---------------------------------------------------------------------------
 
     def load_key(self) -> bytes:
-        return _checked_bytes(self._connected.call("load_key"))
+        return checked_bytes(self._connected.call("load_key"))
 
     def save_key(self, data: bytes) -> None:
         self._connected.call("save_key", keydata=data)
 
     def get_free_nonce(self) -> int | None:
         value = self._connected.call("get_free_nonce")
-        if value is not None and (type(value) is not int or value < 0):
-            raise UnexpectedDataFromServer("no counter")
-        return value
+        return None if value is None else checked_number(value, "counter")
 
     def commit_nonce_reservation(self, next_unreserved: int, start_nonce: int | None) -> None:
         self._connected.call("commit_nonce_reservation", next_unreserved=next_unreserved, start_nonce=start_nonce)
-
-
-def _checked_bytes(value: object) -> bytes:
-    if not isinstance(value, bytes | Bytes):
-        raise UnexpectedDataFromServer("no byte string where one belongs")
-    return bytes(value)
-
-
-def _checked_id(value: object) -> bytes:
-    id = _checked_bytes(value)
-    if len(id) != ID_BYTES:
-        raise UnexpectedDataFromServer("an id that is none")
-    return id
-
-
-def _checked_objects(values: list[object]) -> list[Bytes]:
-    # What is no object in bulk is none that a server of ours or of Borg's would send, but may be one all the same.
-    if {*map(type, values)} <= {Bytes}:
-        return values  # type: ignore[return-value]
-    return [value if isinstance(value, Bytes) else Bytes(_checked_bytes(value)) for value in values]
 
 
 if TYPE_CHECKING:

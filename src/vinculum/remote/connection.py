@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections import deque
+from codecs import getincrementaldecoder
 
-from vinculum._native import Bytes, encode_calls, encode_puts
+from vinculum._native import encode_calls, encode_puts
 from vinculum.errors import (
     ConnectionClosed,
     ConnectionClosedWithHint,
@@ -20,6 +20,7 @@ from vinculum.errors import (
 )
 from vinculum.formats.ids import ID_BYTES
 from vinculum.remote import versions
+from vinculum.remote.calls import Ledger
 from vinculum.remote.failures import rebuild
 from vinculum.remote.framing import MAX_REPLY_ARRAY, MalformedStream, MessageSplitter, unpack_message
 from vinculum.remote.messages import (
@@ -29,6 +30,7 @@ from vinculum.remote.messages import (
     encode_tuple_request,
     parse_reply,
 )
+from vinculum.remote.outbox import Outbox
 from vinculum.remote.rate_limit import RateLimit
 
 TYPE_CHECKING = False
@@ -37,33 +39,16 @@ if TYPE_CHECKING:
 
     from vinculum._native import Blob, SealedBatch
     from vinculum.errors import Error
+    from vinculum.remote.calls import Calls
     from vinculum.remote.relay import Relay
     from vinculum.remote.transport import Transport
     from vinculum.remote.versions import Version
 
 CLOSE_S = 30.0  # how long a server may take to put things in order at the end
 _LAST_WORDS_S = 2.0  # for the child to end after its output has, so that we can say why
-WRITE_BYTES = 1 << 20
-WRITE_BUFFERS = 64
 _TICK_S = 0.05
 _SHOWN_BYTES = 128
 _NOT_FOUND = 127  # what shells say where there is no such program
-
-
-class Calls:
-    """Calls with consecutive numbers that were sent, and what came of those that are answered: values and `Failure`s."""
-
-    __slots__ = ("has_failures", "next", "results", "stop")
-
-    def __init__(self, first: int, count: int, *, are_wanted: bool) -> None:
-        self.next = first
-        self.stop = first + count
-        self.results: list[object] | None = [] if are_wanted else None
-        self.has_failures = False
-
-    @property
-    def is_answered(self) -> bool:
-        return self.next == self.stop
 
 
 class Connection:
@@ -82,11 +67,8 @@ class Connection:
         self._buffer_bytes = buffer_bytes
         self._is_patient = is_patient
         self._splitter = MessageSplitter(max_array=MAX_REPLY_ARRAY)
-        self._next_number = 1
-        self._queue: deque[Bytes] = deque()
-        self._queued_bytes = 0
-        self._unanswered: deque[Calls] = deque()  # in the order in which they are answered
-        self._failed: Failure | None = None  # of calls that nobody waits for
+        self._ledger = Ledger()
+        self._outbox = Outbox()
         self._is_dead = False
         self._is_established = False
         self.server_version: Version = versions.OLDEST
@@ -101,8 +83,8 @@ class Connection:
 
     def start_negotiating(self) -> Calls:
         """Tells our version. What other calls ask for before `finish_negotiating`, every server must know."""
-        calls = self._begin(1, are_wanted=True)
-        self._append(encode_tuple_request(calls.next, "negotiate", [versions.client_data()]))
+        calls = self._ledger.begin(1, are_wanted=True)
+        self._outbox.append(encode_tuple_request(calls.next, "negotiate", [versions.client_data()]))
         return calls
 
     def finish_negotiating(self, calls: Calls) -> None:
@@ -134,17 +116,17 @@ class Connection:
         """Lets calls go out now whose replies are wanted later; they are kept until then."""
         self._check_failure()
         arguments = list(calls)
-        started = self._begin(len(arguments), are_wanted=True)
+        started = self._ledger.begin(len(arguments), are_wanted=True)
         for number, named in enumerate(arguments, started.next):
-            self._append(encode_request(number, method, named))
+            self._outbox.append(encode_request(number, method, named))
         self._send_all_but(0)
         return started
 
     def start_for_each(self, method: bytes, ids: bytes) -> Calls:
         """The same for a call for each of n ids."""
         self._check_failure()
-        started = self._begin(len(ids) // ID_BYTES, are_wanted=True)
-        self._append([encode_calls(method, started.next, ids)])
+        started = self._ledger.begin(len(ids) // ID_BYTES, are_wanted=True)
+        self._outbox.append([encode_calls(method, started.next, ids)])
         self._send_all_but(0)
         return started
 
@@ -168,8 +150,8 @@ class Connection:
         Raises what came of calls before these.
         """
         for arguments in calls:
-            sent = self._begin(1, are_wanted=False)
-            self._append(encode_request(sent.next, method, arguments))
+            sent = self._ledger.begin(1, are_wanted=False)
+            self._outbox.append(encode_request(sent.next, method, arguments))
             self._send_most()
 
     def send_puts(self, sealed: SealedBatch, start: int = 0, stop: int | None = None) -> None:
@@ -181,25 +163,25 @@ class Connection:
         return self._put(sealed, start, stop, are_wanted=True)
 
     def _put(self, sealed: SealedBatch, start: int, stop: int, *, are_wanted: bool) -> Calls:
-        sent = self._begin(stop - start, are_wanted=are_wanted)
-        self._append([encode_puts(sent.next, sealed, start, stop)])
+        sent = self._ledger.begin(stop - start, are_wanted=are_wanted)
+        self._outbox.append([encode_puts(sent.next, sealed, start, stop)])
         self._send_most()
         return sent
 
     @property
     def unsent_bytes(self) -> int:
         """How much of what was called is still here."""
-        return self._queued_bytes + self._transport.unsent_bytes
+        return self._outbox.waiting_bytes + self._transport.unsent_bytes
 
     @property
     def unanswered(self) -> int:
         """How many calls were not answered yet."""
-        return self._next_number - self._unanswered[0].next if self._unanswered else 0
+        return self._ledger.unanswered
 
     @property
     def pause_s(self) -> float:
         """After what time the limit of the rate allows more of what waits to be sent; 0 if that is not what it waits for."""
-        return self._limit.delay_s() if self._queue else 0.0
+        return self._limit.delay_s() if self._outbox.waiting_bytes else 0.0
 
     @property
     def is_dead(self) -> bool:
@@ -217,7 +199,7 @@ class Connection:
 
     def settle(self) -> None:
         """Waits until everything that was sent is answered; raises the first failure."""
-        while self._unanswered:
+        while self._ledger.unanswered:
             self.exchange()
         self._check_failure()
 
@@ -231,25 +213,11 @@ class Connection:
             raise ServerOutdated(what, versions.format_version(self.server_version), versions.format_version(since))
 
     def _check_failure(self) -> None:
-        failed, self._failed = self._failed, None
+        failed = self._ledger.take_failure()
         if failed is not None:
             raise self.error_of(failed)
 
     # -- moving bytes --------------------------------------------------------------------------------------------------
-
-    def _begin(self, count: int, *, are_wanted: bool) -> Calls:
-        """The next `count` numbers, for messages that are appended next."""
-        calls = Calls(self._next_number, count, are_wanted=are_wanted)
-        self._next_number += count
-        if count:
-            self._unanswered.append(calls)
-        return calls
-
-    def _append(self, buffers: list[Blob]) -> None:
-        for buffer in buffers:
-            if len(buffer):  # what is empty, as the puts of an empty batch are, would never be sent
-                self._queue.append(buffer if isinstance(buffer, Bytes) else Bytes(buffer))
-                self._queued_bytes += len(buffer)
 
     def _send_most(self) -> None:
         self._send_all_but(self._buffer_bytes)
@@ -258,7 +226,7 @@ class Connection:
     def _send_all_but(self, size: int) -> None:
         """Sends until no more than that is left, or, without patience, what there is room for."""
         self.exchange(may_wait=False)
-        while self._is_patient and self._queued_bytes > size:
+        while self._is_patient and self._outbox.waiting_bytes > size:
             self.exchange()
 
     def exchange(self, *, may_wait: bool = True) -> bool:
@@ -266,8 +234,8 @@ class Connection:
         if self._is_dead:
             raise ConnectionClosed
         allowance = self._limit.allowance()
-        may_write = bool(self._queue) and allowance != 0
-        timeout_s = self._limit.delay_s() if self._queue and not may_write else None
+        may_write = self._outbox.waiting_bytes > 0 and allowance != 0
+        timeout_s = self._limit.delay_s() if self._outbox.waiting_bytes and not may_write else None
         ready = self._transport.wait(to_write=may_write, timeout_s=timeout_s if may_wait else 0)
         if ready.stderr:
             self._relay.feed(self._transport.read_messages() or b"")
@@ -285,61 +253,25 @@ class Connection:
         return ready.stderr or ready.stdout or ready.stdin
 
     def _write(self, allowance: int | None) -> None:
-        buffers: list[Bytes] = []
-        size = 0
-        for buffer in self._queue:
-            if size >= WRITE_BYTES or len(buffers) == WRITE_BUFFERS:
-                break
-            buffers.append(buffer)
-            size += len(buffer)
-        if allowance is not None:
-            buffers = _first_bytes(buffers, allowance)
-        written = self._transport.write([*buffers])
+        written = self._transport.write(self._outbox.head(allowance))
         self._limit.spend(written)
         self.moved_bytes += written
-        self._queued_bytes -= written
-        while written:
-            head = self._queue.popleft()
-            if len(head) > written:
-                self._queue.appendleft(head.slice(written, len(head)))
-                break
-            written -= len(head)
+        self._outbox.drop(written)
 
     def _receive(self, data: Blob) -> None:
         self.moved_bytes += len(data)
         try:
             for run in self._splitter.feed(data).replies():
                 if run[0] == "acknowledged":
-                    self._take(run[1], itertools.repeat(None), run[2])
+                    self._ledger.take(run[1], itertools.repeat(None), run[2])
                 elif run[0] == "objects":
-                    self._take(run[1], run[2], len(run[2]))
+                    self._ledger.take(run[1], run[2], len(run[2]))
                 else:
                     reply = parse_reply(unpack_message(run[2]))
-                    self._take(reply.msgid, [reply if isinstance(reply, Failure) else reply.value], 1)
+                    self._ledger.take(reply.msgid, [reply if isinstance(reply, Failure) else reply.value], 1)
         except (MalformedStream, MalformedMessage):
             self._is_dead = True
             raise UnexpectedDataFromServer(_shown(data)) from None
-
-    def _take(self, first: int, values: Iterable[object], count: int) -> None:
-        """Hands the replies from number `first` on to those who wait for them. A server answers everything in order."""
-        left = iter(values)
-        while count:
-            if not self._unanswered or self._unanswered[0].next != first:
-                raise MalformedMessage("an answer to something that was not asked")
-            calls = self._unanswered[0]
-            here = min(count, calls.stop - first)
-            results = list(itertools.islice(left, here))
-            if isinstance(results[0], Failure):  # comes alone
-                calls.has_failures = True
-                if calls.results is None and self._failed is None:
-                    self._failed = results[0]
-            if calls.results is not None:
-                calls.results += results
-            first += here
-            count -= here
-            calls.next = first
-            if first == calls.stop:
-                self._unanswered.popleft()
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
@@ -370,7 +302,7 @@ class Connection:
     def close(self) -> None:
         """Ends the conversation. The server forgets what was not committed and gives its locks back before this returns."""
         self._is_dead = True
-        self._queue.clear()
+        self._outbox.clear()
         self._transport.stop_writing()
         deadline = time.monotonic() + CLOSE_S
         while self._transport.exit_code is None and time.monotonic() < deadline:
@@ -384,20 +316,10 @@ class Connection:
         self._transport.close()
 
 
-def _first_bytes(buffers: list[Bytes], size: int) -> list[Bytes]:
-    first = []
-    for buffer in buffers:
-        if size <= 0:
-            break
-        first.append(buffer.slice(0, min(size, len(buffer))))
-        size -= len(buffer)
-    return first
-
-
 def _shown(data: Blob) -> str:
     """The beginning of what is no message, for the user to recognise: mostly the output of a shell's startup file."""
     head = bytes(memoryview(data)[:_SHOWN_BYTES])
     try:
-        return head.decode().strip()
+        return getincrementaldecoder("utf-8")().decode(head, final=len(data) <= _SHOWN_BYTES).strip()
     except UnicodeDecodeError:
         return head.hex(" ")

@@ -13,10 +13,10 @@ from bisect import bisect_right
 from collections import deque
 from itertools import accumulate
 from select import POLLIN, poll
-from time import monotonic
 
 from vinculum.errors import Error
 from vinculum.formats.ids import ID_BYTES
+from vinculum.remote.lane import TICK_S, Coming, Lane, Watch
 from vinculum.remote.messages import Failure
 
 TYPE_CHECKING = False
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from vinculum._native import SealedBatch
-    from vinculum.remote.connection import Calls, Connection
+    from vinculum.remote.calls import Calls
+    from vinculum.remote.connection import Connection
 
 # How many connections there are by default; more than a few sessions are refused by many servers (sshd's MaxSessions is 10).
 DEFAULT_CONNECTIONS = 6
@@ -33,15 +34,10 @@ WORTH_BYTES = 256 << 10
 WORTH_ROUND_TRIP_S = 0.005
 # What goes by one connection before it is another's turn; less where objects are got, whose sizes are not known before.
 _PIECE_BYTES, _GOT_BYTES = 1 << 20, 256 << 10
-# What a lane holds that was sent or received ahead.
-LANE_BYTES = 8 << 20
 # What one connection is asked for before it comes: several times what may be under way, so that it stays busy while something
 # else is done here.
 _AHEAD_BYTES = 8 << 20
-# So long nothing moves on a lane that owes something, while the main connection gets its answers: then it is done without.
-PATIENCE_S = 30.0
 _FIRST_GUESS, _LEAST_GUESS = 256 << 10, 16 << 10  # how large objects may be
-_TICK_S = 1.0
 
 
 class Piece:
@@ -90,10 +86,10 @@ class Lanes:
         self._reading = reading
         # Asked for before there is anything behind which the answer would have to wait.
         self._invitation: Calls | None = main.start("invite", [{}]) if count else None
-        self._main_watch = _Watch(main)
+        self._main_watch = Watch(main)
         self._may_put = False
-        self._coming: list[_Coming] = []
-        self._lanes: list[_Lane] = []
+        self._coming: list[Coming] = []
+        self._lanes: list[Lane] = []
         self._fetches: deque[Fetch] = deque()  # of which not everything was asked for
         self._usual_bytes = _FIRST_GUESS
 
@@ -212,8 +208,8 @@ class Lanes:
             for connection in (self._main, *others):
                 for fd in connection.descriptors:
                     waiting.register(fd, POLLIN)
-            pause_s = min((one.pause_s for one in (self._main, *others) if one.pause_s), default=_TICK_S)
-            waiting.poll(1000 * min(pause_s, _TICK_S))
+            pause_s = min((one.pause_s for one in (self._main, *others) if one.pause_s), default=TICK_S)
+            waiting.poll(1000 * min(pause_s, TICK_S))
             self._main.attend()
         else:
             self._main.exchange()
@@ -228,7 +224,7 @@ class Lanes:
             if state is not None:
                 self._coming.remove(coming)
                 if state:
-                    self._lanes.append(_Lane(coming.connection))
+                    self._lanes.append(Lane(coming.connection))
                 else:
                     coming.connection.abandon()
         if not self._lanes:
@@ -254,11 +250,11 @@ class Lanes:
         method, arguments = ("join", {"secret": secret}) if self._may_put else ("open", self._reading or {})
         try:
             for _ in range(wanted):
-                self._coming.append(_Coming(self._open_lane(), method, arguments))
+                self._coming.append(Coming(self._open_lane(), method, arguments))
         except Error:
             pass  # whatever it is, the connection that is there is enough
 
-    def _collect(self, lane: _Lane) -> None:
+    def _collect(self, lane: Lane) -> None:
         """Looks at what came of what it was given; if it broke, the main connection takes over."""
         lane.forget_done()
         if lane.is_broken:
@@ -283,91 +279,3 @@ class Lanes:
         for connection in self._others:
             connection.abandon()
         self._coming, self._lanes, self._wanted = [], [], 0
-
-
-class _Coming:
-    """A connection that may become a lane."""
-
-    __slots__ = ("_negotiation", "_opening", "connection")
-
-    def __init__(self, connection: Connection, method: str, arguments: Mapping[str, object]) -> None:
-        self.connection = connection
-        self._negotiation = connection.start_negotiating()
-        self._opening = connection.start(method, [arguments])
-
-    def look(self) -> bool | None:
-        """Whether it may be used; None if that is not known yet."""
-        try:
-            self.connection.attend()
-            if not self._opening.is_answered:
-                return None
-            self.connection.finish_negotiating(self._negotiation)
-        except Error:
-            return False
-        return not self._opening.has_failures
-
-
-class _Watch:
-    """Knows how long a connection has owed something without moving anything."""
-
-    __slots__ = ("_connection", "_looked", "_quiet_s", "_state")
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._state = (0, 0)
-        self._looked = monotonic()
-        self._quiet_s = 0.0
-
-    def look(self, *, is_excused: bool = False) -> float:
-        """So many seconds, without those that are excused, or in which nobody looked: who sleeps must not blame others."""
-        connection = self._connection
-        before, self._looked = self._looked, monotonic()
-        state = (connection.moved_bytes, connection.unsent_bytes)
-        if state != self._state or not connection.unanswered:
-            self._state, self._quiet_s = state, 0.0
-        elif not is_excused:
-            self._quiet_s += min(self._looked - before, 2 * _TICK_S)
-        return self._quiet_s
-
-
-class _Lane:
-    """A connection that may be used, and what it was given to put and is not known to have been put."""
-
-    __slots__ = ("_watch", "connection", "is_broken", "puts")
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.is_broken = False
-        self.puts: deque[tuple[Calls | None, SealedBatch, int, int]] = deque()
-        self._watch = _Watch(connection)
-
-    def has_room_for(self, size: int) -> bool:
-        """Whether that many bytes more would not be too much to be waiting here."""
-        unsent = self.connection.unsent_bytes
-        return not unsent or unsent + size <= LANE_BYTES
-
-    def put(self, sealed: SealedBatch, start: int, stop: int) -> None:
-        calls = None
-        try:
-            calls = self.connection.start_puts(sealed, start, stop)
-        except Error:
-            self.is_broken = True
-        self.puts.append((calls, sealed, start, stop))
-
-    def attend(self, *, may_be_late: bool) -> None:
-        """Takes what has come, and sends what there is room for."""
-        try:
-            self.connection.attend()
-        except Error:
-            self.is_broken = True
-        if self._watch.look(is_excused=may_be_late) > PATIENCE_S:
-            self.is_broken = True
-
-    def forget_done(self) -> None:
-        """Drops what was put; raises the first failure."""
-        while self.puts:
-            calls = self.puts[0][0]
-            if calls is None or not calls.is_answered:
-                return
-            self.puts.popleft()
-            self.connection.values(calls)

@@ -66,11 +66,14 @@ class Rendezvous:
         return self._socket.fileno()
 
     def accept(self) -> Handed | None:
-        """Takes over a connection. None if that was nobody who may join."""
+        """Takes over a connection. None if that was nobody who may join.
+
+        OSError if nobody can be let in any more, for want of descriptors: who waits would wait for ever.
+        """
         try:
             guest, _ = self._socket.accept()
-        except OSError:
-            return None
+        except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+            return None  # gone again
         fds: list[int] = []
         try:
             if not _is_own(guest):
@@ -101,9 +104,9 @@ def join(secret: bytes, number: int, requests_fd: int, replies_fd: int) -> None:
     Error if that is not possible; then nothing was answered.
     """
     _require_linux()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as host:
-        host.settimeout(_WAIT_S)
-        try:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as host:
+            host.settimeout(_WAIT_S)
             host.connect(_address(secret))
             if _is_own(host):
                 socket.send_fds(host, [secret + _NUMBER.pack(number)], [requests_fd, replies_fd])
@@ -111,8 +114,8 @@ def join(secret: bytes, number: int, requests_fd: int, replies_fd: int) -> None:
                     host.settimeout(None)
                     host.recv(1)  # until the other side is done
                     return
-        except OSError:
-            pass
+    except OSError:
+        pass
     raise Error("Nobody here has given such an invitation.")
 
 

@@ -6,6 +6,8 @@ two, such as a message of ssh's or a traceback, is text.
 
 from __future__ import annotations
 
+from math import isfinite
+
 from vinculum.formats.json_text import parse_json
 
 TYPE_CHECKING = False
@@ -15,6 +17,18 @@ if TYPE_CHECKING:
 LOG_MARK = "$LOG "
 LEVELS = {"DEBUG": "debug", "INFO": "info", "WARNING": "warning", "ERROR": "error", "CRITICAL": "critical"}
 _PROGRESS = ("progress_percent", "progress_message")
+# The fields of a record of progress; front-ends rely on what they are, where they are there.
+_PROGRESS_TYPES: dict[str, tuple[type, ...]] = {
+    "type": (str,),
+    "msgid": (str,),
+    "operation": (int,),
+    "message": (str,),
+    "current": (int,),
+    "total": (int,),
+    "info": (list, type(None)),
+    "finished": (bool,),
+    "time": (int, float),
+}
 
 
 class LogLine:
@@ -30,7 +44,7 @@ class LogLine:
 
 
 class ProgressLine:
-    """A step at work: the JSON record as it came, of type `progress_percent` or `progress_message`."""
+    """A step at work: a JSON record of type `progress_percent` or `progress_message`, with no other fields than Borg's."""
 
     __slots__ = ("record",)
 
@@ -71,8 +85,8 @@ def _parse_json(line: str) -> LogLine | ProgressLine | None:
     except ValueError:
         return None
     kind = record.get("type")
-    if kind in _PROGRESS and isinstance(record.get("msgid", ""), str):
-        return ProgressLine(record)
+    if kind in _PROGRESS:
+        return _parse_progress(record)
     if kind != "log_message":
         return None
     return LogLine(
@@ -81,3 +95,14 @@ def _parse_json(line: str) -> LogLine | ProgressLine | None:
         str(record.get("message", "")),
         str(record.get("msgid", "")),
     )
+
+
+def _parse_progress(record: dict[str, object]) -> ProgressLine | None:
+    known = {name: value for name, value in record.items() if name in _PROGRESS_TYPES}
+    info, time = known.get("info"), known.get("time")
+    is_odd = (
+        any(type(value) not in _PROGRESS_TYPES[name] for name, value in known.items())
+        or (isinstance(info, list) and not {*map(type, info)} <= {str})
+        or (isinstance(time, float) and not isfinite(time))
+    )
+    return None if is_odd else ProgressLine(known)

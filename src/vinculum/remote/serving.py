@@ -86,7 +86,10 @@ def _converse(main: _Main, lanes: list[_Lane], server: Server) -> None:
                 lanes.remove(lane)
                 lane.close()
         if is_idle and not main.is_over and (handed := _wait(main, lanes)):
-            lanes.append(_Lane(handed, server))
+            try:
+                lanes.append(_Lane(handed, server))
+            except OSError:
+                handed.close()  # no more descriptors or threads: there are fewer lanes
 
 
 def _wait(main: _Main, lanes: list[_Lane]) -> Handed | None:
@@ -99,7 +102,13 @@ def _wait(main: _Main, lanes: list[_Lane]) -> Handed | None:
         return None
     poll.register(main.rendezvous, select.POLLIN)
     ready = dict(poll.poll())
-    return main.rendezvous.accept() if main.rendezvous.fileno() in ready else None
+    if main.rendezvous.fileno() not in ready:
+        return None
+    try:
+        return main.rendezvous.accept()
+    except OSError:
+        main.end_invitation()
+        return None
 
 
 def _leave(request: Request, requests_fd: int, replies_fd: int) -> None:
@@ -210,19 +219,23 @@ class _Main(_Conversation):
         if request.method == "invite" and not request.is_tuple:
             from vinculum.remote.rendezvous import Rendezvous  # where there are lanes only
 
+            self.end_invitation()
+            self.invites_anew = True
             try:
-                before, self.rendezvous = self.rendezvous, Rendezvous()
-                if before is not None:
-                    before.close()
-                    self.invites_anew = True
+                self.rendezvous = Rendezvous()
                 return encode_result(request, self.rendezvous.secret)
             except Error as error:
                 return encode_failure(request, describe(request.msgid, error))
         return self._server.answer(request)
 
-    def close(self) -> None:
+    def end_invitation(self) -> None:
+        """Nobody can join any more; who has, stays."""
         if self.rendezvous is not None:
             self.rendezvous.close()
+            self.rendezvous = None
+
+    def close(self) -> None:
+        self.end_invitation()
         super().close()
 
 

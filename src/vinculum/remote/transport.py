@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 
 from vinculum._native import Pump
@@ -53,32 +54,26 @@ class Transport:
         send_bytes: int = SEND_BYTES,
         receive_bytes: int = RECEIVE_BYTES,
     ) -> None:
-        """Starts it. Error if there is no such program. So many bytes may be under way to it and from it here."""
-        # The child inherits that interrupts are ignored. (A function run in it before exec would not be safe, with threads.)
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        """Starts it. Error if it cannot be started. So many bytes may be under way to it and from it here."""
         try:
-            self._process = subprocess.Popen(
-                command,
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=dict(environment),
-            )
+            self._process = _start(command, environment)
         except OSError as error:
-            raise Error(f"cannot start {command[0]!r} to reach the server: {error.strerror}") from None
-        finally:
-            signal.signal(signal.SIGINT, before)
+            raise _unreachable(command, error) from None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._stderr: int | None = self._process.stderr.fileno()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            os.set_blocking(pipe.fileno(), False)
-        with self._process.stdin as to_child, self._process.stdout as from_child:
-            for pipe in (to_child, from_child):
-                _widen(pipe.fileno())
-            self._pump = Pump(to_child.fileno(), from_child.fileno(), send_bytes, receive_bytes)
+        try:
+            with self._process.stdin as to_child, self._process.stdout as from_child:
+                for pipe in (to_child, from_child, self._process.stderr):
+                    os.set_blocking(pipe.fileno(), False)
+                for pipe in (to_child, from_child):
+                    _widen(pipe.fileno())
+                self._pump = Pump(to_child.fileno(), from_child.fileno(), send_bytes, receive_bytes)
+        except OSError as error:  # no more descriptors, or no more threads
+            self._process.stderr.close()
+            self._end_process()
+            raise _unreachable(command, error) from None
         self._has_ended = False
 
     def wait(self, *, to_write: bool, timeout_s: float | None) -> Ready:
@@ -153,15 +148,52 @@ class Transport:
     def close(self) -> None:
         """Ends the child, one way or the other, and closes the pipes."""
         self.stop_writing()
+        self._end_process()
+        self._pump.stop()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+        self._stderr = None
+
+    def _end_process(self) -> None:
         if self.exit_code is None:
             self._process.terminate()
             if self.await_exit(1) is None:
                 self._process.kill()
         self._process.wait()
-        self._pump.stop()
-        assert self._process.stderr is not None
-        self._process.stderr.close()
-        self._stderr = None
+
+
+def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """The child, which inherits that there are no interrupts. (With threads, no function run in it before exec would be safe.)
+
+    Only the main thread may have them ignored. In others they are blocked, and stay so for the child. That makes a difference
+    only while ssh asks for a password at the terminal: there, Ctrl-C does not end the question.
+    """
+    if threading.current_thread() is threading.main_thread():
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return _popen(command, environment)
+        finally:
+            signal.signal(signal.SIGINT, before)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        return _popen(command, environment)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _popen(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(environment),
+    )
+
+
+def _unreachable(command: Sequence[str], error: OSError) -> Error:
+    return Error(f"cannot start {command[0]!r} to reach the server: {error.strerror}")
 
 
 def _widen(fd: int) -> None:

@@ -10,10 +10,11 @@ from support.rpc_sessions import SESSIONS, complete
 from vinculum._native import Bytes
 from vinculum.errors import Error
 from vinculum.events import NullSink
-from vinculum.remote import client
+from vinculum.remote import connecting
 from vinculum.remote.client import RemoteRepository
 from vinculum.remote.command_line import RemoteSettings
 from vinculum.remote.messages import Request
+from vinculum.remote.transport import Ready
 from vinculum.repository.location import Location
 
 IDS = [bytes([number]) * 32 for number in range(1, 5)]
@@ -48,7 +49,7 @@ class LyingServer(FakeServer):
 class Line(FakeTransport):
     """Ends when nothing more is to come; a fake alone would call that a mistake of the test."""
 
-    def wait(self, *, to_write: bool, timeout_s: float | None) -> client.Ready:  # type: ignore[name-defined]
+    def wait(self, *, to_write: bool, timeout_s: float | None) -> Ready:
         if not (to_write or self._to_client or timeout_s is not None):
             self.ends = True
         return super().wait(to_write=to_write, timeout_s=timeout_s)
@@ -58,7 +59,7 @@ def fuzz(data: bytes) -> None:
     """The first byte is how many bytes come at a time."""
     size = 10 * data[0] + 1 if data else 1
     server = LyingServer(data[1:])
-    client.Transport = lambda *_: Line(server.answer, itertools.cycle([size]))  # type: ignore[assignment,misc]
+    connecting.Transport = lambda *_: Line(server.answer, itertools.cycle([size]))  # type: ignore[assignment,misc]
     try:
         with RemoteRepository(
             Location.parse("ssh://host/repository"), RemoteSettings({}, connections=1), NullSink(), exclusive=True

@@ -286,6 +286,16 @@ def test_cache_without_usable_config_is_begun_anew(state: ClientState, content: 
     assert len(state.sink.warnings) == 1
 
 
+def test_no_files_cache_outlives_the_cache_that_it_belonged_to(state: ClientState) -> None:
+    (state.cache_path / "files").rename(state.cache_path / "files.Mine")
+    (state.cache_path / "files.Other").write_bytes(b"of unknown origin")
+    (state.cache_path / "config").write_text("")
+    with state.cache(FilesCacheSettings("cis", suffix="Mine")) as cache:
+        assert cache.files is not None
+        assert len(cache.files) == 0
+    assert [path.name for path in state.cache_path.glob("files*")] == ["files"]
+
+
 def test_cache_of_another_repository_is_begun_anew(state: ClientState) -> None:
     state.repository_id = b"\x01" * 32
     with state.cache() as cache:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 
@@ -10,7 +11,7 @@ from support.fake_transport import FakeServer, FakeTransport
 from vinculum._native import Bytes
 from vinculum.errors import ObjectNotFound, RemoteError, UnexpectedDataFromServer
 from vinculum.events import NullSink
-from vinculum.remote import client
+from vinculum.remote import client, connecting
 from vinculum.remote.client import RemoteRepository
 from vinculum.remote.command_line import RemoteSettings
 from vinculum.remote.messages import Request, encode_result
@@ -24,7 +25,7 @@ SETTINGS = RemoteSettings({}, connections=1)
 def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
     """Every transport leads to it."""
     found = FakeServer()
-    monkeypatch.setattr(client, "Transport", lambda *_: FakeTransport(found.answer, itertools.cycle([100])))
+    monkeypatch.setattr(connecting, "Transport", lambda *_: FakeTransport(found.answer, itertools.cycle([100])))
     return found
 
 
@@ -95,7 +96,7 @@ def test_a_server_that_answers_nonsense_is_refused(
             return server.answer(request)
         return b"".join(bytes(buffer) for buffer in encode_result(request, value))
 
-    monkeypatch.setattr(client, "Transport", lambda *_: FakeTransport(answer, itertools.cycle([100])))
+    monkeypatch.setattr(connecting, "Transport", lambda *_: FakeTransport(answer, itertools.cycle([100])))
     with opened() as store, pytest.raises(UnexpectedDataFromServer):  # noqa: PT012 (one of the calls)
         if method == "get":
             store.get(IDS[0])
@@ -103,3 +104,52 @@ def test_a_server_that_answers_nonsense_is_refused(
             store.list()
         else:
             len(store)
+
+
+def page(number: int) -> list[bytes]:
+    return [bytes([number, at]) * 16 for at in range(3)]
+
+
+@pytest.mark.parametrize("method", ["list", "scan"])
+@pytest.mark.parametrize(
+    ("number_of_page", "complaint"),
+    [
+        (lambda _: 0, "second time"),
+        (lambda asked: asked % 2, "second time"),
+        (lambda asked: 5 + asked % 7 if asked > 10 else asked, "second time"),
+        (None, "4 ids where 3 were asked for"),
+    ],
+    ids=["always the same", "two in turn", "in circles later", "too many"],
+)
+def test_a_server_that_does_not_get_on_is_refused(
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    number_of_page: Callable[[int], int] | None,
+    complaint: str,
+) -> None:
+    asked = itertools.count()
+
+    def answer(request: Request) -> bytes:
+        if request.method != method:
+            return server.answer(request)
+        ids = page(number_of_page(next(asked))) if number_of_page else [*page(0), IDS[0]]
+        return b"".join(bytes(buffer) for buffer in encode_result(request, ids))
+
+    monkeypatch.setattr(connecting, "Transport", lambda *_: FakeTransport(answer, itertools.cycle([100])))
+    for limit in ("_LIST_LIMIT", "_SCAN_LIMIT"):
+        monkeypatch.setattr(client, limit, 3)
+    with opened() as store, pytest.raises(UnexpectedDataFromServer, match=complaint):
+        store.list() if method == "list" else list(store.ids_in_disk_order())
+    assert next(asked) < 100
+
+
+def test_an_id_twice_in_an_answer_is_refused(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(request: Request) -> bytes:
+        if request.method != "list":
+            return server.answer(request)
+        return b"".join(bytes(buffer) for buffer in encode_result(request, [IDS[0], IDS[1], IDS[0]]))
+
+    monkeypatch.setattr(connecting, "Transport", lambda *_: FakeTransport(answer, itertools.cycle([100])))
+    with opened() as store, pytest.raises(UnexpectedDataFromServer, match="second time"):
+        store.list(limit=3)

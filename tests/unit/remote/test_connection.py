@@ -135,7 +135,7 @@ def test_a_server_that_goes_later() -> None:
     with pytest.raises(ConnectionClosed):
         connection.call("__len__")
     with pytest.raises(ConnectionClosed):
-        connection.settle() if connection._unanswered else connection.call("__len__")
+        connection.settle() if connection.unanswered else connection.call("__len__")
     connection.close()
     assert transport.is_closed
 
@@ -145,6 +145,8 @@ def test_a_server_that_goes_later() -> None:
     [
         (b"Welcome to this machine!\n", "Welcome to this machine!"),
         (b"\xc1\xff", "c1 ff"),
+        (b"!" + 100 * "ü".encode(), "!" + 63 * "ü" + "$"),  # 128 bytes end inside of a character
+        (b"!\xc3", "21 c3$"),
         (pack([1, 99, None, 5]), "unexpected"),
         (pack({"i": 1}), "unexpected"),
         (pack([1, 1, None, {"other": 5}]), "unexpected"),

@@ -47,6 +47,41 @@ def test_any_other_line_is_text_or_shown_as_something(line: str) -> None:
     assert isinstance(parse_line(line), (LogLine, ProgressLine, TextLine))
 
 
+PROGRESS = {
+    "type": "progress_percent",
+    "operation": 1,
+    "msgid": "repository.check",
+    "message": "5%",
+    "current": 1,
+    "total": 20,
+    "info": ["a name"],
+    "finished": False,
+    "time": 1.5,
+}
+
+
+def test_progress_has_borgs_fields_only() -> None:
+    found = parse_line(json.dumps({**PROGRESS, "more": float("nan")}))
+    assert isinstance(found, ProgressLine)
+    assert found.record == PROGRESS
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[(field, value) for field in PROGRESS for value in ({}, [[]], {"a": []})],
+        *[(field, "5") for field in ("operation", "current", "total", "info", "finished", "time")],
+        *[("time", float(value)) for value in ("nan", "inf")],
+        ("current", True),
+        ("current", 1.5),
+        ("message", None),
+        ("info", [None]),
+    ],
+)
+def test_progress_that_front_ends_could_not_take_is_text(field: str, value: object) -> None:
+    assert isinstance(parse_line(json.dumps({**PROGRESS, field: value})), TextLine)
+
+
 @pytest.mark.parametrize(
     "line", ["{}", '{"type": 5}', '{"type": "progress_percent", "msgid": []}', "{" * 100_000, '{"a":' * 100_000]
 )

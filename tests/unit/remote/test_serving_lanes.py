@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import resource
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from support.few_descriptors import few_descriptors
 from vinculum.errors import Error
 from vinculum.formats.msgpack import pack, unpack_first
 from vinculum.remote.framing import MAX_REPLY_ARRAY, MessageSplitter
@@ -236,13 +237,42 @@ def test_a_failed_invitation_is_answered(server: Server) -> None:
     stranger.close()
 
 
-def test_where_there_can_be_no_further_socket_nobody_is_invited() -> None:
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    free = os.dup(0)
-    os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
-    try:
+def test_where_there_can_be_no_further_socket_nobody_is_invited_or_joins() -> None:
+    with few_descriptors(0):
         with pytest.raises(Error, match="cannot meet"):
             Rendezvous()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        with pytest.raises(Error, match="invitation"):
+            join(bytes(SECRET_BYTES), 7, 0, 1)
+
+
+def test_lanes_for_which_there_are_no_descriptors_cost_nothing(server: Server) -> None:
+    """Whichever step of taking one in fails, the server goes on, and so do lanes that are there, until it invites anew."""
+    became_lanes = []
+    with conversation(server) as (main, secret):
+        first = joining(secret)
+        first.ask(b"", call(1, "put", id=bytes(32), data=b"data"))
+        for count in (*range(20), 200):
+            with ExitStack() as stack:
+                guest = stack.enter_context(socket.socket(socket.AF_UNIX))
+                guest.settimeout(60)
+                pipes = [*os.pipe(), *os.pipe()]
+                for fd in pipes:
+                    stack.callback(os.close, fd)
+                with few_descriptors(count):
+                    guest.connect(_address(secret))
+                    try:
+                        socket.send_fds(guest, [secret + bytes(8)], [pipes[0], pipes[3]])
+                        welcome = guest.recv(1)
+                    except (BrokenPipeError, ConnectionResetError):
+                        welcome = b""
+                    for number in range(3, 6):
+                        assert main.ask(call(number, "__len__"))[0] == {b"i": number, b"r": 1}
+                became_lanes.append(bool(welcome) and pipes[2] in select.select([pipes[2], guest], [], [], 60)[0])
+            if not count:
+                assert first.ask(call(2, "get", id=bytes(32))) == [{b"i": 2, b"r": b"data"}]
+            (invitation,) = main.ask(call(6, "invite"))
+            secret = invitation[b"r"]  # type: ignore[index]
+        assert first.rest() == b""
+        first.close()
+    assert became_lanes[0] is False
+    assert became_lanes[-1] is True

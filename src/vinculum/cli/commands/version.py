@@ -30,7 +30,7 @@ def _server_version(session: Session) -> str:
     """Of a repository on another machine, which need not exist; local ones are served by this very program."""
     if session.location.is_local:
         return BORG_VERSION
-    from vinculum.remote.client import connect
+    from vinculum.remote.connecting import connect
     from vinculum.remote.versions import format_version
 
     connection = connect(session.location, session.remote_settings(), session.sink)
