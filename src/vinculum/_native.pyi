@@ -974,19 +974,6 @@ class Item:
         """The item as canonical msgpack, unknown fields included."""
 
 @final
-class ItemDecoder:
-    """Turns the pieces of an item stream into items. Confined to one thread.
-
-    IntegrityError for anything that is not a stream of item maps; nothing may be fed after that.
-    """
-
-    def __new__(cls) -> ItemDecoder: ...
-    def feed(self, data: Blob) -> list[Item]:
-        """The items that are complete now."""
-    def finish(self) -> None:
-        """IntegrityError if the stream ends inside an item."""
-
-@final
 class ItemWindow:
     """Consecutive items as they came, packed. Immutable, thread-safe; windows of one origin share their memory.
 
@@ -1019,8 +1006,9 @@ class ItemPiecesToCome:
 
 @final
 class ItemWindowDecoder:
-    """Turns the chunks of an item stream into windows of the items that a selector chooses, or of all. Confined to one thread;
-    errors as `ItemDecoder`.
+    """Turns the chunks of an item stream into windows of the items that a selector chooses, or of all. Confined to one thread.
+
+    IntegrityError for anything that is not a stream of maps; nothing may be fed after that.
     """
 
     def __new__(cls, selector: PathSelector | None = None) -> ItemWindowDecoder: ...
@@ -1227,11 +1215,11 @@ class FileTree:
     def set_group(self, name: bytes, gid: int) -> None: ...
     def grow(
         self, window: ItemWindow, start: int, mask: Blob | None = None
-    ) -> tuple[int, list[bytes], list[bytes], list[bytes]]:
+    ) -> tuple[int, list[bytes], list[bytes], list[bytes], list[bytes]]:
         """Takes items from `start` on, or those of them whose byte in the mask is not zero.
 
         Returns where it stopped; names of users and groups that it met for the first time, to be set if they are known before
-        it goes on; and the paths of links to what is not there.
+        it goes on; the paths of links to what is not there; and of files whose ACL makes no sense and is left out.
         """
     def finish_archive(self) -> None:
         """Links of the next archive are to its own files."""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from vinculum._native import Bytes, ChunkList, Item, ItemDecoder, ItemWindow, ItemWindowDecoder, encode_item
+from support.items import unpacked
+from vinculum._native import Bytes, ChunkList, Item, ItemWindow, ItemWindowDecoder, encode_item
 from vinculum.archive.differences import Comparison, Difference
 from vinculum.events import NullSink
 from vinculum.operations.diff import differences
@@ -89,8 +90,7 @@ def random_item(chance: random.Random) -> Item:
         chunks = ChunkList.of(b"".join(ids), sizes, [chance.choice((9, 9, 9, 8)) for _ in ids])
         if chance.randrange(2):
             fields["size"] = sum(sizes)
-    decoder = ItemDecoder()
-    (item,) = decoder.feed(encode_item(fields, chunks))
+    (item,) = unpacked(encode_item(fields, chunks))
     return item
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from reference import comparing as twin
 from reference import items as reference
-from vinculum._native import Bytes, Item, ItemDecoder, ItemPairing, ItemWindow, ItemWindowDecoder
+from support.items import unpacked
+from vinculum._native import Bytes, Item, ItemPairing, ItemWindow, ItemWindowDecoder
 from vinculum.errors import IntegrityError
 
 PATHS = st.sampled_from([b"a", b"b", b"c", b"d/a", b"d/\xff", b""])
@@ -63,7 +64,7 @@ def test_as_the_twin(
     if are_alike:  # or hardly anything is equal
         new = new[:1] + old + new[1:3]
     expected = twin.Pairing(by_ids=by_ids, content_only=content_only)
-    decoded = [ItemDecoder().feed(b"".join(map(reference.encode, items))) for items in (old, new)]
+    decoded = [unpacked(b"".join(map(reference.encode, items))) for items in (old, new)]
     unequal = [flat(*one) for one in expected.run(*decoded)]
     pairing = ItemPairing(by_ids=by_ids, content_only=content_only)
     found = []

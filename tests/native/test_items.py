@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import items as reference
+from support.items import unpacked
 from vinculum import _native
 from vinculum.errors import IntegrityError
 
@@ -41,13 +42,6 @@ def fields_of(item: _native.Item) -> reference.ItemFields:
     found = {name.encode(): getattr(item, name) for name in PLAIN_FIELDS}
     found |= {b"chunks": entries(item.chunks), b"chunks_healthy": entries(item.chunks_healthy)}
     return {key: value for key, value in found.items() if value is not None}
-
-
-def decode(*pieces: bytes) -> list[_native.Item]:
-    decoder = _native.ItemDecoder()
-    items = [item for piece in pieces for item in decoder.feed(piece)]
-    decoder.finish()
-    return items
 
 
 # -- strategies --------------------------------------------------------------------------------------------------------
@@ -98,7 +92,7 @@ def cut_streams(draw: st.DrawFn) -> tuple[list[reference.ItemFields], list[bytes
 
 @pytest.mark.parametrize("packed", PACKED.values(), ids=PACKED.keys())
 def test_recorded_items_come_back_to_the_byte(packed: bytes) -> None:
-    (item,) = decode(packed)
+    (item,) = unpacked(packed)
     expected = {key: value for key, value in reference.decode(packed)[0].items() if value is not None}
     assert fields_of(item) == {b"hardlink_master": True} | expected
     assert plain(item.encode()) == packed
@@ -114,7 +108,7 @@ def test_times_are_packed_as_recorded(vector: dict[str, str]) -> None:
 @settings(deadline=None)
 def test_any_cutting_gives_the_same_items(stream: tuple[list[reference.ItemFields], list[bytes]]) -> None:
     items, pieces = stream
-    decoded = decode(*pieces)
+    decoded = unpacked(*pieces)
     assert [fields_of(item) for item in decoded] == [{b"hardlink_master": True} | item for item in items]
     assert b"".join(plain(item.encode()) for item in decoded) == b"".join(pieces)
 
@@ -143,28 +137,28 @@ def test_chunks_among_the_fields_are_refused() -> None:
 
 
 def test_items_are_handed_out_as_soon_as_they_are_complete() -> None:
-    decoder = _native.ItemDecoder()
+    decoder = _native.ItemWindowDecoder()
     packed = PACKED["regular file"]
-    assert decoder.feed(packed[:-1]) == []
-    assert [item.path for item in decoder.feed(packed[-1:] + packed[:5])] == [b"home/user/file.txt"]
+    assert decoder.feed([_native.Bytes(packed[:-1])]).paths() == []
+    assert decoder.feed([_native.Bytes(packed[-1:] + packed[:5])]).paths() == [b"home/user/file.txt"]
 
 
 def test_unknown_fields_are_kept() -> None:
     strange = reference.pack({b"path": b"p", b"mtime": 1, b"acl": {b"deep": [1, [2, None]]}, b"zebra": 1.5})
-    (item,) = decode(strange)
+    (item,) = unpacked(strange)
     assert plain(item.encode()) == reference.encode(reference.decode(strange)[0])
 
 
 def test_order_and_forms_of_other_writers_become_canonical() -> None:
     """Later msgpack types for texts, wide integers and keys in any order, as foreign programs may write them."""
     foreign = b"\x83\xd9\x05mtime\xd3" + (5).to_bytes(8, "big") + b"\xa4mode\xce\0\0\x01\xff\xa4path\xc4\x01p"
-    (item,) = decode(foreign)
+    (item,) = unpacked(foreign)
     assert (item.path, item.mode, item.mtime) == (b"p", 0o777, 5)
     assert plain(item.encode()) == reference.encode({b"path": b"p", b"mode": 0o777, b"mtime": 5})
 
 
 def test_absent_fields_are_none() -> None:
-    (item,) = decode(reference.encode({b"path": b"p"}))
+    (item,) = unpacked(reference.encode({b"path": b"p"}))
     assert fields_of(item) == {b"path": b"p", b"mode": 0, b"mtime": 0, b"hardlink_master": True}
     assert plain(item.encode()) == reference.encode({b"path": b"p"})
 
@@ -172,7 +166,7 @@ def test_absent_fields_are_none() -> None:
 def test_a_long_item_in_many_pieces_is_put_together() -> None:
     chunks = [[number.to_bytes(32, "big"), 1, 2] for number in range(200_000)]
     stream = reference.encode({b"path": b"big", b"mtime": 0, b"chunks": chunks})
-    (item,) = decode(*(stream[start : start + 8192] for start in range(0, len(stream), 8192)))
+    (item,) = unpacked(*(stream[start : start + 8192] for start in range(0, len(stream), 8192)))
     assert entries(item.chunks) == chunks
 
 
@@ -203,11 +197,8 @@ def test_a_long_item_in_many_pieces_is_put_together() -> None:
     ids=lambda stream: stream[:20].hex(),
 )
 def test_what_is_not_a_stream_of_items_is_an_integrity_error(stream: bytes) -> None:
-    decoder = _native.ItemDecoder()
     with pytest.raises(IntegrityError):
-        decoder.feed(stream)
-    with pytest.raises(IntegrityError):
-        decoder.feed(PACKED["directory"])
+        unpacked(stream)
 
 
 @given(st.data())
@@ -216,8 +207,8 @@ def test_every_truncation_is_noticed(data: st.DataObject) -> None:
     stream = b"".join(PACKED.values())
     ends = {len(b"".join(list(PACKED.values())[:number])) for number in range(len(PACKED) + 1)}
     length = data.draw(st.integers(0, len(stream)).filter(lambda length: length not in ends))
-    decoder = _native.ItemDecoder()
-    decoder.feed(stream[:length])
+    decoder = _native.ItemWindowDecoder()
+    assert len(decoder.feed([_native.Bytes(stream[:length])])) == sum(0 < end <= length for end in ends)
     with pytest.raises(IntegrityError):
         decoder.finish()
 
@@ -228,13 +219,11 @@ def test_damaged_streams_give_items_or_an_integrity_error(data: st.DataObject) -
     stream = bytearray(b"".join(PACKED.values()))
     for _ in range(data.draw(st.integers(1, 4))):
         stream[data.draw(st.integers(0, len(stream) - 1))] = data.draw(st.integers(0, 255))
-    decoder, index = _native.ItemDecoder(), _native.ChunkIndex()
+    index = _native.ChunkIndex()
     try:
-        for item in decoder.feed(bytes(stream)):
-            fields_of(item)
-            (again,) = decode(plain(item.encode()))
+        for item in unpacked(bytes(stream)):
+            (again,) = unpacked(item.encode())
             assert fields_of(again) == fields_of(item)
-        decoder.finish()
     except IntegrityError:
         pass
     try:
@@ -246,10 +235,8 @@ def test_damaged_streams_give_items_or_an_integrity_error(data: st.DataObject) -
 @given(st.binary(max_size=200))
 @settings(deadline=None)
 def test_noise_gives_items_or_an_integrity_error(noise: bytes) -> None:
-    decoder = _native.ItemDecoder()
     try:
-        decoder.feed(b"\x82\xa4path\xa1p\xa1x" + noise)
-        decoder.finish()
+        unpacked(b"\x82\xa4path\xa1p\xa1x" + noise)
     except IntegrityError:
         pass
 
@@ -345,14 +332,13 @@ def test_a_malformed_item_releases_nothing(entry: object) -> None:
 def item_of(**fields: object) -> _native.Item:
     chunks = fields.pop("chunks", None)
     assert chunks is None or isinstance(chunks, _native.ChunkList)
-    (item,) = _native.ItemDecoder().feed(_native.encode_item({"path": b"p", "mode": 0o100644, **fields}, chunks))  # type: ignore[dict-item]
+    (item,) = unpacked(_native.encode_item({"path": b"p", "mode": 0o100644, **fields}, chunks))  # type: ignore[dict-item]
     return item
 
 
 def test_an_item_with_changes_keeps_everything_else() -> None:
     for packed in PACKED.values():
-        decoder = _native.ItemDecoder()
-        for item in decoder.feed(packed):
+        for item in unpacked(packed):
             old, source = fields_of(item), item.source
             chunks = _native.ChunkList.of(b"1" * 32 + b"2" * 32, [5, 6], [7, 8])
             rewritten = item.with_chunks(chunks, is_cut_alike=True)
@@ -376,7 +362,7 @@ def test_a_link_takes_the_place_of_the_first() -> None:
 
 
 def test_items_are_encoded_as_one_by_one() -> None:
-    items = [item for packed in PACKED.values() for item in _native.ItemDecoder().feed(packed)]
+    items = [item for packed in PACKED.values() for item in unpacked(packed)]
     assert len(items) > 3
     assert plain(_native.encode_items(items)) == b"".join(plain(item.encode()) for item in items)
     assert plain(_native.encode_items([])) == b""

@@ -11,7 +11,8 @@ import pytest
 MEASURE = """
 import json, lzma, re, struct, sys, zlib
 sys.path[:0] = sys.argv[1:]
-from vinculum._native import Bytes, ChunkIndex, FilesCache, ItemDecoder, ItemStream, RepositoryIndex, ShadowIndex, decompress
+from vinculum._native import Bytes, ChunkIndex, FilesCache, ItemStream, RepositoryIndex, ShadowIndex, decompress
+from support.items import unpacked
 from vinculum.errors import IntegrityError
 from vinculum.formats.json_text import parse_json
 from vinculum.formats.msgpack import unpack
@@ -20,12 +21,6 @@ from vinculum.repository.hints import Hints
 
 MIB = 1 << 20
 BILLION = 0x7FFFFFFF
-
-def decoded(data):
-    decoder = ItemDecoder()
-    items = decoder.feed(Bytes(data))
-    decoder.finish()
-    return items
 
 def counted(data):
     index = ChunkIndex()
@@ -77,12 +72,12 @@ CASES = {
     "msgpack with an array of four billion": lambda: unpack(b"\\xdd\\xff\\xff\\xff\\xff" + b"abc"),
     "msgpack nested a million times": lambda: unpack(b"\\x91" * 10**6),
     "JSON nested a million times": lambda: parse_json("[" * 10**6),
-    "an item with an array of four billion": lambda: decoded(b"\\x82\\xa4path\\xa1x\\xa6chunks\\xdd\\xff\\xff\\xff\\xff"),
-    "an item with a text of four gigabytes": lambda: decoded(b"\\x82\\xa4path\\xdb\\xff\\xff\\xff\\xff"),
-    "an item nested a million times": lambda: decoded(b"\\x82\\xa4path\\xa1x\\xa6xattrs" + b"\\x81\\xa1x" * 10**6),
+    "an item with an array of four billion": lambda: unpacked(b"\\x82\\xa4path\\xa1x\\xa6chunks\\xdd\\xff\\xff\\xff\\xff"),
+    "an item with a text of four gigabytes": lambda: unpacked(b"\\x82\\xa4path\\xdb\\xff\\xff\\xff\\xff"),
+    "an item nested a million times": lambda: unpacked(b"\\x82\\xa4path\\xa1x\\xa6xattrs" + b"\\x81\\xa1x" * 10**6),
     "a message nested a million times": lambda: list(MessageSplitter(max_array=MAX_REPLY_ARRAY).feed(b"\\x91" * 10**6)),
     "a message of four gigabytes": lambda: list(MessageSplitter(max_array=MAX_REPLY_ARRAY).feed(b"\\xdb\\xff\\xff\\xff\\xff")),
-    "an item with a million chunks": lambda: decoded(million),
+    "an item with a million chunks": lambda: unpacked(million),
     "an item with a million chunks, counted": lambda: counted(million),
 }
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reference import restoring as reference
 from reference.restoring import File
 from support.compare import Tree, differences, snapshot
+from support.items import unpacked
 from support.stores import MemoryStore, PlainKey
 from vinculum import _native
 from vinculum.errors import IntegrityError
@@ -78,7 +79,7 @@ def item_of(file: File) -> _native.Item:
         fields["source"] = file.source
     if file.xattrs:
         fields["xattrs"] = dict(file.xattrs)
-    (item,) = _native.ItemDecoder().feed(_native.encode_item(fields, chunks))
+    (item,) = unpacked(_native.encode_item(fields, chunks))
     return item
 
 
@@ -192,7 +193,7 @@ def test_content_is_compared_with_what_items_promise() -> None:
     packed = _native.encode_item(
         {"path": b"p", "mode": 0o100644, "mtime": 0, "size": 7}, _native.ChunkList.of(KEY.hasher.digest(b"four"), [4], [4])
     )
-    (item,) = _native.ItemDecoder().feed(packed)
+    (item,) = unpacked(packed)
     batch = _native.RestoreBatch()
     batch.write_file(item, b"p")
     assert (batch.chunk_count, batch.content_bytes) == (1, 4)

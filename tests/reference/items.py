@@ -1,6 +1,6 @@
 """The item stream as plainly as it can be written: dicts, sorted, through the msgpack package in its old dialect.
 
-The oracle for `ItemDecoder`, `encode_item` and `ChunkIndex.count_items`. Keys and texts are bytes throughout.
+The oracle for `ItemWindow.items`, `encode_item` and `ChunkIndex.count_items`. Keys and texts are bytes throughout.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 //! Work that goes on while Python does something else.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use vinculum_kernels::errors::Result;
+use vinculum_kernels::locks::lock;
 use vinculum_kernels::parallel::Begun;
 
 use crate::errors::IntoPython;
@@ -19,7 +20,7 @@ impl<T: Send + 'static> ToCome<T> {
     }
 
     pub fn wait(&self, py: Python<'_>) -> PyResult<T> {
-        let work = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let work = lock(&self.0).take();
         let work = work.ok_or_else(|| PyValueError::new_err("this was waited for before"))?;
         py.detach(|| work.wait()).into_python()
     }

@@ -1,12 +1,13 @@
 //! `ItemOptions`, `OwnerNames`, `HardLinks`, `FileBatch`.
 
 use std::os::fd::IntoRawFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use vinculum_kernels::batch::{self, FilesChanged};
+use vinculum_kernels::locks::lock;
 use vinculum_kernels::memory::Shared;
 
 use crate::chunking::{ChunkBatch, ChunkList, Chunker};
@@ -108,7 +109,7 @@ pub struct FileBatch(Mutex<batch::FileBatch>);
 
 impl FileBatch {
     pub fn lock(&self) -> MutexGuard<'_, batch::FileBatch> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -1,9 +1,10 @@
 //! `crc32` and `Xxh64`.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use pyo3::prelude::*;
 use vinculum_kernels::checksums;
+use vinculum_kernels::locks::lock;
 
 use crate::memory::{Blob, detach_if_large};
 
@@ -24,13 +25,11 @@ impl Xxh64 {
     }
 
     fn update(&self, py: Python<'_>, data: Blob) {
-        detach_if_large(py, data.len(), || {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).update(&data)
-        });
+        detach_if_large(py, data.len(), || lock(&self.0).update(&data));
     }
 
     fn hexdigest(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).hexdigest()
+        lock(&self.0).hexdigest()
     }
 }
 

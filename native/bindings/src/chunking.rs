@@ -1,11 +1,12 @@
 //! `Chunker`, `ChunkBatch`, `ChunkList`, `FileReader`, `StreamChunker`.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use vinculum_kernels::chunking::{self, ChunkerParams};
+use vinculum_kernels::locks::lock;
 use vinculum_kernels::memory::Shared;
 
 use crate::errors::IntoPython;
@@ -280,10 +281,6 @@ impl StreamChunker {
     fn finish(&self, py: Python<'_>) -> ChunkBatch {
         py.detach(|| lock(&self.0).finish()).into()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,9 +1,10 @@
 //! `ShadowIndex`, `MovedEntries`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use vinculum_kernels::compaction;
+use vinculum_kernels::locks::lock;
 
 use crate::errors::IntoPython;
 use crate::ids::{Ids, OneId};
@@ -17,7 +18,7 @@ pub struct ShadowIndex(Mutex<compaction::ShadowIndex>);
 
 impl ShadowIndex {
     fn lock(&self) -> MutexGuard<'_, compaction::ShadowIndex> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

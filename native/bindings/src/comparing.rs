@@ -1,11 +1,12 @@
 //! `ItemPairing`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use vinculum_kernels::comparing::{self, Standard};
 use vinculum_kernels::items;
+use vinculum_kernels::locks::lock;
 
 use crate::errors::IntoPython;
 use crate::items::Item;
@@ -40,12 +41,12 @@ impl ItemPairing {
     }
 
     fn meet(&self, py: Python<'_>, old: &ItemWindow, new: &ItemWindow) -> PyResult<Vec<Unequal>> {
-        let found = py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).meet(&old.0, &new.0));
+        let found = py.detach(|| lock(&self.0).meet(&old.0, &new.0));
         Ok(unequal(py, found.into_python()?))
     }
 
     fn rest(&self, py: Python<'_>, most: usize) -> PyResult<(Vec<Unequal>, Vec<LostLink>)> {
-        let rest = py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).rest(most));
+        let rest = py.detach(|| lock(&self.0).rest(most));
         let (found, lost) = rest.into_python()?;
         let lost = lost.iter().map(|(path, source)| (bytes(py, path), bytes(py, source)));
         Ok((unequal(py, found), lost.collect()))

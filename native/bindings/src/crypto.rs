@@ -1,6 +1,6 @@
 //! `aes256_ctr`, `Sealer`, `SealedBatch`, `Opener`, and what it opens in the background.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -9,6 +9,7 @@ use vinculum_kernels::Id;
 use vinculum_kernels::crypto::{self, Cipher};
 use vinculum_kernels::errors::Result;
 use vinculum_kernels::items;
+use vinculum_kernels::locks::lock;
 use vinculum_kernels::memory::Shared;
 
 use crate::background::ToCome;
@@ -62,7 +63,7 @@ struct Sealing(Mutex<Option<crypto::Sealing>>);
 #[pymethods]
 impl Sealing {
     fn wait(&self, py: Python<'_>) -> PyResult<SealedBatch> {
-        let sealing = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let sealing = lock(&self.0).take();
         let sealing = sealing.ok_or_else(|| PyValueError::new_err("this sealing has been waited for"))?;
         py.detach(|| sealing.wait()).map(SealedBatch).into_python()
     }

@@ -2,22 +2,25 @@
 
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use vinculum_filesystem::Errno;
+use vinculum_filesystem::appearance::Appearance;
 use vinculum_filesystem::filesystem::FileSystem as Files;
-use vinculum_filesystem::growing::{Appearance, Grower};
+use vinculum_filesystem::growing::Grower;
 use vinculum_filesystem::tree::Tree;
 use vinculum_filesystem::{fuse, mounting};
 use vinculum_kernels::errors::Error;
+use vinculum_kernels::locks::lock;
 use vinculum_kernels::memory::{self, Shared};
 
 use crate::errors::IntoPython;
 use crate::ids::{self, Ids};
 use crate::memory::{Blob, Bytes};
+use crate::names::{Names, names};
 use crate::sys::Descriptor;
 use crate::windows::ItemWindow;
 
@@ -57,11 +60,8 @@ impl PyAppearance {
 #[pyclass(frozen, module = "vinculum._native")]
 pub struct FileTree(Mutex<Option<Grower>>);
 
-type Names<'py> = Vec<Bound<'py, PyBytes>>;
-
-fn names<'py>(py: Python<'py>, names: &[Vec<u8>]) -> Names<'py> {
-    names.iter().map(|name| PyBytes::new(py, name)).collect()
-}
+/// Where it stopped; users and groups to be looked up; paths of broken links and of senseless ACLs.
+type Growth<'py> = (usize, Names<'py>, Names<'py>, Names<'py>, Names<'py>);
 
 #[pymethods]
 impl FileTree {
@@ -87,18 +87,18 @@ impl FileTree {
     }
 
     #[pyo3(signature = (window, start, mask=None))]
-    fn grow<'py>(
-        &self,
-        py: Python<'py>,
-        window: &ItemWindow,
-        start: usize,
-        mask: Option<Blob>,
-    ) -> PyResult<(usize, Names<'py>, Names<'py>, Names<'py>)> {
+    fn grow<'py>(&self, py: Python<'py>, window: &ItemWindow, start: usize, mask: Option<Blob>) -> PyResult<Growth<'py>> {
         let growth = py
             .detach(|| self.with(|grower| grower.grow(&window.0, start, mask.as_deref())))
             .into_python()?;
-        let (users, groups) = (names(py, &growth.users), names(py, &growth.groups));
-        Ok((growth.stop, users, groups, names(py, &growth.broken)))
+        let (users, groups) = (names(py, &growth.unknown.users), names(py, &growth.unknown.groups));
+        Ok((
+            growth.stop,
+            users,
+            groups,
+            names(py, &growth.broken),
+            names(py, &growth.senseless),
+        ))
     }
 
     fn finish_archive(&self) -> PyResult<()> {
@@ -120,7 +120,7 @@ impl FileTree {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Grower>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

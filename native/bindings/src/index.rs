@@ -1,10 +1,11 @@
 //! `RepositoryIndex`, `DiskOrder`, `Replay`, `ChunkIndex`, `Released`. Single lookups stay attached to Python unless the lock
 //! is taken; batches detach.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use vinculum_kernels::locks::lock;
 use vinculum_kernels::{Id, index, items};
 
 use crate::chunking::ChunkBatch;
@@ -136,7 +137,7 @@ pub struct DiskOrder(Mutex<index::DiskOrder>);
 #[pymethods]
 impl DiskOrder {
     fn next<'py>(&self, py: Python<'py>, most_bytes: u32) -> Option<(u32, Bound<'py, PyBytes>, Vec<u32>)> {
-        let mut order = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut order = lock(&self.0);
         let entries = order.next(most_bytes);
         let segment = entries.first()?.0;
         let ids: Vec<Id> = entries.iter().map(|&(_, _, id)| id).collect();

@@ -1,17 +1,17 @@
-//! `Item`, `ItemDecoder`, `ItemStream`, `encode_item`, `encode_items`.
+//! `Item`, `ItemStream`, `encode_item`, `encode_items`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyInt};
 use vinculum_kernels::chunking;
 use vinculum_kernels::items::{self, Field, ItemFrames, Value, Xattrs};
+use vinculum_kernels::locks::lock;
 use vinculum_kernels::memory::Shared;
 
 use crate::chunking::ChunkList;
-use crate::errors::IntoPython;
-use crate::memory::{Blob, Bytes};
+use crate::memory::Bytes;
 
 #[pyclass(frozen, module = "vinculum._native")]
 pub struct Item(pub Arc<items::Item>);
@@ -189,26 +189,6 @@ fn encode_items(py: Python<'_>, items: Vec<Py<Item>>) -> Bytes {
 }
 
 #[pyclass(frozen, module = "vinculum._native")]
-pub struct ItemDecoder(Mutex<items::ItemDecoder>);
-
-#[pymethods]
-impl ItemDecoder {
-    #[new]
-    fn new() -> Self {
-        Self(Mutex::default())
-    }
-
-    fn feed(&self, py: Python<'_>, data: Blob) -> PyResult<Vec<Item>> {
-        let items = py.detach(|| lock(&self.0).feed(&data)).into_python()?;
-        Ok(items.into_iter().map(Item::new).collect())
-    }
-
-    fn finish(&self) -> PyResult<()> {
-        lock(&self.0).finish().into_python()
-    }
-}
-
-#[pyclass(frozen, module = "vinculum._native")]
 pub struct ItemStream(Mutex<ItemFrames>);
 
 impl ItemStream {
@@ -228,10 +208,6 @@ impl ItemStream {
     fn is_between_items(&self) -> bool {
         self.lock().is_between_items()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A value of `encode_item`'s dictionary, owned by Rust where it has no Rust form that could be borrowed.
@@ -303,7 +279,6 @@ fn encode_item(fields: &Bound<'_, PyDict>, chunks: Option<PyRef<'_, ChunkList>>)
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Item>()?;
-    module.add_class::<ItemDecoder>()?;
     module.add_class::<ItemStream>()?;
     module.add_function(wrap_pyfunction!(encode_items, module)?)?;
     module.add_function(wrap_pyfunction!(encode_item, module)?)

@@ -19,6 +19,7 @@ mod index;
 mod items;
 mod listing;
 mod memory;
+mod names;
 mod plain_walk;
 mod pump;
 mod references;

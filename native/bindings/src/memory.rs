@@ -8,7 +8,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use vinculum_kernels::memory::{self, Shared};
+use vinculum_kernels::whole_file::read_file;
 
+use crate::errors::IntoPython;
 use crate::sys::Descriptor;
 
 /// Frozen native bytes with the buffer protocol.
@@ -24,8 +26,7 @@ impl Bytes {
 
     #[staticmethod]
     fn read(py: Python<'_>, fd: Descriptor) -> PyResult<Self> {
-        let content = py.detach(|| memory::read_file(fd.borrow()));
-        content.map(Self).map_err(|error| std::io::Error::from(error).into())
+        py.detach(|| read_file(fd.borrow())).map(Self).into_python()
     }
 
     fn __len__(&self) -> usize {

@@ -1,10 +1,11 @@
 //! `PlainWalk`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use vinculum_kernels::batch::{self, Obstacle};
+use vinculum_kernels::locks::lock;
 
 use crate::batch::FileBatch;
 use crate::errors::IntoPython;
@@ -15,7 +16,7 @@ pub struct PlainWalk(Mutex<batch::PlainWalk>);
 
 impl PlainWalk {
     fn lock(&self) -> MutexGuard<'_, batch::PlainWalk> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

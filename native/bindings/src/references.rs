@@ -1,9 +1,10 @@
 //! `ItemReferences`, `ReferencesToCome`, `ReferenceTally`, `ContentUsage`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use vinculum_kernels::items;
+use vinculum_kernels::locks::lock;
 
 use crate::background::ToCome;
 use crate::errors::IntoPython;
@@ -58,7 +59,7 @@ impl ReferenceTally {
     ) -> PyResult<usize> {
         py.detach(|| {
             let chunks = chunks.iter().map(|chunk| &chunk.get().0);
-            let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut tally = lock(&self.0);
             tally.count(&mut stream.lock(), chunks, &mut index.0.lock())
         })
         .into_python()
@@ -66,7 +67,7 @@ impl ReferenceTally {
 
     fn settle(&self, py: Python<'_>, index: &ChunkIndex) -> PyResult<()> {
         py.detach(|| {
-            let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut tally = lock(&self.0);
             tally.settle(&mut index.0.lock())
         })
         .into_python()
@@ -78,7 +79,7 @@ pub struct ContentUsage(Mutex<items::ContentUsage>);
 
 impl ContentUsage {
     fn lock(&self) -> MutexGuard<'_, items::ContentUsage> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

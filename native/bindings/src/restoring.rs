@@ -1,14 +1,15 @@
 //! `Restorer`, `RestoreBatch`, `RestoreToCome`, `ContentPlan`, `write_chunks`, `get_flags`, `set_flags`,
 //! `acl_from_text`, `acl_names`.
 
-use std::collections::HashMap;
 use std::os::fd::IntoRawFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use vinculum_kernels::chunking::ChunkList;
+use vinculum_kernels::items::OwnerIds;
 use vinculum_kernels::items::acl::{self, Acl};
+use vinculum_kernels::locks::lock;
 use vinculum_kernels::memory::Shared;
 use vinculum_kernels::restoring::{self, Action, Entry, Trouble, Wanted};
 
@@ -18,6 +19,7 @@ use crate::errors::IntoPython;
 use crate::ids::joined;
 use crate::items::Item;
 use crate::memory::{Blob, Bytes};
+use crate::names::{Names, names};
 use crate::sys::Descriptor;
 use crate::windows::ItemWindow;
 
@@ -49,24 +51,23 @@ fn acl_from_text<'py>(
     users: &Bound<'py, PyDict>,
     groups: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let acl = Acl::from_text(text, numeric_ids, &ids_by_name(users)?, &ids_by_name(groups)?).into_python()?;
+    let mut ids = OwnerIds::default();
+    if !numeric_ids {
+        for (name, id) in users {
+            ids.set_user(name.extract()?, id.extract()?);
+        }
+        for (name, id) in groups {
+            ids.set_group(name.extract()?, id.extract()?);
+        }
+    }
+    let acl = Acl::from_text(text, |named| ids.id(named)).into_python()?;
     Ok(PyBytes::new(py, &acl.to_xattr()))
 }
 
-fn ids_by_name(names: &Bound<'_, PyDict>) -> PyResult<HashMap<Vec<u8>, u32>> {
-    names
-        .iter()
-        .map(|(name, id)| Ok((name.cast::<PyBytes>()?.as_bytes().to_vec(), id.extract()?)))
-        .collect()
-}
-
-type Names<'py> = Vec<Bound<'py, PyBytes>>;
-
 #[pyfunction]
 fn acl_names<'py>(py: Python<'py>, text: &[u8]) -> (Names<'py>, Names<'py>) {
-    let wrap = |names: Vec<Vec<u8>>| names.iter().map(|name| PyBytes::new(py, name)).collect();
     let (users, groups) = acl::names_in_text(text);
-    (wrap(users), wrap(groups))
+    (names(py, &users), names(py, &groups))
 }
 
 /// What went wrong as Python takes it: kind, a number that belongs to it, bytes that belong to it.
@@ -138,7 +139,7 @@ struct Entries {
 
 impl RestoreBatch {
     fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     fn add(&self, action: Action, item: &Item, path: Vec<u8>) {
@@ -199,9 +200,8 @@ impl RestoreBatch {
     }
 
     fn unknown_owners<'py>(&self, py: Python<'py>, restorer: &Restorer) -> (Names<'py>, Names<'py>) {
-        let (users, groups) = restorer.0.unknown_owners(&self.lock().entries);
-        let wrap = |names: Vec<Vec<u8>>| names.iter().map(|name| PyBytes::new(py, name)).collect();
-        (wrap(users), wrap(groups))
+        let unknown = restorer.0.unknown_owners(&self.lock().entries);
+        (names(py, &unknown.users), names(py, &unknown.groups))
     }
 
     fn begin(&self, stored: Vec<Blob>, opener: &Opener, restorer: Option<&Restorer>) -> RestoreToCome {
@@ -237,7 +237,7 @@ struct ContentPlan(Mutex<restoring::ContentPlan>);
 
 impl ContentPlan {
     fn lock(&self) -> MutexGuard<'_, restoring::ContentPlan> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

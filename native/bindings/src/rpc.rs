@@ -1,10 +1,11 @@
 //! `MessageFramer`, `encode_calls`, `encode_puts`, `encode_acknowledgements`, `encode_objects`.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use vinculum_kernels::errors::Result;
+use vinculum_kernels::locks::lock;
 use vinculum_kernels::memory::Shared;
 use vinculum_kernels::rpc::{self, Framer, Limits, Run};
 
@@ -55,7 +56,7 @@ impl MessageFramer {
 
 impl MessageFramer {
     fn with<T>(&self, work: impl FnOnce(&mut Framer) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut lock(&self.0))
     }
 
     fn runs(&self, py: Python<'_>, group: fn(Vec<Shared>) -> Vec<Run>) -> PyResult<Vec<Described>> {

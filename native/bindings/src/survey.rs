@@ -1,10 +1,11 @@
 //! `ItemRules`, `ArchiveSurvey`, `ItemSalvage`, `DamageToCome`: what checking archives takes.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use vinculum_kernels::items;
+use vinculum_kernels::locks::lock;
 
 use crate::background::ToCome;
 use crate::errors::IntoPython;
@@ -136,10 +137,6 @@ impl ItemSalvage {
     fn unknown_keys<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
         lock(&self.0).unknown_keys().map(|key| PyBytes::new(py, key)).collect()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

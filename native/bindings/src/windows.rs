@@ -1,12 +1,13 @@
 //! `ItemWindow`, `ItemPiece`, `ItemPiecesToCome`, `ItemWindowDecoder`, `PathSelector`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use vinculum_kernels::items;
+use vinculum_kernels::locks::lock;
 use vinculum_kernels::memory::Shared;
 
 use crate::background::ToCome;
@@ -77,7 +78,7 @@ struct ItemWindowDecoder(Mutex<items::ItemWindowDecoder>);
 
 impl ItemWindowDecoder {
     fn lock(&self) -> MutexGuard<'_, items::ItemWindowDecoder> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

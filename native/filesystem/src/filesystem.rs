@@ -5,13 +5,14 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use vinculum_kernels::Id;
 use vinculum_kernels::errors::{Error, Result};
+use vinculum_kernels::locks::lock;
 use vinculum_kernels::memory::Shared;
 
 use crate::Errno;
@@ -165,7 +166,7 @@ impl FileSystem {
             }
         };
         let thread = std::thread::Builder::new().name("giver".into()).spawn(give)?;
-        *self.giver.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        *lock(&self.giver) = Some(thread);
         Ok(())
     }
 
@@ -193,7 +194,7 @@ impl FileSystem {
 
     /// Numbers of the trees to load next.
     pub fn entered(&self) -> Vec<u32> {
-        std::mem::take(&mut self.entered.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut lock(&self.entered))
     }
 
     pub fn load(&self, number: u32, tree: std::result::Result<Tree, Errno>) -> Result<()> {
@@ -234,7 +235,7 @@ impl FileSystem {
     /// Nothing is fetched any more: those who wait for it get errors. Returns when nothing is being handed over either.
     pub fn withdraw(&self) {
         self.reader.close();
-        let giver = self.giver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let giver = lock(&self.giver).take();
         // There is nothing to be learnt from a thread that panicked but that it is gone.
         let _ = giver.map(JoinHandle::join);
     }
@@ -246,7 +247,7 @@ impl FileSystem {
     }
 
     fn note_entered(&self, number: u32) {
-        self.entered.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+        lock(&self.entered).push(number);
         self.ring();
     }
 
@@ -256,7 +257,7 @@ impl FileSystem {
     }
 
     fn states(&self) -> MutexGuard<'_, Vec<State>> {
-        self.trees.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.trees)
     }
 }
 

@@ -23,7 +23,7 @@ use vinculum_kernels::scanning::flags_to_inode;
 use crate::Errno;
 use crate::filesystem::{FileSystem, Place, inode};
 use crate::kernel_cache;
-use crate::tree::Node;
+use crate::tree::{self, Node};
 
 /// As good as forever.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -335,13 +335,13 @@ fn attributes(number: u64, node: &Node) -> FileAttr {
 }
 
 fn kind(node: &Node) -> FileType {
-    match node.mode & 0o170_000 {
-        0o010_000 => FileType::NamedPipe,
-        0o020_000 => FileType::CharDevice,
-        0o040_000 => FileType::Directory,
-        0o060_000 => FileType::BlockDevice,
-        0o120_000 => FileType::Symlink,
-        0o140_000 => FileType::Socket,
+    match node.mode & tree::TYPE {
+        tree::FIFO => FileType::NamedPipe,
+        tree::CHARACTER_DEVICE => FileType::CharDevice,
+        tree::DIRECTORY => FileType::Directory,
+        tree::BLOCK_DEVICE => FileType::BlockDevice,
+        tree::SYMLINK => FileType::Symlink,
+        tree::SOCKET => FileType::Socket,
         _ => FileType::RegularFile,
     }
 }

@@ -5,6 +5,7 @@
 //! could, too. Nobody in here waits for Python. What has to come from the repository is noted as wanted, and whoever asked is
 //! answered when it has been delivered.
 
+pub mod appearance;
 pub mod filesystem;
 pub mod fuse;
 pub mod growing;
@@ -15,9 +16,11 @@ pub mod tree;
 mod ahead;
 mod cache;
 mod contents;
+mod describing;
 mod handing;
 mod kernel_cache;
 mod names;
+mod paths;
 mod xattrs;
 
 /// What a front tells its clients when something fails: an error number of the system.

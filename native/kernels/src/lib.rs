@@ -16,6 +16,7 @@ pub mod index;
 mod interruptions;
 pub mod items;
 pub mod listing;
+pub mod locks;
 pub mod memory;
 pub mod parallel;
 pub mod pump;
@@ -24,6 +25,15 @@ pub mod rpc;
 pub mod scanning;
 pub mod segments;
 pub mod sys;
+mod times;
+pub mod whole_file;
+mod xattrs;
+mod zeros;
 
 /// The name of an object: a keyed hash of its plaintext.
 pub type Id = [u8; 32];
+
+/// An id as people read it.
+pub(crate) fn hex(id: &Id) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -7,11 +7,13 @@ use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::thread;
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
+
+use crate::locks::lock;
 
 /// How many threads kernels may use, instead of one for each core. Only the first call counts,
 /// and only before any kernel has run.
@@ -57,7 +59,7 @@ impl Turn {
     pub fn wait() -> Self {
         static DEVICE: Mutex<()> = Mutex::new(());
         let alone = WANTED_READERS.load(Ordering::Acquire) == 1;
-        Self(alone.then(|| DEVICE.lock().unwrap_or_else(PoisonError::into_inner)))
+        Self(alone.then(|| lock(&DEVICE)))
     }
 
     /// The device is free for the next.

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
 use rustix::buffer::spare_capacity;
@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use crate::errors::Result;
+use crate::locks::lock;
 use crate::memory::{self, Shared};
 
 /// What is received is read straight into blocks of that size, until they have less than so much room.
@@ -62,7 +63,7 @@ pub struct Ready {
 
 impl State {
     fn lock(&self) -> MutexGuard<'_, Moving> {
-        self.moving.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.moving)
     }
 }
 
@@ -185,7 +186,7 @@ impl Pump {
     pub fn stop(&self) {
         self.state.lock().is_over = true;
         ring(&self.state.call);
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fuzz.vectors import vectors
-from vinculum._native import Bytes, ChunkIndex, ItemDecoder, ItemStream
+from vinculum._native import Bytes, ChunkIndex, ItemStream, ItemWindowDecoder
 from vinculum.errors import IntegrityError
 
 WORDS = [
@@ -38,11 +38,11 @@ def fuzz(data: bytes) -> None:
 
 def decode(pieces: list[bytes]) -> list[bytes] | None:
     """What the items say, as they would be written again; None if the stream is damaged."""
-    decoder = ItemDecoder()
+    decoder = ItemWindowDecoder()
     items: list[bytes] = []
     try:
         for piece in pieces:
-            for item in decoder.feed(Bytes(piece)):
+            for item in decoder.feed([Bytes(piece)]).items():
                 assert isinstance(item.path, bytes)
                 assert isinstance(item.xattrs, dict | None)
                 items.append(bytes(item.encode()))

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from support.items import unpacked
 from support.stores import MemoryStore, PlainKey
 from vinculum import _native
 from vinculum.errors import ObjectNotFound
@@ -41,7 +42,7 @@ def file_of(store: MemoryStore, chunks: list[bytes]) -> _native.Item:
     store.store(KEY, *chunks)
     sizes = [len(chunk) for chunk in chunks]
     packed = _native.encode_item({"path": b"file", "mode": 0o100644, "mtime": 0}, _native.ChunkList.of(ids, sizes, sizes))
-    (item,) = _native.ItemDecoder().feed(packed)
+    (item,) = unpacked(packed)
     return item
 
 
@@ -76,7 +77,7 @@ def test_files_come_in_order_while_others_are_being_read() -> None:
 
 def test_files_without_content_are_not_asked_for() -> None:
     store = MemoryStore()
-    (item,) = _native.ItemDecoder().feed(_native.encode_item({"path": b"empty", "mode": 0o40755, "mtime": 0}, None))
+    (item,) = unpacked(_native.encode_item({"path": b"empty", "mode": 0o40755, "mtime": 0}, None))
     chunks, counts = source_of(store).cut(source_of(store).files([item]))
     assert (len(chunks), counts, store.requests) == (0, [], [])
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.items import unpacked
 from support.stores import MemoryStore, PlainKey
 from vinculum import _native
 from vinculum.archive.chunk_reader import ChunkReader
@@ -70,7 +71,7 @@ def encoded(file: dict[str, object]) -> bytes:
     fields = {name: value for name, value in file.items() if name in ("path", "mode", "size", "source", "part")}
     packed = _native.encode_item({"mtime": 0, **fields}, chunks)  # type: ignore[dict-item]  # strategies are not typed
     if file.get("healed") and chunks is not None:
-        (item,) = _native.ItemDecoder().feed(packed)
+        (item,) = unpacked(packed)
         packed = item.with_content(chunks, chunks).encode()
     return bytes(memoryview(packed))
 

@@ -12,6 +12,7 @@ use super::options::ItemOptions;
 use crate::items::Xattrs;
 use crate::items::acl::Acl;
 use crate::sys;
+use crate::xattrs;
 
 const ACL_ACCESS: &CStr = c"system.posix_acl_access";
 const ACL_DEFAULT: &CStr = c"system.posix_acl_default";
@@ -103,12 +104,12 @@ impl<'a> Access<'a> {
 
     /// The names of all attributes, each ended by a zero byte.
     pub fn names(&self) -> Result<Vec<u8>, Failure> {
-        sys::attribute_names(|buffer| self.list(buffer)).map_err(Failure::during(LISTING))
+        xattrs::names(|buffer| self.list(buffer)).map_err(Failure::during(LISTING))
     }
 
     /// The value of an attribute; None if it is gone.
     fn value(&self, name: &CStr) -> rustix::io::Result<Option<Vec<u8>>> {
-        match sys::growing(|buffer| self.get(name, buffer)) {
+        match xattrs::value(|buffer| self.get(name, buffer)) {
             Ok(value) => Ok(Some(value)),
             Err(Errno::NODATA) => Ok(None),
             Err(error) => Err(error),

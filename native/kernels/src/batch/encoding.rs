@@ -14,9 +14,8 @@ use crate::index::{ChunkIndex, ChunkTable};
 use crate::items::acl::{Acl, Holder};
 use crate::items::{Field, Value, write_map};
 use crate::memory;
+use crate::times::recorded;
 
-/// Borg's largest time: two days before 32 bits of seconds end.
-const LAST_TIME: i64 = ((1 << 31) - 1 - 48 * 3600) * 1_000_000_000;
 const REGULAR: u32 = 0o100_000;
 const PERMISSIONS: u32 = 0o7777;
 
@@ -133,7 +132,7 @@ impl BatchEntry {
             acl.as_ref().map(|acl| acl.to_text(name))
         };
         let (acl_access, acl_default) = (acl(&attributes.acl_access), acl(&attributes.acl_default));
-        let time = |nanoseconds: i64| Some(Value::Int(nanoseconds.clamp(0, LAST_TIME)));
+        let time = |nanoseconds: i64| Some(Value::Int(recorded(nanoseconds)));
         let name = |holder| {
             let name = owners.name(holder).filter(|_| !options.numeric_ids);
             Some(name.map_or(Value::Nil, |name| Value::Raw(name)))

@@ -1,8 +1,9 @@
 //! Hard links: the first link that makes it into the archive is the master, later ones refer to its path.
 
+use crate::locks::lock;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::FileBatch;
 use super::entry::Link;
@@ -21,7 +22,7 @@ impl HardLinks {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(u64, u64), Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -60,7 +60,7 @@ impl FileBatch {
             {
                 let time = cmtime(entry, cache.clock());
                 let ids = &self.chunks.ids[chunks.clone()];
-                known.memorize(hash, entry.stat.ino, entry.stat.size, time, ids, true);
+                known.memorize(hash, entry.stat.ino, entry.stat.size, time, ids);
             }
         }
     }

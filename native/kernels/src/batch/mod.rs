@@ -25,10 +25,11 @@ pub use plain_walk::{Obstacle, PlainWalk};
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::chunking::ChunkList;
 use crate::errors::{Error, Result};
+use crate::locks::lock;
 use crate::scanning::Listing;
 use entry::{BatchEntry, Content};
 use reading::LateIds;
@@ -174,7 +175,7 @@ impl Drop for FileBatch {
     fn drop(&mut self) {
         let mut entries = std::mem::take(&mut self.entries);
         entries.clear();
-        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spare = lock(&SPARE);
         if spare.len() < MOST_SPARE && entries.capacity() <= LARGEST_SPARE {
             spare.push(entries);
         }
@@ -187,7 +188,7 @@ const MOST_SPARE: usize = 8;
 const LARGEST_SPARE: usize = 4096;
 
 fn spare_entries() -> Vec<BatchEntry> {
-    SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    lock(&SPARE).pop().unwrap_or_default()
 }
 
 fn no_entry(index: usize) -> Error {

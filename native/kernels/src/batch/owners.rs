@@ -1,10 +1,11 @@
 //! Names of users and groups. Python asks the system for them; kernels only look them up here.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::FileBatch;
 use crate::items::acl::Holder;
+use crate::locks::lock;
 
 type Names = HashMap<u32, Option<Vec<u8>>>;
 
@@ -40,7 +41,7 @@ impl OwnerNames {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

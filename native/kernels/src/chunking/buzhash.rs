@@ -8,7 +8,7 @@
 use super::cut::Cut;
 use super::simd::{self, GROUP, Table};
 use super::table::BASE;
-use crate::memory;
+use crate::zeros::leading_zeros;
 
 pub(super) struct Buzhash {
     table: Table,
@@ -72,7 +72,7 @@ impl Buzhash {
         if first >= stop || self.cuts_zeros {
             return first;
         }
-        let windows = (memory::leading_zeros(&data[first..]) + 1).saturating_sub(self.window);
+        let windows = (leading_zeros(&data[first..]) + 1).saturating_sub(self.window);
         stop.min(first + windows)
     }
 

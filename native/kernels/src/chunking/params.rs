@@ -5,9 +5,8 @@ use std::sync::Arc;
 use super::buzhash::Buzhash;
 use super::cut::Cut;
 use crate::errors::{Error, Result};
+use crate::segments::MAX_DATA;
 
-/// The largest stored object, which also bounds blocks and headers of the fixed chunker.
-const MAX_DATA: usize = 20_971_479;
 const SMALLEST_BLOCK: usize = 64;
 const EXPONENTS: std::ops::RangeInclusive<u32> = 6..=23;
 

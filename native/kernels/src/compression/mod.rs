@@ -30,7 +30,5 @@ const LZMA: [u8; 2] = [2, 0];
 const ZSTD: [u8; 2] = [3, 0];
 const OBFUSCATE: [u8; 2] = [4, 0];
 
-/// The largest stored object, and the largest chunk.
-const MAX_DATA: usize = 20_971_479;
 /// How many times as long as its compressed form a plaintext may be if it is longer than any chunk.
 const MOST_EXPANSION: usize = 32;

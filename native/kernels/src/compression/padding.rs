@@ -1,7 +1,7 @@
 //! How much padding `obfuscate` adds to hide the size of a chunk.
 
-use super::MAX_DATA;
 use crate::errors::{Error, Result};
+use crate::segments::MAX_DATA;
 
 /// Room that is left between a padded chunk and the largest stored object.
 const MARGIN: usize = 1024;

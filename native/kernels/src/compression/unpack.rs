@@ -6,9 +6,10 @@ use flate2::{Decompress, FlushDecompress};
 use liblzma::stream::{Action, Stream};
 
 use super::methods::rest_of;
-use super::{LZ4, LZMA, MAX_DATA, MOST_EXPANSION, NONE, OBFUSCATE, ZSTD};
+use super::{LZ4, LZMA, MOST_EXPANSION, NONE, OBFUSCATE, ZSTD};
 use crate::errors::{Error, Result};
 use crate::memory::{self, Shared};
+use crate::segments::MAX_DATA;
 
 /// Holds any normal chunk. Memory that is not needed is not touched: that takes longer than to unpack a manifest.
 const LZ4_WORK_BYTES: usize = 8 * 1024 * 1024;

@@ -23,9 +23,6 @@ pub use opener::Opener;
 pub use sealed::SealedBatch;
 pub use sealer::{Sealer, Sealing};
 
-/// The largest stored object.
-pub const MAX_DATA: usize = 20_971_479;
-
 /// An AES block, and what one counter encrypts.
 const BLOCK: usize = 16;
 const MAC: usize = 32;

@@ -8,10 +8,7 @@ use std::ops::Range;
 
 use crate::Id;
 use crate::memory::{self, Shared};
-
-/// crc, size, tag and key.
-pub(super) const ENTRY_HEAD: usize = 41;
-pub(super) const PUT: u8 = 0;
+use crate::segments::{HEADER_AND_KEY, PUT};
 
 /// Objects in one piece of memory.
 pub(super) struct SealedUnit {
@@ -63,11 +60,11 @@ impl SealedBatch {
 
     /// Of objects that somebody else has sealed; each has to fit into an entry.
     pub fn of_objects<'a>(objects: impl Iterator<Item = (Id, &'a [u8])> + Clone) -> Self {
-        let bytes = objects.clone().map(|(_, object)| ENTRY_HEAD + object.len()).sum();
+        let bytes = objects.clone().map(|(_, object)| HEADER_AND_KEY + object.len()).sum();
         let (mut ids, mut starts, mut memory) = (Vec::new(), vec![0], memory::buffer(bytes));
         for (id, object) in objects {
             let start = memory.len();
-            let size = u32::try_from(ENTRY_HEAD + object.len()).unwrap_or(u32::MAX);
+            let size = u32::try_from(HEADER_AND_KEY + object.len()).unwrap_or(u32::MAX);
             memory.extend_from_slice(&[0; 4]);
             memory.extend_from_slice(&size.to_le_bytes());
             memory.push(PUT);
@@ -96,12 +93,12 @@ impl SealedBatch {
     /// Length of each object without the head of its entry.
     pub fn sizes(&self) -> impl ExactSizeIterator<Item = u32> {
         // An object is at most 20 MiB, or it would not have been sealed.
-        self.starts.windows(2).map(|ends| (ends[1] - ends[0] - ENTRY_HEAD) as u32)
+        self.starts.windows(2).map(|ends| (ends[1] - ends[0] - HEADER_AND_KEY) as u32)
     }
 
     /// One object without the head of its entry.
     pub fn object(&self, index: usize) -> Option<Shared> {
-        let range = *self.starts.get(index)? + ENTRY_HEAD..*self.starts.get(index + 1)?;
+        let range = *self.starts.get(index)? + HEADER_AND_KEY..*self.starts.get(index + 1)?;
         self.memory(&range).next()
     }
 

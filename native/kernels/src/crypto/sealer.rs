@@ -9,15 +9,16 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::cipher::{Cipher, Keys};
-use super::sealed::{ENTRY_HEAD, PUT, SealedBatch, SealedUnit};
+use super::sealed::{SealedBatch, SealedUnit};
 use super::strips::Strips;
-use super::{BLOCK, ENCRYPTED_HEAD, MAC, MAX_DATA};
+use super::{BLOCK, ENCRYPTED_HEAD, MAC};
 use crate::chunking::{Chunk, ChunkBatch};
 use crate::compression::{Compressed, Compressor};
 use crate::errors::{Error, Result};
 use crate::hashing::Message;
 use crate::memory;
 use crate::parallel::{self, Begun};
+use crate::segments::{HEADER_AND_KEY, MAX_DATA, PUT};
 
 /// Handing over less to another core costs too much of it.
 const LEAST_UNIT: usize = 512 * 1024;
@@ -129,14 +130,14 @@ impl Sealer {
         let mut end = 0;
         starts.push(end);
         for one in &compressed {
-            end += ENTRY_HEAD + self.overhead() + one.len();
+            end += HEADER_AND_KEY + self.overhead() + one.len();
             starts.push(end);
         }
         let mut memory = memory::scratch_buffer(end);
         let mut rest = memory.as_mut_slice();
         let mut entries = Vec::with_capacity(unit.chunks.len());
         for ((chunk, compressed), &iv) in unit.chunks.iter().zip(compressed).zip(&unit.ivs) {
-            let (place, behind) = rest.split_at_mut(ENTRY_HEAD + self.overhead() + compressed.len());
+            let (place, behind) = rest.split_at_mut(HEADER_AND_KEY + self.overhead() + compressed.len());
             rest = behind;
             entries.push(Entry {
                 chunk,
@@ -180,7 +181,7 @@ impl Sealer {
 
     fn write_plain(&self, entry: &mut Entry) {
         let Entry { compressed, place, .. } = entry;
-        let object = &mut place[ENTRY_HEAD..];
+        let object = &mut place[HEADER_AND_KEY..];
         object[0] = self.type_byte;
         let (first, rest) = object[1..].split_at_mut(compressed.head.len());
         first.copy_from_slice(&compressed.head);
@@ -199,7 +200,7 @@ impl Sealer {
             .map(|entry| (entry.place.len() > JOINED_CRC_BYTES).then(crc32fast::Hasher::new))
             .collect();
         let messages = entries.iter_mut().zip(&mut crcs).map(|(entry, crc)| {
-            let message = &mut entry.place[ENTRY_HEAD + 1 + MAC..];
+            let message = &mut entry.place[HEADER_AND_KEY + 1 + MAC..];
             Message {
                 length: message.len(),
                 pieces: Strips::new(keys, entry.iv, &entry.compressed, message, crc.as_mut()),
@@ -207,7 +208,7 @@ impl Sealer {
         });
         let macs = keys.macs(messages);
         for ((entry, mac), message_crc) in entries.iter_mut().zip(macs).zip(crcs) {
-            let object = &mut entry.place[ENTRY_HEAD..];
+            let object = &mut entry.place[HEADER_AND_KEY..];
             object[0] = self.type_byte;
             object[1..=MAC].copy_from_slice(&mac);
             finish(entry.place, entry.chunk, message_crc.as_ref());
@@ -236,11 +237,11 @@ fn finish(place: &mut [u8], chunk: &Chunk, message_crc: Option<&crc32fast::Hashe
     let size = place.len() as u32; // at most 20 MiB
     place[4..8].copy_from_slice(&size.to_le_bytes());
     place[8] = PUT;
-    place[9..ENTRY_HEAD].copy_from_slice(&chunk.id);
+    place[9..HEADER_AND_KEY].copy_from_slice(&chunk.id);
     let mut crc = crc32fast::Hasher::new();
     match message_crc {
         Some(message_crc) => {
-            crc.update(&place[4..ENTRY_HEAD + 1 + MAC]);
+            crc.update(&place[4..HEADER_AND_KEY + 1 + MAC]);
             crc.combine(message_crc);
         }
         None => crc.update(&place[4..]),

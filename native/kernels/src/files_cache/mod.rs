@@ -10,15 +10,14 @@ mod records;
 #[cfg(test)]
 use records::Record;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::Id;
 use crate::errors::{Error, Result};
+use crate::locks::lock;
 use crate::memory::Shared;
+use crate::times::recorded;
 use records::Records;
-
-/// Borg's range of time stamps in ns: from 1970 to two days before 32 bits of seconds end.
-const LAST_TIME: i64 = ((1 << 31) - 1 - 48 * 3600) * 1_000_000_000;
 
 /// Which time of a file is compared and recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +101,7 @@ impl FilesCache {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -162,7 +161,7 @@ impl Known<'_> {
             return Compared::Changed(Difference::Inode);
         }
         if let Some(clock) = self.mode.clock
-            && known.cmtime != clamped(cmtime)
+            && known.cmtime != recorded(cmtime)
         {
             return Compared::Changed(match clock {
                 Clock::Ctime => Difference::Ctime,
@@ -174,21 +173,14 @@ impl Known<'_> {
         Compared::Unchanged(self.state.records.ids(index))
     }
 
-    /// Records the content of a file. `was_read` false renews the record of a file that was found unchanged.
-    pub fn memorize(&mut self, path_hash: &Id, inode: u64, size: u64, cmtime: i64, ids: &[Id], was_read: bool) {
+    /// Records the content of a file that was read.
+    pub fn memorize(&mut self, path_hash: &Id, inode: u64, size: u64, cmtime: i64, ids: &[Id]) {
         if self.mode.disabled {
             return;
         }
-        let cmtime = clamped(cmtime);
+        let cmtime = recorded(cmtime);
         let State { records, newest } = &mut *self.state;
-        if was_read {
-            *newest = (*newest).max(Some(cmtime));
-        } else if let Some(index) = records.find(path_hash) {
-            let known = records.entry_mut(index);
-            known.age = 0;
-            known.inode = inode;
-            return;
-        }
+        *newest = (*newest).max(Some(cmtime));
         records.set(path_hash, 0, inode, size, cmtime.into(), ids.iter().copied());
     }
 
@@ -232,11 +224,6 @@ impl Mode {
     fn consults(self) -> bool {
         !self.rechunk && !self.disabled
     }
-}
-
-/// The time as Borg would record it.
-fn clamped(cmtime: i64) -> i64 {
-    cmtime.clamp(0, LAST_TIME)
 }
 
 #[cfg(test)]

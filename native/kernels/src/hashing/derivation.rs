@@ -1,17 +1,14 @@
-//! What locks and authenticates metadata: keys from passphrases (PBKDF2-HMAC-SHA256) and HMACs of single messages.
+//! Keys from passphrases: PBKDF2-HMAC-SHA256.
 //!
 //! A library would do as well, but loading one takes as long as the rest of a start, and unlocking a key is most of what a
 //! short command does: here an iteration is two compressions and nothing else.
 
-use hmac::{Hmac, KeyInit, Mac};
 use sha2::block_api::compress256;
-use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use super::sha256::{BLOCK, PrimedHmac};
 use super::simd::sha256::Words;
 use crate::Id;
-use crate::errors::{Error, Result};
 
 const DIGEST: usize = size_of::<Id>();
 /// The end of the block that holds a digest behind a block of key: one bit, zeros, and the length of both in bits.
@@ -65,33 +62,10 @@ fn padded(digest: &Words) -> [u8; BLOCK] {
     block
 }
 
-/// The HMAC of one message by "sha256" or "sha512".
-pub fn hmac(kind: &str, key: &[u8], data: &[u8]) -> Result<Vec<u8>> {
-    match kind {
-        "sha256" => Ok(mac::<Hmac<Sha256>>(key, data)?.finalize().into_bytes().to_vec()),
-        "sha512" => Ok(mac::<Hmac<Sha512>>(key, data)?.finalize().into_bytes().to_vec()),
-        _ => Err(Error::value(format!("unknown kind of HMAC: {kind}"))),
-    }
-}
-
-/// Whether it is the HMAC of the message; how long that takes says nothing about it.
-pub fn is_hmac(kind: &str, key: &[u8], data: &[u8], claimed: &[u8]) -> Result<bool> {
-    match kind {
-        "sha256" => Ok(mac::<Hmac<Sha256>>(key, data)?.verify_slice(claimed).is_ok()),
-        "sha512" => Ok(mac::<Hmac<Sha512>>(key, data)?.verify_slice(claimed).is_ok()),
-        _ => Err(Error::value(format!("unknown kind of HMAC: {kind}"))),
-    }
-}
-
-fn mac<M: KeyInit + Mac>(key: &[u8], data: &[u8]) -> Result<M> {
-    // HMAC takes keys of any length.
-    let mac = <M as KeyInit>::new_from_slice(key).map_err(|_| Error::value("a key of this length"))?;
-    Ok(mac.chain_update(data))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::hmac;
     use super::*;
     use proptest::prelude::*;
 
@@ -116,18 +90,6 @@ mod tests {
         ) {
             let expected: Vec<u8> = (1..5).flat_map(|number| defined(&passphrase, &salt, iterations, number)).collect();
             prop_assert_eq!(&*derive_key(&passphrase, &salt, iterations, length), &expected[..length]);
-        }
-    }
-
-    #[test]
-    fn only_the_whole_hmac_counts() {
-        for (kind, length) in [("sha256", 32), ("sha512", 64)] {
-            let right = hmac(kind, b"key", b"data").unwrap();
-            assert_eq!(right.len(), length);
-            assert!(is_hmac(kind, b"key", b"data", &right).unwrap());
-            assert!(!is_hmac(kind, b"key", b"data", &right[1..]).unwrap());
-            assert!(!is_hmac(kind, b"key", b"date", &right).unwrap());
-            assert!(!is_hmac(kind, b"kex", b"data", &right).unwrap());
         }
     }
 }

@@ -1,9 +1,10 @@
-//! Object ids: SHA-256, HMAC-SHA-256 or BLAKE2b-256 over key and data, of one buffer or of many at once;
-//! and keys of passphrases.
+//! Object ids: SHA-256, HMAC-SHA-256 or BLAKE2b-256 over key and data, of one buffer or of many at once. And what else
+//! is keyed: keys of passphrases, HMACs of metadata.
 //!
 //! The key is absorbed once, when a hasher is made; afterwards only the primed state exists,
 //! shared by all clones and wiped with the last of them.
 
+mod authentication;
 mod blake2b;
 mod derivation;
 mod lanes;
@@ -18,8 +19,9 @@ use sha2::{Digest, Sha256};
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::parallel;
+pub use authentication::{hmac, is_hmac};
 pub(crate) use blake2b::{PrimedBlake2b, lanes as lanes_of_blake2b};
-pub use derivation::{Secret, derive_key, hmac, is_hmac};
+pub use derivation::{Secret, derive_key};
 pub(crate) use lanes::Message;
 pub use queue::{ExpectedIds, IdQueue};
 pub(crate) use sha256::{PrimedHmac, lanes as lanes_of_sha256};

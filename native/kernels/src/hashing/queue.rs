@@ -3,11 +3,13 @@
 //! Chunks of large files are few at a time and of very different lengths, so most lanes of a hash function would run dry long
 //! before the last: the more there are to choose from, the less so.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use super::IdHasher;
 use crate::Id;
-use crate::memory::{self, Shared};
+use crate::locks::lock;
+use crate::memory::Shared;
+use crate::zeros::leading_zeros;
 
 pub struct IdQueue {
     hasher: IdHasher,
@@ -46,7 +48,7 @@ impl IdQueue {
 
     /// The id of a buffer full of zeros, if it is remembered or worth remembering.
     pub fn id_of_zeros(&self, buffer: &[u8]) -> Option<Id> {
-        if memory::leading_zeros(buffer) < buffer.len() {
+        if leading_zeros(buffer) < buffer.len() {
             return None;
         }
         let mut longest = lock(&self.zeros);
@@ -91,10 +93,6 @@ impl ExpectedIds {
         }
         self.entry.ids.get().cloned().unwrap_or_default()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

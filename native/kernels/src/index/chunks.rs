@@ -1,13 +1,14 @@
 //! The chunk index: chunk id -> (refcount, size, csize), with the counting rules of Borg's cache.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use super::table::{AHEAD, MAX_VALUE, Slot, Table};
-use crate::Id;
 use crate::chunking::ChunkBatch;
 use crate::crypto::SealedBatch;
 use crate::errors::{Error, Result};
+use crate::locks::lock;
 use crate::memory::Shared;
+use crate::{Id, hex};
 
 /// The index as one thread uses it.
 #[derive(Clone)]
@@ -49,7 +50,7 @@ impl ChunkIndex {
     }
 
     pub fn lock(&self) -> MutexGuard<'_, ChunkTable> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// The lock if it is free right now.
@@ -377,10 +378,6 @@ fn agreed_size(id: &Id, known: u32, size: u32) -> Result<u32> {
 
 fn absent(id: &Id) -> Error {
     Error::Key(hex(id))
-}
-
-pub(super) fn hex(id: &Id) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn pack(refcount: u32, size: u32, csize: u32) -> [u8; 12] {

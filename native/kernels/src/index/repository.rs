@@ -1,15 +1,15 @@
 //! The repository's index: object id -> (segment, offset), and the replay of segments into it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use rayon::prelude::*;
 
-use super::chunks::hex;
 use super::table::{AHEAD, MAX_VALUE, Slot, Table};
-use crate::Id;
 use crate::errors::{Error, Result};
+use crate::locks::lock;
 use crate::memory::Shared;
 use crate::segments::{self, SegmentEntries};
+use crate::{Id, hex};
 
 /// (segment, offset) of an object.
 pub type Position = (u32, u32);
@@ -78,7 +78,7 @@ impl RepositoryIndex {
     }
 
     pub fn lock(&self) -> MutexGuard<'_, RepositoryTable> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// The lock if it is free right now.

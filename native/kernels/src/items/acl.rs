@@ -3,7 +3,7 @@
 //! Text: one entry per line, `type:name:permissions` and for named entries `:id`. Binary: u32le 2, then per entry tag u16le,
 //! permissions u16le, id u32le (ffffffff where there is none). Entries are sorted by tag, then id, in both.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use crate::errors::{Error, Result};
 
@@ -26,6 +26,13 @@ struct Entry {
 /// An access or default ACL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acl(Vec<Entry>);
+
+/// A name that a text mentions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named<'a> {
+    User(&'a [u8]),
+    Group(&'a [u8]),
+}
 
 /// Whose name a named entry bears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,13 +134,8 @@ impl Acl {
         text
     }
 
-    /// From Borg's text; ids from the names where they are known here, unless `numeric_ids`, else from the fourth field.
-    pub fn from_text(
-        text: &[u8],
-        numeric_ids: bool,
-        users: &HashMap<Vec<u8>, u32>,
-        groups: &HashMap<Vec<u8>, u32>,
-    ) -> Result<Self> {
+    /// From Borg's text; `id` knows which ids names have here, and where it does not, the fourth field counts.
+    pub fn from_text(text: &[u8], id: impl Fn(Named<'_>) -> Option<u32>) -> Result<Self> {
         let mut acl = Self::default();
         for fields in lines(text) {
             let malformed = || {
@@ -145,25 +147,21 @@ impl Acl {
             let [kind, name, permissions, ..] = *fields else {
                 return Err(malformed());
             };
-            let named = !name.is_empty();
-            let (tag, known) = match kind {
-                b"user" | b"u" => (if named { USER } else { USER_OBJ }, users),
-                b"group" | b"g" => (if named { GROUP } else { GROUP_OBJ }, groups),
-                b"mask" | b"m" if !named => (MASK, users),
-                b"other" | b"o" if !named => (OTHER, users),
+            let plain = unquote(name);
+            let (tag, named) = match (kind, name.is_empty()) {
+                (b"user" | b"u", true) => (USER_OBJ, None),
+                (b"user" | b"u", false) => (USER, Some(Named::User(&plain))),
+                (b"group" | b"g", true) => (GROUP_OBJ, None),
+                (b"group" | b"g", false) => (GROUP, Some(Named::Group(&plain))),
+                (b"mask" | b"m", true) => (MASK, None),
+                (b"other" | b"o", true) => (OTHER, None),
                 _ => return Err(malformed()),
             };
-            let id = if named {
-                let local = if numeric_ids {
-                    None
-                } else {
-                    known.get(&unquote(name)).copied()
-                };
-                let number = |field: &[u8]| std::str::from_utf8(field).ok()?.parse().ok();
-                let stored = || fields.get(3).and_then(|field| number(field)).or_else(|| number(name));
-                local.or_else(stored).ok_or_else(malformed)?
-            } else {
-                NO_ID
+            let number = |field: &[u8]| std::str::from_utf8(field).ok()?.parse().ok();
+            let stored = || fields.get(3).and_then(|field| number(field)).or_else(|| number(name));
+            let id = match named {
+                Some(named) => id(named).or_else(stored).ok_or_else(malformed)?,
+                None => NO_ID,
             };
             let permissions = permission_bits(permissions).ok_or_else(malformed)?;
             acl.0.push(Entry { tag, permissions, id });
@@ -200,18 +198,31 @@ impl Acl {
 
 /// User and group names that occur in a text, each once, in order.
 pub fn names_in_text(text: &[u8]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-    let (mut users, mut groups) = (Vec::new(), Vec::new());
+    let (mut users, mut groups) = (Names::default(), Names::default());
     for fields in lines(text) {
-        let (names, name) = match *fields {
-            [b"user" | b"u", name, ..] => (&mut users, unquote(name)),
-            [b"group" | b"g", name, ..] => (&mut groups, unquote(name)),
-            _ => continue,
-        };
-        if !name.is_empty() && !names.contains(&name) {
-            names.push(name);
+        match *fields {
+            [b"user" | b"u", name, ..] => users.add(name),
+            [b"group" | b"g", name, ..] => groups.add(name),
+            _ => {}
         }
     }
-    (users, groups)
+    (users.in_order, groups.in_order)
+}
+
+/// Names as they were met.
+#[derive(Default)]
+struct Names {
+    in_order: Vec<Vec<u8>>,
+    met: HashSet<Vec<u8>>,
+}
+
+impl Names {
+    fn add(&mut self, quoted: &[u8]) {
+        let name = unquote(quoted);
+        if !name.is_empty() && self.met.insert(name.clone()) {
+            self.in_order.push(name);
+        }
+    }
 }
 
 /// The fields of each line that is not empty, without comments and the blanks around fields.
@@ -287,8 +298,11 @@ mod tests {
     }
 
     fn parse(text: &[u8], numeric_ids: bool) -> Result<Acl> {
-        let users = HashMap::from([(b"daemon".to_vec(), 1001), (b"DOM\\a b".to_vec(), 7)]);
-        Acl::from_text(text, numeric_ids, &users, &HashMap::new())
+        Acl::from_text(text, |named| match named {
+            Named::User(b"daemon") if !numeric_ids => Some(1001),
+            Named::User(b"DOM\\a b") if !numeric_ids => Some(7),
+            _ => None,
+        })
     }
 
     #[test]

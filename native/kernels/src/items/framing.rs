@@ -159,3 +159,66 @@ impl Progress {
 fn too_long() -> Error {
     Error::integrity("an item is longer than any real one")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::items::Item;
+
+    fn sample() -> Vec<u8> {
+        let mut out = Vec::new();
+        for number in 0..20_i64 {
+            let item = Item {
+                path: format!("some/path/{number}").into_bytes(),
+                mode: Some(0o100_644),
+                mtime: Some(1_700_000_000_123_456_789 + i128::from(number)),
+                source: (number % 3 == 0).then(|| vec![b'x'; 5000]),
+                ..Item::default()
+            };
+            item.encode(&mut out);
+        }
+        out
+    }
+
+    #[test]
+    fn any_cutting_gives_the_same_items() {
+        let stream = sample();
+        for step in [1, 2, 3, 7, 100, 5000, stream.len()] {
+            let mut frames = ItemFrames::default();
+            let mut again = Vec::new();
+            let mut count = 0;
+            for piece in stream.chunks(step) {
+                let take = |packed: &[u8]| {
+                    again.extend_from_slice(packed);
+                    count += 1;
+                    Ok(())
+                };
+                frames.feed(piece, take).expect("a sound stream");
+            }
+            frames.finish().expect("the end of an item");
+            assert_eq!((count, &again), (20, &stream), "pieces of {step}");
+        }
+    }
+
+    #[test]
+    fn an_item_cut_short_is_an_error_at_the_end() {
+        let stream = sample();
+        let mut frames = ItemFrames::default();
+        frames.feed(&stream[..stream.len() - 1], |_| Ok(())).expect("so far sound");
+        assert!(frames.finish().is_err());
+    }
+
+    #[test]
+    fn a_claimed_huge_length_is_refused_at_once() {
+        for data in [
+            &[0xdf, 0xff, 0xff, 0xff, 0xff][..],
+            &[0x81, 0xa1, b'k', 0xdb, 0xff, 0xff, 0xff, 0xff],
+            &[0x90],
+            &[0xc1],
+        ] {
+            let mut frames = ItemFrames::default();
+            assert!(frames.feed(data, |_| Ok(())).is_err());
+            assert!(frames.feed(&[], |_| Ok(())).is_err(), "nothing is taken after an error");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use crate::errors::{Error, Result};
 
 use super::fields::{Field, Value, write_map};
 use super::msgpack::Reader;
+use super::owner_ids::OwnerTexts;
 use super::view::ItemView;
 
 /// Extended attributes by name; None stands for an empty value.
@@ -93,6 +94,14 @@ impl Item {
             size: Some(chunks.size_bytes()),
             chunks: Some(chunks),
             ..self.clone()
+        }
+    }
+
+    pub fn owner_texts(&self) -> OwnerTexts<'_> {
+        OwnerTexts {
+            user: self.user.as_ref().and_then(Option::as_deref),
+            group: self.group.as_ref().and_then(Option::as_deref),
+            acls: [self.acl_access.as_deref(), self.acl_default.as_deref()],
         }
     }
 

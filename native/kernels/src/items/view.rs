@@ -5,6 +5,7 @@ use crate::errors::{Error, Result};
 
 use super::item::{Item, Reference, Xattrs, chunk_entry, narrow};
 use super::msgpack::Reader;
+use super::owner_ids::OwnerTexts;
 
 /// One archived file. Fields that were absent are None; for `user` and `group`, Some(None) is a stored nil.
 #[derive(Clone, Default)]
@@ -86,6 +87,14 @@ impl<'a> ItemView<'a> {
             }
         }
         Ok(())
+    }
+
+    pub fn owner_texts(&self) -> OwnerTexts<'a> {
+        OwnerTexts {
+            user: self.user.flatten(),
+            group: self.group.flatten(),
+            acls: [self.acl_access, self.acl_default],
+        }
     }
 
     /// The same as an item of its own.

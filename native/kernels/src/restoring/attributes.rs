@@ -14,11 +14,10 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::items::Item;
-use crate::items::acl::Acl;
+use crate::items::acl::{Acl, Named};
+use crate::items::{Item, OwnerIds};
 
 use super::outcome::{Trouble, number};
-use super::owners::OwnerIds;
 use super::target::Place;
 use super::{FORMAT, set_flags};
 
@@ -132,9 +131,8 @@ impl Attributes {
             let Some(text) = text.as_ref().filter(|text| !text.is_empty()) else {
                 continue;
             };
-            let (users, groups) = owners.existing();
-            let acl = Acl::from_text(text, self.wanted.numeric_ids, &users, &groups)
-                .map_err(|error| Trouble::Senseless(error.to_string()))?;
+            let id = |named: Named<'_>| owners.id(named).filter(|_| !self.wanted.numeric_ids);
+            let acl = Acl::from_text(text, id).map_err(|error| Trouble::Senseless(error.to_string()))?;
             match file.set_attribute(attribute, &acl.to_xattr()) {
                 Ok(()) | Err(Errno::OPNOTSUPP) => {}
                 Err(error) => return Err(error.into()),

@@ -14,13 +14,12 @@ use rustix::io::Errno;
 use crate::Id;
 use crate::crypto::Opener;
 use crate::errors;
-use crate::items::Item;
+use crate::items::{Item, OwnerIds, UnknownOwners};
 use crate::memory::Shared;
 use crate::parallel;
 
 use super::attributes::{Attributes, Wanted};
 use super::outcome::Trouble;
-use super::owners::OwnerIds;
 use super::target::{MOST_OPEN, Place, Route, Target};
 use super::{FORMAT, write_chunks};
 
@@ -71,13 +70,13 @@ impl Restorer {
     }
 
     /// The names of users and of groups in the entries that nobody has looked up yet.
-    pub fn unknown_owners(&self, entries: &[Entry]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-        let (mut users, mut groups) = (Vec::new(), Vec::new());
+    pub fn unknown_owners(&self, entries: &[Entry]) -> UnknownOwners {
+        let mut unknown = UnknownOwners::default();
         let owners = self.attributes.owners();
         for entry in entries {
-            owners.note_unknown(&entry.item, &mut users, &mut groups);
+            owners.note_unknown(&entry.item.owner_texts(), &mut unknown);
         }
-        (users, groups)
+        unknown
     }
 
     /// Does what the entries say; `contents` are the chunks of all files, in order.

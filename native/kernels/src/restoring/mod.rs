@@ -4,7 +4,6 @@
 mod attributes;
 mod batch;
 mod outcome;
-mod owners;
 mod rehearsal;
 mod target;
 
@@ -18,8 +17,9 @@ use rustix::fs::{SeekFrom, ioctl_getflags, ioctl_setflags, seek};
 use rustix::io::{Errno, write};
 
 use crate::errors::{Error, Result};
-use crate::memory::{self, Shared};
+use crate::memory::Shared;
 use crate::scanning::{flags_from_inode, flags_to_inode};
+use crate::zeros::leading_zeros;
 
 /// The part of a mode that says what kind of file it is, and one of the kinds.
 const FORMAT: i64 = 0o170_000;
@@ -54,7 +54,7 @@ fn write_all(fd: BorrowedFd<'_>, data: &[u8]) -> Result<()> {
 }
 
 fn is_zero(data: &[u8]) -> bool {
-    memory::leading_zeros(data) == data.len()
+    leading_zeros(data) == data.len()
 }
 
 /// BSD flags of an open file, 0 if the file system knows none.

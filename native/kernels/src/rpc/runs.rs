@@ -7,9 +7,9 @@ use super::MAX_NUMBER;
 use crate::Id;
 use crate::crypto::SealedBatch;
 use crate::memory::Shared;
+use crate::segments::MAX_DATA;
 
-/// The largest object that fits into a segment entry; the manifest's id, whose entry begins a segment.
-const MAX_DATA: usize = 20 * 1024 * 1024 - 41;
+/// The id of the manifest, whose entry begins a segment.
 const MANIFEST: Id = [0; 32];
 
 /// One or several messages, numbered consecutively from `first`.

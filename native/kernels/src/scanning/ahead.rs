@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::listing::{Entry, Listing, list_directory};
 use crate::errors::Result;
+use crate::locks::lock;
 use crate::parallel;
 
 /// How many directories of one parent are listed ahead.
@@ -83,7 +84,7 @@ impl Slot {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Calls `list`, unless the walk was faster. Nobody waits for ever: a panic would end the program, not this thread.
@@ -180,7 +181,7 @@ pub fn scan_directory(parent: &Arc<Listing>, index: usize) -> Result<Arc<Listing
 
 impl Ahead {
     fn lock(&self) -> MutexGuard<'_, Plan> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -12,14 +12,12 @@ use rustix::io::Errno;
 
 use super::ahead::{Ahead, Everything};
 use super::open::{flags_of_open, open_directory, open_file};
-use super::stat::Stat;
+use super::stat::{NODUMP, Stat};
 use crate::errors::{Error, Result};
 use crate::memory;
 use crate::parallel::Turn;
-use crate::sys;
+use crate::xattrs;
 
-/// BSD's nodump flag.
-const NODUMP: u32 = 1;
 /// What the system may tell of a directory at a time; as much as is kept for others to use.
 const GETDENTS_BYTES: usize = 128 << 10;
 
@@ -201,7 +199,7 @@ pub(super) fn list_directory(parent: &Listing, index: usize) -> Result<Listing> 
     if parent.asks_attributes {
         entry
             .attribute_names
-            .get_or_init(|| sys::attribute_names(|buffer| flistxattr(&directory, buffer)));
+            .get_or_init(|| xattrs::names(|buffer| flistxattr(&directory, buffer)));
     }
     let (Names { names, places }, error) = match read_names(&directory) {
         Ok(names) => (names, None),

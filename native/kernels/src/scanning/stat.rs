@@ -5,7 +5,7 @@ use rustix::fs::{AtFlags, IFlags, Statx, StatxAttributes, StatxFlags, StatxTimes
 use rustix::io::Result;
 
 /// BSD's values of the flags that archives store.
-const NODUMP: u32 = 1;
+pub(super) const NODUMP: u32 = 1;
 const IMMUTABLE: u32 = 2;
 const APPEND: u32 = 4;
 

@@ -34,8 +34,12 @@ pub const COMMIT: u8 = 2;
 const MAGIC: &[u8; 8] = b"BORG_SEG";
 /// crc, size and tag.
 const HEADER: usize = 9;
-const HEADER_AND_KEY: usize = HEADER + 32;
-const MAX_OBJECT: usize = 20 * 1024 * 1024;
+/// What comes before the data of a PUT.
+pub const HEADER_AND_KEY: usize = HEADER + size_of::<Id>();
+/// The largest entry.
+const MAX_ENTRY: usize = 20 * 1024 * 1024;
+/// The largest object: what a PUT can hold. Chunks are no larger either.
+pub const MAX_DATA: usize = MAX_ENTRY - HEADER_AND_KEY;
 
 /// The head of an entry, its CRC not verified yet.
 #[derive(Clone, Copy)]
@@ -59,7 +63,7 @@ impl Head {
     /// Whether an entry may begin so.
     fn is_plausible(self) -> bool {
         let least = if self.tag == COMMIT { HEADER } else { HEADER_AND_KEY };
-        self.tag <= COMMIT && self.size >= least && self.size <= MAX_OBJECT
+        self.tag <= COMMIT && self.size >= least && self.size <= MAX_ENTRY
     }
 
     /// The head of the entry at `offset`, for the message if it is none.
@@ -95,8 +99,4 @@ fn read_at(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<usize> 
 
 fn damaged(offset: u64, reason: impl std::fmt::Display) -> Error {
     Error::integrity(format!("segment entry at offset {offset}: {reason}"))
-}
-
-fn hex(id: &Id) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }

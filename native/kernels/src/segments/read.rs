@@ -4,11 +4,11 @@ use std::os::fd::BorrowedFd;
 
 use rayon::prelude::*;
 
-use super::{HEADER, HEADER_AND_KEY, Head, PUT, damaged, hex, read_at};
-use crate::Id;
+use super::{HEADER, HEADER_AND_KEY, Head, PUT, damaged, read_at};
 use crate::errors::{Error, Result};
 use crate::memory::{self, Shared};
 use crate::parallel;
+use crate::{Id, hex};
 
 /// What is read for an entry whose size is not known yet.
 const GUESS: usize = 64 * 1024;

@@ -39,25 +39,29 @@ class TreeSource:
         """Adds an archive to a tree, some of it with each step. Raises like `load_archive` and `read_windows`."""
         archive = load_archive(self._store, self._key, entry, workarounds=self._workarounds)
         for window in read_windows(self._store, self._key, archive.items, _WINDOW_BYTES):
-            for path in self._grow(tree, window):
+            broken, senseless = self._grow(tree, window)
+            for path in broken:
                 self._warn(f"{os.fsdecode(path)}: what it is a hard link of is not in archive {entry.name}")
+            for path in senseless:
+                self._warn(f"{os.fsdecode(path)}: its ACL in archive {entry.name} makes no sense, so it is shown without")
             yield
         tree.finish_archive()
 
-    def _grow(self, tree: FileTree, window: ItemWindow) -> list[bytes]:
-        """Adds all items of a window that are wanted; the paths of links to what is not there."""
+    def _grow(self, tree: FileTree, window: ItemWindow) -> tuple[list[bytes], list[bytes]]:
+        """Adds all items of a window that are wanted; the paths of links to what is not there, and of senseless ACLs."""
         mask = self._mask(window)
-        done, broken = 0, []
+        done, broken, senseless = 0, list[bytes](), list[bytes]()
         while done < len(window):
-            done, users, groups, links = tree.grow(window, done, mask)
+            done, users, groups, links, acls = tree.grow(window, done, mask)
             broken += links
+            senseless += acls
             for name in users:
                 if (uid := owners.user_id(name)) is not None:
                     tree.set_user(name, uid)
             for name in groups:
                 if (gid := owners.group_id(name)) is not None:
                     tree.set_group(name, gid)
-        return broken
+        return broken, senseless
 
     def _mask(self, window: ItemWindow) -> bytes | None:
         if self._matcher.is_trivial:
