@@ -32,6 +32,8 @@ myst_enable_extensions = ["deflist"]
 smartquotes = False  # they would make dashes of options
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["manual.css"]
 html_title = f"vinculum {release}"
 html_copy_source = False
 html_show_sphinx = False

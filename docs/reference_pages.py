@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from help_prose import escape, inline, render_help
+from source_map import source_map
 
 from vinculum import errors
 from vinculum.cli import common_options, registry
@@ -46,6 +47,7 @@ def write_pages(directory: Path) -> list[Page]:
     files = {f"{page.name}.rst": _heading(page.title, "=") + page.body for page in pages}
     files["index.rst"] = _index(pages)
     files["exit-codes.rst"] = _exit_codes()
+    files["source-map.rst"] = source_map(Path(__file__).resolve().parent.parent)
     for stale in {path.name for path in directory.iterdir()} - files.keys():
         (directory / stale).unlink()
     for name, text in files.items():

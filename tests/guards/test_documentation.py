@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from reference_pages import all_pages
+from source_map import source_map
 
 from support.programs import PROJECT
 from vinculum import __version__
@@ -74,7 +75,16 @@ def test_reference_describes_every_option_and_help_text() -> None:
     assert mounting == re.findall(r"^\.\. option:: .*", pages["borgfs"], re.MULTILINE)
 
 
-GENERATED = {f"borg-{name.replace(' ', '-')}.rst" for name in (*registry.COMMANDS, *registry.TOPICS)} | {"exit-codes.rst"}
+GENERATED = {f"borg-{name.replace(' ', '-')}.rst" for name in (*registry.COMMANDS, *registry.TOPICS)}
+GENERATED |= {"index.rst", "exit-codes.rst", "source-map.rst"}
+
+
+def test_every_module_is_on_the_map() -> None:
+    """With a sentence of its own."""
+    rows = re.findall(r"\* - ``(.*)``\n     - (.+)", source_map(PROJECT))
+    python = {path.name for path in (PROJECT / "src" / "vinculum").rglob("*.py")} - {"__init__.py"}
+    rust = {path.name for path in (PROJECT / "native").glob("*/src/**/*.rs")}
+    assert python | rust <= {name.rpartition("/")[2] for name, _ in rows}
 
 
 def test_version_is_the_same_wherever_it_has_to_be_written() -> None:
@@ -141,3 +151,18 @@ def test_commands_exist(page: str) -> None:
     assert targets
     for target in targets:
         assert f"make {target} " in listed, target
+
+
+FIGURES = re.compile(r"^\| (.*) \| (.* s) \| (.* s) \| \*\*(.*)\*\* \| \[(\d) rounds?\]\((.*)\) \|$", re.MULTILINE)
+
+
+def test_figures_of_the_guide_are_those_of_the_pages_that_it_links() -> None:
+    guide = DOCS / "manual" / "performance.md"
+    rows = FIGURES.findall(guide.read_text())
+    assert len(rows) > 10
+    for what, ours, theirs, times, rounds, link in rows:
+        page = (guide.parent / link).read_text().replace("*", "")
+        assert any(ours in line and times in line for line in page.splitlines()), f"{link}: {ours}, {times} times less"
+        wanted = [theirs, *re.findall(r"\d[\d ]{3,}\d|\d+(?= MiB)", what)]
+        assert [figure for figure in wanted if figure not in page] == [], link
+        assert re.search(rf"\b({rounds}|{('one', 'two', 'three')[int(rounds) - 1]})\s+round", page), link

@@ -204,9 +204,11 @@ class _ChoiceParser(_ClearParser):
         if not self._prefix:
             listed = {name: summary for name, summary in listed.items() if name.split()[0] not in registry.GROUPS}
             listed = dict(sorted({**listed, **registry.GROUPS}.items()))
-        width = max(13, *map(len, listed))
-        lines = [f"  {name:<{width}} {summary}\n" for name, summary in listed.items()]
-        return f"{super().format_help()}\nCommands:\n{''.join(lines)}"
+        text = f"{super().format_help()}\nCommands:\n{_rows(listed)}"
+        if self._prefix:
+            return text
+        more = f"{self.prog} <command> --help and {self.prog} help <topic> say more about one of them."
+        return f"{text}\nTopics:\n{_rows(registry.TOPICS)}\n{more}\n"
 
     def refuse(self, word: str) -> NoReturn:
         """Ends the program because `word` is no command."""
@@ -216,6 +218,11 @@ class _ChoiceParser(_ClearParser):
 
         question = suggestions.command(word, known) or f" There are {', '.join(sorted(known))}."
         self.exit(2, f"{self.prog}: error: there is no command {word!r}.{question}\n")
+
+
+def _rows(listed: dict[str, str]) -> str:
+    width = max(13, *map(len, listed))
+    return "".join(f"  {name:<{width}} {summary}\n" for name, summary in listed.items())
 
 
 def load_command(name: str) -> Command:

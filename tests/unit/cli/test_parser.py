@@ -211,8 +211,9 @@ def test_without_a_command_all_of_them_are_listed(arguments: list[str], capsys: 
         parse(*arguments)
     assert end.value.code == 0
     printed = capsys.readouterr().out
-    listed = {line.split()[0] for line in printed.partition("Commands:\n")[2].splitlines()}
-    assert listed == {name.split()[0] for name in registry.COMMANDS}
+    commands, _, topics = printed.partition("Commands:\n")[2].partition("\nTopics:\n")
+    assert {line.split()[0] for line in commands.splitlines()} == {name.split()[0] for name in registry.COMMANDS}
+    assert {line.split()[0] for line in topics.splitlines() if line.startswith("  ")} == set(registry.TOPICS)
 
 
 @pytest.mark.parametrize("group", sorted(registry.GROUPS))

@@ -29,7 +29,6 @@ def run(args: argparse.Namespace, session: Session) -> None:  # noqa: ARG001 (ev
     topic = " ".join(args.topic)
     if not topic:
         print_program_help(args.program, sys.stdout)
-        sys.stdout.write("\nTopics:\n" + "".join(f"  {name:<13} {text}\n" for name, text in registry.TOPICS.items()))
     elif topic in registry.TOPICS:
         sys.stdout.write(shown_help(topic))
     elif topic in registry.GROUPS:

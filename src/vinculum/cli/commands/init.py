@@ -18,7 +18,7 @@ OPERANDS = "-e MODE [REPOSITORY]"
 MODES = ("none", "keyfile", "repokey", "authenticated", "keyfile-blake2", "repokey-blake2", "authenticated-blake2")
 
 KEY_ADVICE = """
-IMPORTANT: this repository can only be read with BOTH its key AND its passphrase!
+IMPORTANT: reading this repository takes BOTH its key AND its passphrase!
 
 The repokey and authenticated modes keep the key inside the repository, the
 keyfile modes in your home directory. Either can be lost together with its disk.
