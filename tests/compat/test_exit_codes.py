@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vinculum import errors
-from vinculum.ui.json_lines import WARNING_IDS
+from vinculum import errors, warning_codes
 
 ASK = """
 import json
@@ -53,4 +52,4 @@ def test_errors(theirs: list[dict[str, int]]) -> None:
 
 
 def test_warnings(theirs: list[dict[str, int]]) -> None:
-    assert {name: code for code, name in WARNING_IDS.items()} == theirs[1]
+    assert {name: code for code, name in warning_codes.MSGIDS.items()} == theirs[1]

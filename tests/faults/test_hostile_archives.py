@@ -10,7 +10,7 @@ from support.damage import forging
 from support.peak_memory import run_measured
 from support.programs import Program
 from vinculum.formats.msgpack import pack_sorted
-from vinculum.repository.segments import MAX_DATA
+from vinculum.objects.limits import MAX_DATA
 
 REFERENCES = 5000
 """To one chunk of 20 MiB, all of it 100 GiB, which would take minutes to unpack."""

@@ -81,6 +81,7 @@ def test_help_imports_only_parsers(tmp_path: Path) -> None:
         "vinculum.cli.execution",
         "vinculum.cli.exit_codes",
         "vinculum.cli.help_layout",
+        "vinculum.cli.locations",
         "vinculum.cli.main",
         "vinculum.cli.program",
         "vinculum.cli.old_options",

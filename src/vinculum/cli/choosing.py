@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from vinculum import warning_codes
 from vinculum.archive.archive_filter import ArchiveFilter
 from vinculum.archive.pattern_files import PatternCollector
 from vinculum.archive.patterns import INCLUDE, PatternMatcher, parse_pattern
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     import argparse
 
     from vinculum.events import Sink
-
-_NEVER_MATCHED_CODE = 101
 
 
 def collect_patterns(args: argparse.Namespace) -> PatternCollector:
@@ -52,7 +51,7 @@ def wanted_files(args: argparse.Namespace) -> PatternMatcher:
 def tell_never_matched(matcher: PatternMatcher, sink: Sink) -> None:
     """Warns of operands that matched nothing."""
     for text in matcher.never_matched():
-        sink.warning(f"Include pattern '{text}' never matched.", _NEVER_MATCHED_CODE, path=os.fsencode(text))
+        sink.warning(f"Include pattern '{text}' never matched.", warning_codes.NEVER_MATCHED, path=os.fsencode(text))
 
 
 def wanted_archives(args: argparse.Namespace, *, consider_checkpoints: bool = True) -> ArchiveFilter:

@@ -15,7 +15,7 @@ from vinculum.operations.configure import LISTED as SETTINGS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vinculum.cli.option_types import LocationRule
+    from vinculum.cli.locations import LocationRule
 
 INDENTATION = "  "
 _USAGE = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_types
+from vinculum.cli import locations, option_actions, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def add_exclusion(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
             *flags,
             metavar=metavar,
             dest="pattern_sources",
-            action=option_types.PatternSource,
+            action=option_actions.PatternSource,
             const=flags[-1].removeprefix("--"),
             default=[],
             help=help_text,
@@ -62,16 +62,16 @@ def add_archive_filters(parser: argparse.ArgumentParser, *, sort: bool = True, f
         "-P",
         "--prefix",
         metavar="PREFIX",
-        type=option_types.placeholders,
-        action=option_types.OnlyOnce,
+        type=locations.placeholders,
+        action=option_actions.OnlyOnce,
         help="archives whose names begin with PREFIX (deprecated, use -a 'PREFIX*')",
     )
     names.add_argument(
         "-a",
         "--glob-archives",
         metavar="GLOB",
-        type=option_types.placeholders,
-        action=option_types.OnlyOnce,
+        type=locations.placeholders,
+        action=option_actions.OnlyOnce,
         help="archives whose names match the shell pattern GLOB",
     )
     if sort:
@@ -141,7 +141,7 @@ def add_status_list(parser: argparse.ArgumentParser) -> None:
         "--filter",
         metavar="STATUSCHARS",
         dest="output_filter",
-        action=option_types.OnlyOnce,
+        action=option_actions.OnlyOnce,
         help="list only files whose status is one of these letters",
     )
 
@@ -149,7 +149,7 @@ def add_status_list(parser: argparse.ArgumentParser) -> None:
 def add_archive_making(parser: argparse.ArgumentParser, *, fills_comment: bool = True) -> None:
     """How a new archive is made; the comment may have placeholders."""
     group = parser.add_argument_group("Archive options")
-    comment_type = option_types.placeholders if fills_comment else str
+    comment_type = locations.placeholders if fills_comment else str
     group.add_argument("--comment", metavar="COMMENT", type=comment_type, default="", help="a comment to keep with the archive")
     add_timestamp(group)
     add_checkpoint_interval(group)
@@ -157,7 +157,7 @@ def add_archive_making(parser: argparse.ArgumentParser, *, fills_comment: bool =
         "--chunker-params",
         metavar="PARAMS",
         type=option_types.chunker_params,
-        action=option_types.OnlyOnce,
+        action=option_actions.OnlyOnce,
         default=option_types.DEFAULT_CHUNKER_PARAMS,
         help="how to cut files into chunks (default: buzhash,19,23,21,4095)",
     )

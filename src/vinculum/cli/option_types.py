@@ -5,22 +5,18 @@ No file is opened here, except that a timestamp may be taken from one.
 
 from __future__ import annotations
 
-import argparse
 import os
 from argparse import ArgumentTypeError
 
-from vinculum.errors import InvalidPlaceholder, PlaceholderError
+from vinculum.cli.locations import placeholders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from vinculum.repository.location import Location
-
     ChunkerParams = tuple[str, int, int, int, int] | tuple[str, int, int]
 
-MAX_DATA = 20971479
 _HOURS = {"H": 1, "d": 24, "w": 7 * 24, "m": 31 * 24, "y": 365 * 24}
 MIN_QUOTA = 10_000_000
 DEFAULT_CHUNKER_PARAMS = ("buzhash", 19, 23, 21, 4095)
@@ -49,103 +45,7 @@ DIFF_SORT_FIELDS = frozenset(
 )
 
 
-# -- actions -----------------------------------------------------------------------------------------------------------
-
-
-class OnlyOnce(argparse.Action):
-    """An option that must not be repeated, except where it was only given its default so far."""
-
-    def __call__(
-        self,
-        _parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,  # noqa: ARG002
-    ) -> None:
-        if getattr(namespace, self.dest, self.default) != self.default:
-            raise argparse.ArgumentError(self, "There can be only one.")
-        setattr(namespace, self.dest, values)
-
-
-class PatternSource(argparse.Action):
-    """Collects (`const`, text) in `args.pattern_sources`, where the order of differently named arguments is kept."""
-
-    def __call__(
-        self,
-        _parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,  # noqa: ARG002
-    ) -> None:
-        namespace.pattern_sources = [*namespace.pattern_sources, (self.const, values)]
-
-
-class Roots(argparse.Action):
-    """Operands that are roots: they take their places among the roots that pattern options name."""
-
-    def __call__(
-        self,
-        _parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,  # noqa: ARG002
-    ) -> None:
-        roots = list(values) if isinstance(values, list) else []
-        setattr(namespace, self.dest, roots)
-        namespace.pattern_sources = [*namespace.pattern_sources, *(("root", root) for root in roots)]
-
-
-# -- locations and names -----------------------------------------------------------------------------------------------
-
-
-class LocationRule:
-    """What a location operand is called, whether it may be left out, and whether it names an archive (None: either way)."""
-
-    __slots__ = ("archive", "metavar", "required")
-
-    def __init__(self, metavar: str, *, archive: bool | None, required: bool) -> None:
-        self.metavar = metavar
-        self.archive = archive
-        self.required = required
-
-
-REPOSITORY = LocationRule("REPOSITORY", archive=False, required=False)
-REQUIRED_REPOSITORY = LocationRule("REPOSITORY", archive=False, required=True)
-ARCHIVE = LocationRule("ARCHIVE", archive=True, required=True)
-REQUIRED_REPOSITORY_OR_ARCHIVE = LocationRule("REPOSITORY_OR_ARCHIVE", archive=None, required=True)
-REPOSITORY_OR_ARCHIVE = LocationRule("REPOSITORY_OR_ARCHIVE", archive=None, required=False)
-
-
-def placeholders(text: str, now: datetime | None = None) -> str:
-    """`text` with its placeholders filled in; InvalidPlaceholder, which has an exit code of its own, for unknown ones."""
-    if "{" not in text and "}" not in text:
-        return text
-    from vinculum.archive.placeholders import Surroundings, replace_placeholders  # rarely needed
-
-    surroundings = Surroundings(os.environ.get("BORG_HOSTNAME"), os.environ.get("BORG_USERNAME"), now)
-    try:
-        return replace_placeholders(text, surroundings)
-    except InvalidPlaceholder:
-        raise
-    except PlaceholderError as error:
-        raise ArgumentTypeError(str(error)) from None
-
-
-def parse_location(text: str, rule: LocationRule, now: datetime | None = None) -> Location:
-    """The location meant by `text` and `BORG_REPO`; `now` is the time for placeholders, if not the current one."""
-    from vinculum.repository.location import Location  # not needed by the parsers of commands without a repository
-
-    filled = placeholders(text, now)
-    default = os.environ.get("BORG_REPO")
-    try:
-        location = Location.parse(filled, placeholders(default, now) if default else None)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
-    if rule.archive is True and not location.archive:
-        raise ArgumentTypeError(f'"{text}": No archive specified')
-    if rule.archive is False and location.archive:
-        raise ArgumentTypeError(f'"{text}": No archive can be specified')
-    return location
+# -- names -------------------------------------------------------------------------------------------------------------
 
 
 def archive_name(text: str) -> str:
@@ -256,6 +156,8 @@ def chunker_params(text: str) -> ChunkerParams:
 
 
 def _fixed_params(values: list[int]) -> ChunkerParams:
+    from vinculum.objects.limits import MAX_DATA  # rarely needed
+
     block, header = values[0], values[1] if len(values) > 1 else 0
     if block < 64:
         raise ArgumentTypeError("block_size must not be less than 64 Bytes")

@@ -12,7 +12,7 @@ import importlib
 import os
 import sys
 
-from vinculum.cli import common_options, option_types, registry
+from vinculum.cli import common_options, locations, registry
 from vinculum.cli.program import COMMANDS_OF_PROGRAMS, version_line
 
 TYPE_CHECKING = False
@@ -114,9 +114,9 @@ class CommandParser(_ClearParser):
             add_help=False,
         )
         self._name = name
-        self._locations: list[tuple[str, str, option_types.LocationRule]] = []
+        self._locations: list[tuple[str, str, locations.LocationRule]] = []
 
-    def add_location(self, rule: option_types.LocationRule, help_text: str) -> None:
+    def add_location(self, rule: locations.LocationRule, help_text: str) -> None:
         """The operand that says which repository (and archive); it becomes `args.location`, a `Location`."""
         action = self.add_argument(
             "location", metavar=rule.metavar, nargs=None if rule.required else "?", default="", help=help_text
@@ -128,7 +128,7 @@ class CommandParser(_ClearParser):
         args = self.parse_all(arguments)
         for dest, metavar, rule in self._locations:
             try:
-                location = option_types.parse_location(getattr(args, dest), rule, getattr(args, "timestamp", None))
+                location = locations.parse_location(getattr(args, dest), rule, getattr(args, "timestamp", None))
             except argparse.ArgumentTypeError as error:
                 self.error(f"argument {metavar}: {error}{self._advice(getattr(args, dest), rule)}")
             setattr(args, dest, location)
@@ -143,7 +143,7 @@ class CommandParser(_ClearParser):
         super().error(message)
 
     @staticmethod
-    def _advice(location: str, rule: option_types.LocationRule) -> str:
+    def _advice(location: str, rule: locations.LocationRule) -> str:
         """Below the message, for somebody at a terminal."""
         if not sys.stderr.isatty():
             return ""

@@ -92,7 +92,7 @@ class Session(Doors):
 
     def remote_settings(self, *, storage_quota: int = 0) -> RemoteSettings:
         """How to reach the server of a repository on another machine; the quota is for one that is being made."""
-        from vinculum.cli.option_types import placeholders
+        from vinculum.cli.locations import placeholders
         from vinculum.keys.passphrase import child_environment
         from vinculum.remote.command_line import RemoteSettings
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from vinculum._native import ChunkBatch
 from vinculum.errors import Error
+from vinculum.objects.limits import MAX_DATA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
     class Counters(Protocol):
         def allocate(self, count: int) -> int: ...
-
-
-MAX_DATA = 20_971_479  # the largest stored object that fits into a segment entry
 
 
 class ObjectCodec:

@@ -11,7 +11,7 @@ import tarfile
 from collections import deque
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from vinculum import _native
+from vinculum import _native, warning_codes
 from vinculum.errors import IntegrityError
 from vinculum.formats.tar_headers import Member, gnu_header
 from vinculum.operations.extract.selection import is_hard_link
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from vinculum.operations.extract.selection import Selection
 
 _OPERATION = "export-tar"
-_SIZE_WARNING = 102
 _KINDS = {
     stat.S_IFREG: tarfile.REGTYPE,
     stat.S_IFDIR: tarfile.DIRTYPE,
@@ -146,5 +145,5 @@ class TarExporter:
         size = chunks.size_bytes
         if content.size is not None and content.size != size:
             text = f"{os.fsdecode(path)}: Size inconsistency detected: size {content.size}, chunks size {size}"
-            self._sink.warning(text, _SIZE_WARNING)
+            self._sink.warning(text, warning_codes.BACKUP_ERROR)
         return tarfile.REGTYPE, chunks, b""

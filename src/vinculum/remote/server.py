@@ -12,6 +12,7 @@ from vinculum import errors
 from vinculum._native import encode_acknowledgements, encode_objects
 from vinculum.errors import Error
 from vinculum.formats.ids import ID_BYTES, split_ids
+from vinculum.objects.limits import MAX_DATA
 from vinculum.remote.access import HERE, WorkingDirectory
 from vinculum.remote.failures import describe
 from vinculum.remote.framing import MAX_REPLY_ARRAY
@@ -19,7 +20,6 @@ from vinculum.remote.messages import Request, encode_failure, encode_result
 from vinculum.remote.methods import bind
 from vinculum.remote.versions import JSON_LOGS_SINCE, peer_version, server_data
 from vinculum.repository.repository import Repository
-from vinculum.repository.segments import MAX_DATA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from struct import Struct
 from vinculum._native import entry_sizes, find_entries, read_objects, scan_segment, scan_segments
 from vinculum.errors import IntegrityError
 from vinculum.formats.ids import ID_BYTES
+from vinculum.objects.limits import MAX_DATA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ PUT, DELETE, COMMIT = 0, 1, 2
 ENTRY_HEADER = Struct("<IIB")
 KEYED_SIZE = ENTRY_HEADER.size + ID_BYTES
 COMMIT_ENTRY = bytes.fromhex("40f43c250900000002")
-MAX_OBJECT = 20 * 2**20
-MAX_DATA = MAX_OBJECT - KEYED_SIZE
+MAX_OBJECT = KEYED_SIZE + MAX_DATA
 _MAX_OPEN = 32
 _COPY_SIZE = 4 * 2**20
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from vinculum.errors import Error, IntegrityError, StorageQuotaExceeded
 from vinculum.formats.ids import ID_BYTES, split_ids
+from vinculum.objects.limits import MAX_DATA
 from vinculum.repository.compaction import Compaction
 from vinculum.repository.quota import check_quota
-from vinculum.repository.segments import COMMIT_ENTRY, KEYED_SIZE, MAGIC, MAX_DATA
+from vinculum.repository.segments import COMMIT_ENTRY, KEYED_SIZE, MAGIC
 from vinculum.repository.store import MANIFEST_KEY
 
 TYPE_CHECKING = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from vinculum.objects.codec import MAX_DATA
+from vinculum.objects.limits import MAX_DATA
 from vinculum.ui import statistics_text
 from vinculum.ui.formatting import format_duration, format_moment, format_moment_iso
 from vinculum.ui.text import display_text

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 
+from vinculum import warning_codes
 from vinculum.ui.reporter import LEVELS, Reporter, percent_message
 from vinculum.ui.text import display, display_text
 
@@ -16,20 +17,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 LEVEL_NAMES = {value: name.upper() for name, value in LEVELS.items()}
-# Emitters of warnings about single files know the exit code; programs get the name too.
-WARNING_IDS = {
-    100: "FileChangedWarning",
-    101: "IncludePatternNeverMatchedWarning",
-    102: "BackupError",
-    103: "BackupRaceConditionError",
-    104: "BackupOSError",
-    105: "BackupPermissionError",
-    106: "BackupIOError",
-    107: "BackupFileNotFoundError",
-    108: "BackupSymlinkParentError",
-    109: "BackupPathTraversalError",
-    110: "BackupHardlinkSourceError",
-}
 # Operations that Borg gives the msgid of another.
 _STEP_IDS = {"export-tar": "extract"}
 
@@ -60,7 +47,7 @@ class JsonReporter(Reporter):
         self._started = 0
 
     def warning(self, text: str, modern_code: int = 1, msgid: str = "", topic: str = "", path: bytes = b"") -> None:
-        super().warning(text, modern_code, msgid or WARNING_IDS.get(modern_code, ""), topic, path)
+        super().warning(text, modern_code, msgid or warning_codes.MSGIDS.get(modern_code, ""), topic, path)
 
     def write_message(self, level: int, logger: str, text: str, msgid: str) -> None:
         record = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from vinculum import warning_codes
 from vinculum.ui.text import display
 
 if TYPE_CHECKING:
@@ -48,31 +49,31 @@ class Group(NamedTuple):
 GROUPS = {
     "backup": (
         Group(
-            (105,),
+            (warning_codes.NO_PERMISSION,),
             "could not be read, for lack of permission",
             "could not be read, for lack of permission",
             "Run the backup as a user who may read that (root may), or leave it out with --exclude.",
         ),
         Group(
-            (106,),
+            (warning_codes.IO_ERROR,),
             "could not be read, because of errors of the disk",
             "could not be read, because of errors of the disk",
             "Look at the disk first: the kernel's log (dmesg) and smartctl tell about its state.",
         ),
         Group(
-            (102, 103, 104),
+            (warning_codes.BACKUP_ERROR, warning_codes.RACE, warning_codes.OS_ERROR),
             "could not be read",
             "could not be read",
             "What could not be read is not in the archive: the next backup tries again.",
         ),
         Group(
-            (107,),
+            (warning_codes.NOT_FOUND,),
             "was not found",
             "were not found",
             "Paths that do not exist may be mistyped; files that vanish during a backup do no harm.",
         ),
         Group(
-            (100,),
+            (warning_codes.FILE_CHANGED,),
             "changed while it was read",
             "changed while they were read",
             "The archive may hold a mixture of old and new there: stop what writes it, or back up a snapshot.",
@@ -80,38 +81,38 @@ GROUPS = {
     ),
     "restore": (
         Group(
-            (104, 105, 106, 107),
+            (warning_codes.OS_ERROR, warning_codes.NO_PERMISSION, warning_codes.IO_ERROR, warning_codes.NOT_FOUND),
             "could not be restored",
             "could not be restored",
             "When the reason is gone, the same command with --continue restores only what is missing.",
         ),
         Group(
-            (102,),
+            (warning_codes.BACKUP_ERROR,),
             "is damaged in the archive",
             "are damaged in the archive",
             "borg check tells what is lost; another archive may have it whole.",
         ),
         Group(
-            (108, 109, 110),
+            (warning_codes.SYMLINK_PARENT, warning_codes.PATH_TRAVERSAL, warning_codes.HARD_LINK_SOURCE),
             "was refused, because it could lead out of the target directory",
             "were refused, because they could lead out of the target directory",
             "An archive of your own has no such thing, unless it is restored over links that are there already.",
         ),
         Group(
-            (1,),
+            (warning_codes.OTHER,),
             "lost extended attributes",
             "lost extended attributes",
             "The file system here may not know them, or root has to restore them; --noxattrs leaves them out.",
         ),
         Group(
-            (101,),
+            (warning_codes.NEVER_MATCHED,),
             "matched nothing in the archive",
             "matched nothing in the archive",
             "borg list shows how paths are written in an archive: from the root, without the first slash.",
         ),
     ),
 }
-_NOUNS = {101: ("pattern", "patterns")}
+_NOUNS = {warning_codes.NEVER_MATCHED: ("pattern", "patterns")}
 
 
 def lines(work: str, affected: Mapping[int, Affected]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 
 from vinculum._native import Chunker, Compressor
-from vinculum.cli import option_types
+from vinculum.cli import locations, option_types
 from vinculum.errors import Error
 from vinculum.formats.sizes import parse_size
 from vinculum.formats.times import parse_timestamp
@@ -29,7 +29,7 @@ WORDS = [
 
 
 def _placeholders(text: str) -> object:
-    return option_types.placeholders(text)
+    return locations.placeholders(text)
 
 
 def _template(text: str) -> object:

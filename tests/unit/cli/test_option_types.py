@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from vinculum.cli import option_types
-from vinculum.cli.option_types import ARCHIVE, REPOSITORY, REPOSITORY_OR_ARCHIVE
+from vinculum.cli import locations, option_types
+from vinculum.cli.locations import ARCHIVE, REPOSITORY, REPOSITORY_OR_ARCHIVE
 
 VECTORS = Path(__file__).resolve().parents[2] / "golden" / "vectors"
 
@@ -163,26 +163,26 @@ def test_numbers() -> None:
 
 def test_a_location_may_have_to_name_an_archive_or_must_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BORG_REPO", raising=False)
-    assert option_types.parse_location("repo::name", ARCHIVE).archive == "name"
-    assert option_types.parse_location("repo", REPOSITORY).archive is None
-    assert option_types.parse_location("repo::name", REPOSITORY_OR_ARCHIVE).archive == "name"
-    assert option_types.parse_location("repo", REPOSITORY_OR_ARCHIVE).archive is None
-    assert "No archive specified" in complaint(lambda text: option_types.parse_location(text, ARCHIVE), "repo")
-    assert "No archive can be specified" in complaint(lambda text: option_types.parse_location(text, REPOSITORY), "repo::name")
+    assert locations.parse_location("repo::name", ARCHIVE).archive == "name"
+    assert locations.parse_location("repo", REPOSITORY).archive is None
+    assert locations.parse_location("repo::name", REPOSITORY_OR_ARCHIVE).archive == "name"
+    assert locations.parse_location("repo", REPOSITORY_OR_ARCHIVE).archive is None
+    assert "No archive specified" in complaint(lambda text: locations.parse_location(text, ARCHIVE), "repo")
+    assert "No archive can be specified" in complaint(lambda text: locations.parse_location(text, REPOSITORY), "repo::name")
 
 
 def test_the_repository_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BORG_REPO", "/repositories/{{one}}")
-    assert option_types.parse_location("", REPOSITORY).path == "/repositories/{one}"
-    assert option_types.parse_location("::", REPOSITORY).path == "/repositories/{one}"
-    location = option_types.parse_location("::name", ARCHIVE)
+    assert locations.parse_location("", REPOSITORY).path == "/repositories/{one}"
+    assert locations.parse_location("::", REPOSITORY).path == "/repositories/{one}"
+    location = locations.parse_location("::name", ARCHIVE)
     assert (location.path, location.archive) == ("/repositories/{one}", "name")
     monkeypatch.delenv("BORG_REPO")
-    complaint(lambda text: option_types.parse_location(text, ARCHIVE), "::name")
+    complaint(lambda text: locations.parse_location(text, ARCHIVE), "::name")
 
 
 def test_placeholders_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BORG_HOSTNAME", "machine")
     monkeypatch.setenv("BORG_USERNAME", "anna")
-    location = option_types.parse_location("repo::{hostname}-{user}-{utcnow:%Y}", ARCHIVE, datetime(1999, 1, 1, tzinfo=UTC))
+    location = locations.parse_location("repo::{hostname}-{user}-{utcnow:%Y}", ARCHIVE, datetime(1999, 1, 1, tzinfo=UTC))
     assert location.archive == "machine-anna-1999"

@@ -9,7 +9,8 @@ from vinculum._native import ChunkBatch, Compressor
 from vinculum.errors import Error, IntegrityError
 from vinculum.keys.key import Key
 from vinculum.keys.modes import MODES
-from vinculum.objects.codec import MAX_DATA, ObjectCodec
+from vinculum.objects.codec import ObjectCodec
+from vinculum.objects.limits import MAX_DATA
 
 ENVELOPES = [case for case in vectors("envelopes")["envelopes"] if case["mode"] != "passphrase"]
 OLD_ENVELOPES = [case for case in vectors("envelopes")["envelopes"] if case["mode"] == "passphrase"]

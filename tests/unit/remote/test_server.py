@@ -14,12 +14,12 @@ from support.batches import sealed
 from support.repositories import locks
 from vinculum.events import NullSink
 from vinculum.formats.msgpack import pack, unpack
+from vinculum.objects.limits import MAX_DATA
 from vinculum.remote.access import Doorkeeper, Restrictions
 from vinculum.remote.framing import MAX_REPLY_ARRAY, MessageSplitter
 from vinculum.remote.messages import Failure, Request, Result, parse_reply, parse_request
 from vinculum.remote.methods import METHODS
 from vinculum.remote.server import Policy, Server
-from vinculum.repository.segments import MAX_DATA
 
 IDS = [bytes([number]) * 32 for number in range(1, 8)]
 

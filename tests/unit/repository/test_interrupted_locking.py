@@ -13,12 +13,12 @@ from types import FrameType
 import pytest
 
 from vinculum.cli.signals import Terminated
-from vinculum.platform import last_resorts
-from vinculum.repository import locking, repository
+from vinculum.platform import files, last_resorts
+from vinculum.repository import lock_files, locking, repository
 from vinculum.repository.locking import Lock
 from vinculum.repository.repository import Repository
 
-WATCHED = {locking.__file__, repository.__file__}
+WATCHED = {locking.__file__, lock_files.__file__, files.__file__, repository.__file__}
 
 
 @pytest.fixture(autouse=True)

@@ -28,8 +28,8 @@ from vinculum.errors import (
     StorageQuotaExceeded,
 )
 from vinculum.formats.msgpack import pack, unpack
+from vinculum.objects.limits import MAX_DATA
 from vinculum.repository.repository import Repository
-from vinculum.repository.segments import MAX_DATA
 from vinculum.repository.storage import LocalStorage
 from vinculum.repository.store import MANIFEST_KEY
 

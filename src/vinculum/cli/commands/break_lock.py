@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_types
+from vinculum.cli import locations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ OPERANDS = "[REPOSITORY]"
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_location(option_types.REPOSITORY, "the repository (default: BORG_REPO)")
+    parser.add_location(locations.REPOSITORY, "the repository (default: BORG_REPO)")
 
 
 def run(args: argparse.Namespace, session: Session) -> None:  # noqa: ARG001 (every command gets them)

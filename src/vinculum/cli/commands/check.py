@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_groups, option_types
+from vinculum.cli import locations, option_groups, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ OPERANDS = "[REPOSITORY_OR_ARCHIVE]"
 
 def add_arguments(parser: CommandParser) -> None:
     add = parser.add_argument
-    parser.add_location(option_types.REPOSITORY_OR_ARCHIVE, "what to check")
+    parser.add_location(locations.REPOSITORY_OR_ARCHIVE, "what to check")
     add("--repository-only", action="store_true", help="check the repository's files only, not its archives; needs no key")
     add("--archives-only", action="store_true", help="check archives only, not the repository's files")
     add("--verify-data", action="store_true", help="also decrypt and verify every object")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_types
+from vinculum.cli import locations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ OPERANDS = "[REPOSITORY]"
 
 def add_arguments(parser: CommandParser) -> None:
     add = parser.add_argument
-    parser.add_location(option_types.REPOSITORY, "the repository to compact")
+    parser.add_location(locations.REPOSITORY, "the repository to compact")
     add("-n", "--dry-run", action="store_true", help="change nothing")
     add("--cleanup-commits", action="store_true", help="also remove the files of 17 bytes that Borg 1.1 left behind")
     add(

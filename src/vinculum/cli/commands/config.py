@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vinculum.cli import option_types
+from vinculum.cli import locations
 from vinculum.errors import CommandError
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ def add_arguments(parser: CommandParser) -> None:
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("-d", "--delete", action="store_true", help="remove the setting")
     ways.add_argument("-l", "--list", action="store_true", help="show all settings of the repository")
-    parser.add_location(option_types.REPOSITORY, "the repository (default: BORG_REPO)")
+    parser.add_location(locations.REPOSITORY, "the repository (default: BORG_REPO)")
     parser.add_argument("name", metavar="NAME", nargs="?", help="the setting, as NAME or SECTION.NAME")
     parser.add_argument("value", metavar="VALUE", nargs="?", help="its new value")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_groups, option_types
+from vinculum.cli import locations, option_actions, option_groups, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ def add_arguments(parser: CommandParser) -> None:
     _add_exclusion(parser)
     _add_file_system(parser)
     option_groups.add_archive_making(parser)
-    parser.add_location(option_types.ARCHIVE, "the archive to make")
+    parser.add_location(locations.ARCHIVE, "the archive to make")
     parser.add_argument(
-        "paths", metavar="PATH", nargs="*", type=option_types.path, action=option_types.Roots, help="what to back up"
+        "paths", metavar="PATH", nargs="*", type=option_types.path, action=option_actions.Roots, help="what to back up"
     )
 
 
@@ -78,7 +78,7 @@ def _add_file_system(parser: CommandParser) -> None:
         metavar="MODE",
         dest="files_cache_mode",
         type=option_types.files_cache_mode,
-        action=option_types.OnlyOnce,
+        action=option_actions.OnlyOnce,
         default="ctime,size,inode",
         help="how to recognise unchanged files (default: ctime,size,inode)",
     )
@@ -86,7 +86,7 @@ def _add_file_system(parser: CommandParser) -> None:
         "--files-changed",
         metavar="MODE",
         choices=("ctime", "mtime", "disabled"),
-        action=option_types.OnlyOnce,
+        action=option_actions.OnlyOnce,
         default="ctime",
         help="how to notice that a file changes while it is read: ctime, mtime or disabled (default: ctime)",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_types
+from vinculum.cli import locations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ OPERANDS = "ARCHIVE PATH"
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_location(option_types.ARCHIVE, "the archive to look into")
+    parser.add_location(locations.ARCHIVE, "the archive to look into")
     parser.add_argument("path", metavar="PATH", help='the file to write, "-" for stdout')
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_types
+from vinculum.cli import locations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ OPERANDS = "ARCHIVE"
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_location(option_types.ARCHIVE, "the archive to look into")
+    parser.add_location(locations.ARCHIVE, "the archive to look into")
 
 
 def run(args: argparse.Namespace, session: Session) -> None:

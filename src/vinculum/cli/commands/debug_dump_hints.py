@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_types
+from vinculum.cli import locations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ OPERANDS = "REPOSITORY PATH"
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_location(option_types.REQUIRED_REPOSITORY, "the repository to look into")
+    parser.add_location(locations.REQUIRED_REPOSITORY, "the repository to look into")
     parser.add_argument("path", metavar="PATH", help='the file to write, "-" for stdout')
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_types
+from vinculum.cli import locations, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def add_arguments(parser: CommandParser) -> None:
     add("--ghost", action="store_true", help="everything in the segment files, even if deleted, replaced or never committed")
     add("--segment", metavar="SEG", type=option_types.positive_int, help="with --ghost: only this segment file")
     add("--offset", metavar="OFFS", type=option_types.positive_int, help="with --ghost: only what is at this offset")
-    parser.add_location(option_types.REQUIRED_REPOSITORY, "the repository to look into")
+    parser.add_location(locations.REQUIRED_REPOSITORY, "the repository to look into")
 
 
 def run(args: argparse.Namespace, session: Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vinculum.cli import option_types
+from vinculum.cli import locations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ OPERANDS = "REPOSITORY PATH"
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_location(option_types.REQUIRED_REPOSITORY, "the repository whose key counts")
+    parser.add_location(locations.REQUIRED_REPOSITORY, "the repository whose key counts")
     parser.add_argument("path", metavar="PATH", help="the file")
 
 

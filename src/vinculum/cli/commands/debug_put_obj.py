@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vinculum.cli import option_types
+from vinculum.cli import locations
 from vinculum.cli.object_ids import parse_wanted_id
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ OPERANDS = "REPOSITORY ID PATH"
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_location(option_types.REQUIRED_REPOSITORY, "the repository")
+    parser.add_location(locations.REQUIRED_REPOSITORY, "the repository")
     parser.add_argument("id", metavar="ID", help="id of the object, in hex")
     parser.add_argument("path", metavar="PATH", help="the file to read")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vinculum.cli import option_types
+from vinculum.cli import locations
 from vinculum.cli.object_ids import parse_id
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ OPERANDS = "REPOSITORY IDs [IDs ...]"
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_location(option_types.REQUIRED_REPOSITORY, "the repository")
+    parser.add_location(locations.REQUIRED_REPOSITORY, "the repository")
     parser.add_argument("ids", metavar="IDs", nargs="+", help="ids of the objects, in hex")
 
 

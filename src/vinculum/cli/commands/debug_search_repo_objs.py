@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from binascii import unhexlify
 
-from vinculum.cli import option_types
+from vinculum.cli import locations
 from vinculum.errors import CommandError
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ _PROGRESS_INTERVAL = 10_000
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_location(option_types.REQUIRED_REPOSITORY, "the repository to look into")
+    parser.add_location(locations.REQUIRED_REPOSITORY, "the repository to look into")
     parser.add_argument("wanted", metavar="WANTED", help="what to look for: hex:1234abcd, or str:text")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_groups, option_types
+from vinculum.cli import locations, option_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def add_arguments(parser: CommandParser) -> None:
         help="delete archives even if they are corrupted; twice, if once does not help",
     )
     add("--keep-security-info", action="store_true", help="keep what this client knows a deleted repository by")
-    parser.add_location(option_types.REPOSITORY_OR_ARCHIVE, "what to delete")
+    parser.add_location(locations.REPOSITORY_OR_ARCHIVE, "what to delete")
     add("archives", metavar="ARCHIVE", nargs="*", help="more archives of that repository to delete")
     option_groups.add_archive_filters(parser)
 

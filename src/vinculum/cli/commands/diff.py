@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vinculum.cli import option_groups, option_types
+from vinculum.cli import locations, option_actions, option_groups, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "Show what has changed between two archives."
 OPERANDS = "REPO::ARCHIVE1 ARCHIVE2 [PATH ...]"
-FIRST_ARCHIVE = option_types.LocationRule("REPO::ARCHIVE1", archive=True, required=True)
+FIRST_ARCHIVE = locations.LocationRule("REPO::ARCHIVE1", archive=True, required=True)
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -29,7 +29,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--sort-by",
         metavar="FIELDS",
         type=option_types.diff_sort_fields,
-        action=option_types.OnlyOnce,
+        action=option_actions.OnlyOnce,
         default=(),
         help="sort by a list of fields, see below; > before a field is for descending, < for ascending order",
     )

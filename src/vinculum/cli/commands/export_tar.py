@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_groups, option_types
+from vinculum.cli import locations, option_groups, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def add_arguments(parser: CommandParser) -> None:
     add("--tar-filter", metavar="COMMAND", default="auto", help="program that the tar goes through (default: by name of FILE)")
     add("--list", dest="output_list", action="store_true", help="list files as they are written")
     option_groups.add_strip_components(option_groups.add_exclusion(parser))
-    parser.add_location(option_types.ARCHIVE, "the archive to export")
+    parser.add_location(locations.ARCHIVE, "the archive to export")
     add("tarfile", metavar="FILE", help='the tar to write, "-" for stdout')
     add("paths", metavar="PATH", nargs="*", type=option_types.path, help="what to export; may be patterns")
 

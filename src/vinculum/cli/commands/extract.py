@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vinculum.cli import option_groups, option_types
+from vinculum.cli import locations, option_groups, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def add_arguments(parser: CommandParser) -> None:
     add("--stats", action="store_true", help="with --into: tell at the end what was done")
     add("--sparse", action="store_true", help="leave holes where the data are all zeros")
     option_groups.add_strip_components(option_groups.add_exclusion(parser))
-    parser.add_location(option_types.ARCHIVE, "the archive to restore from")
+    parser.add_location(locations.ARCHIVE, "the archive to restore from")
     parser.add_argument("paths", metavar="PATH", nargs="*", type=option_types.path, help="what to restore; may be patterns")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_groups, option_types
+from vinculum.cli import locations, option_actions, option_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ def add_arguments(parser: CommandParser) -> None:
         "--tar-filter",
         metavar="COMMAND",
         default="auto",
-        action=option_types.OnlyOnce,
+        action=option_actions.OnlyOnce,
         help="program that TARFILE goes through to become a tar (default: by name of TARFILE)",
     )
     option_groups.add_archive_output(parser)
     add("--ignore-zeros", action="store_true", help="go on after blocks of zeros, which end a tar otherwise")
     option_groups.add_archive_making(parser, fills_comment=False)  # as in Borg
-    parser.add_location(option_types.ARCHIVE, "the archive to make")
+    parser.add_location(locations.ARCHIVE, "the archive to make")
     add("tarfile", metavar="TARFILE", help='the tar to read, "-" for stdin')
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vinculum.cli import option_groups, option_types
+from vinculum.cli import locations, option_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ OPERANDS = "[REPOSITORY_OR_ARCHIVE]"
 
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--json", action="store_true", help="write JSON")
-    parser.add_location(option_types.REPOSITORY_OR_ARCHIVE, "what to show")
+    parser.add_location(locations.REPOSITORY_OR_ARCHIVE, "what to show")
     option_groups.add_archive_filters(parser)
 
 

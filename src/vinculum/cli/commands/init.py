@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_types
+from vinculum.cli import locations, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ So, now:
 
 def add_arguments(parser: CommandParser) -> None:
     add = parser.add_argument
-    parser.add_location(option_types.REPOSITORY, "the repository to make")
+    parser.add_location(locations.REPOSITORY, "the repository to make")
     add("-e", "--encryption", metavar="MODE", choices=MODES, required=True, help=f"how to encrypt: {', '.join(MODES)}")
     add("--append-only", action="store_true", help="never delete data in the repository, only mark it as deleted")
     add(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_types
+from vinculum.cli import locations, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ OPERANDS = "[REPOSITORY] [PATH]"
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_location(option_types.REPOSITORY, "the repository (default: BORG_REPO)")
+    parser.add_location(locations.REPOSITORY, "the repository (default: BORG_REPO)")
     parser.add_argument(
         "path", metavar="PATH", type=option_types.path, nargs="?", help="the file to write (default, or -: stdout)"
     )

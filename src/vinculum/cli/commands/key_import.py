@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from vinculum.cli import option_types
+from vinculum.cli import locations, option_types
 from vinculum.errors import CommandError
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ OPERANDS = "[REPOSITORY] [PATH]"
 
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--paper", action="store_true", help='ask for the lines of a copy made by "borg key export --paper"')
-    parser.add_location(option_types.REPOSITORY, "the repository (default: BORG_REPO)")
+    parser.add_location(locations.REPOSITORY, "the repository (default: BORG_REPO)")
     parser.add_argument("path", metavar="PATH", type=option_types.path, nargs="?", help="the copy (-: stdin)")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vinculum.cli import option_groups, option_types
+from vinculum.cli import locations, option_groups, option_types
 from vinculum.errors import CommandError
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ def add_arguments(parser: CommandParser) -> None:
     add("--format", metavar="FORMAT", help="how to print each archive or file, see below")
     add("--json", action="store_true", help="list a repository as JSON; keys used in FORMAT are added")
     add("--json-lines", action="store_true", help="list an archive as one JSON object per file; keys used in FORMAT are added")
-    parser.add_location(option_types.REPOSITORY_OR_ARCHIVE, "what to list")
+    parser.add_location(locations.REPOSITORY_OR_ARCHIVE, "what to list")
     parser.add_argument("paths", metavar="PATH", nargs="*", type=option_types.path, help="files to list; may be patterns")
     option_groups.add_archive_filters(parser)
     option_groups.add_exclusion(parser)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from vinculum.cli import exit_codes, option_groups, option_types
+from vinculum.cli import exit_codes, locations, option_actions, option_groups, option_types
 from vinculum.errors import Error, RuntimeTrouble
 
 TYPE_CHECKING = False
@@ -41,14 +41,14 @@ def add_arguments(parser: CommandParser) -> None:
         "-o",
         dest="mount_options",
         metavar="OPTIONS",
-        action=option_types.OnlyOnce,
+        action=option_actions.OnlyOnce,
         help="mount options, separated by commas",
     )
     option_groups.add_old_flag(parser, "--numeric-owner", "numeric_ids", "--numeric-ids")
     add("--numeric-ids", action="store_true", help="go by user and group ids, not by names")
     option_groups.add_archive_filters(parser)
     option_groups.add_strip_components(option_groups.add_exclusion(parser))
-    parser.add_location(option_types.REQUIRED_REPOSITORY_OR_ARCHIVE, "what to mount")
+    parser.add_location(locations.REQUIRED_REPOSITORY_OR_ARCHIVE, "what to mount")
     add("mountpoint", metavar="MOUNTPOINT", help="the directory to mount on")
     add("paths", metavar="PATH", nargs="*", type=option_types.path, help="what to show; may be patterns")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_groups, option_types
+from vinculum.cli import locations, option_groups, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add_arguments(parser: CommandParser) -> None:
         quarters.add_argument(flag, dest=dest, metavar="N", type=int, default=0, help=f"keep N {what}")
     add("-y", "--keep-yearly", dest="yearly", metavar="N", type=int, default=0, help="keep N archives, one a year")
     option_groups.add_archive_filters(parser, sort=False, first_last=False)
-    parser.add_location(option_types.REPOSITORY, "the repository to prune")
+    parser.add_location(locations.REPOSITORY, "the repository to prune")
 
 
 def run(args: argparse.Namespace, session: Session) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_groups, option_types
+from vinculum.cli import locations, option_actions, option_groups, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def add_arguments(parser: CommandParser) -> None:
     add("-s", "--stats", action="store_true", help="show statistics of each new archive (at --info)")
     option_groups.add_tag_exclusion(option_groups.add_exclusion(parser))
     _add_making(parser)
-    parser.add_location(option_types.REPOSITORY_OR_ARCHIVE, "what to recreate")
+    parser.add_location(locations.REPOSITORY_OR_ARCHIVE, "what to recreate")
     add("paths", metavar="PATH", nargs="*", type=option_types.path, help="what to keep; may be patterns")
 
 
@@ -39,7 +39,7 @@ def _add_making(parser: CommandParser) -> None:
     add(
         "--comment",
         metavar="COMMENT",
-        type=option_types.placeholders,
+        type=locations.placeholders,
         help="a comment to keep with the archive instead of the one it has",
     )
     option_groups.add_timestamp(group)
@@ -57,7 +57,7 @@ def _add_making(parser: CommandParser) -> None:
         "--chunker-params",
         metavar="PARAMS",
         type=option_types.chunker_params,
-        action=option_types.OnlyOnce,
+        action=option_actions.OnlyOnce,
         help="cut files anew by these parameters (default: leave them as they are cut)",
     )
 

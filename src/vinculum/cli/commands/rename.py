@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vinculum.cli import option_types
+from vinculum.cli import locations, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ OPERANDS = "ARCHIVE NEWNAME"
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_location(option_types.ARCHIVE, "the archive to rename")
+    parser.add_location(locations.ARCHIVE, "the archive to rename")
     parser.add_argument("name", metavar="NEWNAME", type=option_types.archive_name, help="its new name")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vinculum.cli import option_types
+from vinculum.cli import locations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_arguments(parser: CommandParser) -> None:
     add("--disable-tam", action="store_true", help="no longer insist on an authenticated manifest")
     add("--check-archives-tam", action="store_true", help="tell which archives are authenticated")
     add("--archives-tam", action="store_true", help="authenticate all archives that are not")
-    parser.add_location(option_types.REPOSITORY, "the repository (default: BORG_REPO)")
+    parser.add_location(locations.REPOSITORY, "the repository (default: BORG_REPO)")
 
 
 def run(args: argparse.Namespace, session: Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from vinculum.cli import option_types
+from vinculum.cli import locations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ OPERANDS = "REPOSITORY COMMAND ..."
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_location(option_types.REQUIRED_REPOSITORY, "the repository to lock")
+    parser.add_location(locations.REQUIRED_REPOSITORY, "the repository to lock")
     parser.add_argument("program_to_run", metavar="COMMAND", help="the program to run")
     parser.add_argument("program_arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="its arguments")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vinculum._native import ArchiveSurvey, ChunkBatch, ItemRules
 from vinculum.formats.ids import split_ids
-from vinculum.objects.codec import MAX_DATA
+from vinculum.objects.limits import MAX_DATA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import errno as errnos
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from vinculum import _native
+from vinculum import _native, warning_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,15 +19,19 @@ MAX_ENTRIES = 2048
 MAX_BYTES = 16 * 1024 * 1024
 MAX_LISTINGS = 96  # each keeps its directory open
 
-_WARNING_CODES = {errnos.EPERM: 105, errnos.EACCES: 105, errnos.EIO: 106, errnos.ENOENT: 107}
-_OS_ERROR_CODE = 104
+_CODES = {
+    errnos.EPERM: warning_codes.NO_PERMISSION,
+    errnos.EACCES: warning_codes.NO_PERMISSION,
+    errnos.EIO: warning_codes.IO_ERROR,
+    errnos.ENOENT: warning_codes.NOT_FOUND,
+}
 _BY_NAME = ("dir_open", "stat")  # system calls that are given a name in an open directory
 
 
 def describe_os_error(path: bytes, error: OSError, operation: str) -> tuple[str, int]:
     """A warning's text and modern exit code for a file that could not be dealt with."""
     text = f"{os.fsdecode(path)}: {operation}: {error}"
-    return text, _WARNING_CODES.get(error.errno or 0, _OS_ERROR_CODE)
+    return text, _CODES.get(error.errno or 0, warning_codes.OS_ERROR)
 
 
 class Note(NamedTuple):

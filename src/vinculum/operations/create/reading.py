@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from vinculum import _native
+from vinculum.operations.create.content import BATCH_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from vinculum.operations.create.gathering import Bundle
 
 SMALL_FILE_BYTES = 8 * 1024 * 1024  # up to this size files are read whole, many at a time
-BATCH_BYTES = 16 * 1024 * 1024
 
 
 class Apart(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from vinculum import warning_codes
 from vinculum.operations.create.content import show_progress
 from vinculum.operations.create.gathering import describe_os_error
 from vinculum.operations.create.walk import error_by_name
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from vinculum.archive.statistics import Statistics
     from vinculum.events import Sink
     from vinculum.operations.create.gathering import Bundle, Note
-
-_RACE_CODE = 103
-_CHANGED_CODE = 100
 
 _FILES_CACHE = "files_cache"
 # Why a file is read that may have been read by an earlier backup, for somebody who wonders; the words are Borg's.
@@ -92,7 +90,7 @@ class Reporter:
             self._sink.status("M" if bundle.batch.was_known(index) else "A", path)
         if not errno:
             text = f"{os.fsdecode(path)}: file type or inode changed while we backed it up, skipped"
-            self._sink.warning(text, _RACE_CODE, path=path)
+            self._sink.warning(text, warning_codes.RACE, path=path)
         else:
             by_name = operation in _OPERATIONS_BY_NAME
             name = path if index in bundle.roots else os.path.basename(path)
@@ -108,5 +106,5 @@ class Reporter:
     def _report_change(self, batch: _native.FileBatch, index: int, path: bytes) -> None:
         # The status that the file had before its content was read is told as well: Borg knows no better at that time.
         self._sink.status("M" if batch.was_known(index) else "A", path)
-        self._sink.warning(f"{os.fsdecode(path)}: file changed while we backed it up", _CHANGED_CODE, path=path)
+        self._sink.warning(f"{os.fsdecode(path)}: file changed while we backed it up", warning_codes.FILE_CHANGED, path=path)
         self._sink.status("C", path)

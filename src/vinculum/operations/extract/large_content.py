@@ -6,6 +6,7 @@ from collections import deque
 from itertools import chain, repeat
 
 from vinculum import _native
+from vinculum.formats.ids import split_ids
 from vinculum.operations.extract.local_content import parts
 
 TYPE_CHECKING = False
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
-_ID_BYTES = 32
 _EXPECTED_WINDOWS = 3  # that may be on their way over a long line
 
 
@@ -39,13 +39,11 @@ class _Part:
     """Consecutive chunks: some found in a local file, the others to be fetched."""
 
     def __init__(self, chunks: _native.ChunkList, found: dict[int, _native.Bytes]) -> None:
-        ids = chunks.ids()
         self._count = len(chunks)
         self._found = found
-        missing = (
-            [ids[at * _ID_BYTES : (at + 1) * _ID_BYTES] for at in range(self._count) if at not in found] if found else [ids]
-        )
-        self.missing = b"".join(missing)
+        self.missing = chunks.ids()
+        if found:
+            self.missing = b"".join(id for at, id in enumerate(split_ids(self.missing)) if at not in found)
         self._coming: _native.ChunksToCome | None = None
 
     def begin(self, source: Source) -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 
 from vinculum import _native
+from vinculum.formats.ids import split_ids
+from vinculum.operations.extract.window import WINDOW_BYTES, WINDOW_CHUNKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import ChunkList, IdHasher
 
-_ID_BYTES = 32
-_WINDOW_CHUNKS = 2048
-_WINDOW_BYTES = 16 << 20
 _LONGEST = 64 << 20  # longer chunks are not looked for: their size may be made up
 
 
@@ -34,7 +33,7 @@ class LocalContent:
 
     def find(self, chunks: ChunkList, offset: int) -> dict[int, _native.Bytes]:
         """Those of consecutive chunks, the first of which is at `offset`, that the file has: place in the list -> content."""
-        ids = chunks.ids()
+        ids = split_ids(chunks.ids())
         places: list[int] = []
         pieces: list[_native.Bytes] = []
         for place, size in enumerate(chunks.sizes()):
@@ -43,13 +42,8 @@ class LocalContent:
                 places.append(place)
                 pieces.append(_native.Bytes(piece))
             offset += size
-        found = self._hasher.digest_many([*pieces])
-        equal = {}
-        for number, (place, content) in enumerate(zip(places, pieces, strict=True)):
-            id = found[number * _ID_BYTES : (number + 1) * _ID_BYTES]
-            if id == ids[place * _ID_BYTES : (place + 1) * _ID_BYTES]:
-                equal[place] = content
-        return equal
+        found = split_ids(self._hasher.digest_many([*pieces]))
+        return {place: content for place, content, id in zip(places, pieces, found, strict=True) if id == ids[place]}
 
     def is_all_of(self, content: ChunkList) -> bool:
         """True if the file begins with this content."""
@@ -63,5 +57,5 @@ class LocalContent:
 
 def parts(content: ChunkList) -> list[ChunkList]:
     """The content of a file in windows of about as many bytes."""
-    step = min(_WINDOW_CHUNKS, max(1, len(content) * _WINDOW_BYTES // max(1, content.size_bytes)))
+    step = min(WINDOW_CHUNKS, max(1, len(content) * WINDOW_BYTES // max(1, content.size_bytes)))
     return [content.part(start, min(len(content), start + step)) for start in range(0, len(content), step)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 
+from vinculum import warning_codes
 from vinculum.platform import descent
 
 TYPE_CHECKING = False
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from vinculum.events import Sink
 
-_OS_ERROR = 104
 _DEEPEST = 400  # directories inside each other, each of which is kept open
 
 
@@ -50,7 +50,7 @@ class Surplus:
             try:
                 gone = self._visit(directory, name, place, goes=goes)
             except OSError as error:
-                self._sink.warning(f"{os.fsdecode(place)}: [Errno {error.errno}] {error.strerror}", _OS_ERROR)
+                self._sink.warning(f"{os.fsdecode(place)}: [Errno {error.errno}] {error.strerror}", warning_codes.OS_ERROR)
                 gone = False
             is_empty &= gone
         return is_empty
@@ -64,7 +64,7 @@ class Surplus:
             return goes
         obstacle = self._obstacle(found, path)
         if obstacle:
-            self._sink.warning(f"{os.fsdecode(path)}: nothing is deleted there, {obstacle}", _OS_ERROR)
+            self._sink.warning(f"{os.fsdecode(path)}: nothing is deleted there, {obstacle}", warning_codes.OS_ERROR)
             return False
         inside = descent.open_directory(directory, name)
         try:

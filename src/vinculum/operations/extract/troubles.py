@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 
+from vinculum import warning_codes
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vinculum._native import Item, Trouble
     from vinculum.events import Sink
 
-_PLAIN = 1
-_BACKUP_ERROR = 102
-_OS_ERROR = 104
 # Why an item was refused: text, and the exit code of the warning.
 _REFUSALS = {
-    "parent": ("a parent directory is a symlink", 108),
-    "path": ("its path leads out of the target directory", 109),
-    "link": ("its hard link source is unsafe", 110),
+    "parent": ("a parent directory is a symlink", warning_codes.SYMLINK_PARENT),
+    "path": ("its path leads out of the target directory", warning_codes.PATH_TRAVERSAL),
+    "link": ("its hard link source is unsafe", warning_codes.HARD_LINK_SOURCE),
 }
 
 
@@ -33,18 +32,19 @@ def _describe(root: bytes, item: Item, path: bytes, trouble: Trouble) -> tuple[s
         reason, code = _REFUSALS[kind]
         return f"{name}: not extracted, {reason}", code
     if kind == "os":
-        return f"{name}: [Errno {number}] {os.strerror(number)}", _OS_ERROR
+        return f"{name}: [Errno {number}] {os.strerror(number)}", warning_codes.OS_ERROR
     if kind == "kind":
-        return f"{name}: not extracted, unknown file type {number:o}", _BACKUP_ERROR
+        return f"{name}: not extracted, unknown file type {number:o}", warning_codes.BACKUP_ERROR
     if kind == "attribute":
         where, label = os.fsdecode(os.path.join(root, path)), os.fsdecode(raw)
-        return f"{where}: extended attribute {label} could not be set: {os.strerror(number)}", _PLAIN
+        return f"{where}: extended attribute {label} could not be set: {os.strerror(number)}", warning_codes.OTHER
     if kind == "size":
-        return f"{os.fsdecode(path)}: Size inconsistency detected: size {item.size}, chunks size {number}", _BACKUP_ERROR
+        text = f"Size inconsistency detected: size {item.size}, chunks size {number}"
+        return f"{os.fsdecode(path)}: {text}", warning_codes.BACKUP_ERROR
     if kind == "damaged":
         text = "File has damaged (all-zero) chunks. Try running borg check --repair."
-        return f"{os.fsdecode(path)}: {text}", _BACKUP_ERROR
-    return f"{name}: {os.fsdecode(raw)}", _BACKUP_ERROR
+        return f"{os.fsdecode(path)}: {text}", warning_codes.BACKUP_ERROR
+    return f"{name}: {os.fsdecode(raw)}", warning_codes.BACKUP_ERROR
 
 
 def content_troubles(item: Item, size: int) -> list[Trouble]:
