@@ -134,6 +134,12 @@ def test_files_that_are_named_exist(page: Path) -> None:
     assert not missing
 
 
+def test_every_decision_is_listed_by_its_title() -> None:
+    listed = re.findall(r"\[(.*)\]\((0.*\.md)\)", (DOCS / "decisions" / "README.md").read_text())
+    pages = sorted((DOCS / "decisions").glob("0*.md"))
+    assert listed == [(page.read_text().partition("\n")[0].partition(". ")[2], page.name) for page in pages]
+
+
 def test_decisions_that_sources_name_exist() -> None:
     for tree in ("src", "native", "packaging", "scripts", "benchmarks"):
         for path in (PROJECT / tree).rglob("*.*"):

@@ -234,8 +234,8 @@ def load_command(name: str) -> Command:
 def build_parser(program: str, name: str, command: Command) -> CommandParser:
     """The parser of one command."""
     parser = CommandParser(program, name, command.OPERANDS, command.SUMMARY)
-    common_options.add_to(parser)
     command.add_arguments(parser)
+    common_options.add_to(parser)  # last, and so in the help: they are the same everywhere
     return parser
 
 
