@@ -7,7 +7,7 @@ STAMPS := build/stamps
 CARGO_PROFILE ?= quick
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
-# Which of benchmarks/ `bench` runs: compare, restoring, life_cycle or link.
+# Which of benchmarks/ `bench` runs: compare (backups), restoring, life_cycle, checking, mounting, link or bindings.
 BENCH ?= compare
 BENCH_ARGS ?=
 SECONDS ?= 60
@@ -28,18 +28,20 @@ help:
 	@echo 'make build    the program, in $(BIN)/borg (and vinculum)'
 	@echo 'make demo     a guided first backup, from nothing to a restored tree'
 	@echo 'make test     everything that can be proven: kernels, units, command line, real Borg in both directions'
+	@echo '  test-rust, test-python: half of it; PYTEST_ARGS="-k counters -x" goes to pytest'
 	@echo 'make compat   of that only the part with real Borg'
 	@echo 'make fuzz     looks for input that a parser does not cope with: SECONDS=600 for each, TARGET=server for one'
 	@echo 'make torture  faults at every call, power cuts, kill -9, full disks, for all commands that write: MINUTES=30'
-	@echo 'make check    format, lint, types, layers, clippy'
+	@echo 'make check    format, lint, types, layers, clippy, and whether the manual builds; with `make test` what CI asks for'
 	@echo 'make format   lets the formatters have their way'
 	@echo 'make docs     the manual, in build/manual/html'
 	@echo 'make man      the pages for man, in build/man'
-	@echo 'make bench    timings beside other programs, in turns; an hour, or minutes with BENCH_ARGS=--quick'
+	@echo 'make bench    backups timed beside other programs, in turns: an hour, or minutes with BENCH_ARGS=--quick;'
+	@echo '  BENCH=restoring, life_cycle, checking, mounting or link times something else'
 	@echo 'make dist     wheel, sources, standalone executable and Debian packages, in dist'
-	@echo 'make dist-test  installs each of them in a clean place, backs up there and restores'
+	@echo 'make dist-test  installs each of them in a clean place, backs up there and restores; after `make dist`'
 	@echo 'make oracles  the real Borgs that the tests compare with, in build/oracles'
-	@echo 'make clean    removes all that was built'
+	@echo 'make clean    removes all that was built, .venv too'
 
 # -- building ----------------------------------------------------------------------------------------------------------
 

@@ -19,10 +19,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from mounting import WALK, adopt_orphans
+from mounting import WALK
+from orphans import adopt_orphans
 from paired import OURS, PROGRAMS, Measured, alternate, environment, hardware, run, summary
+from workloads import FILES_PER_DIRECTORY
 
-FILES_PER_DIRECTORY = 100
 FILE_BYTES = 1000
 STEPS = {"find -printf %s": WALK, "find, second time": WALK, "tar": "tar --create . | wc -c"}
 PROCESS = "CPU of the process"

@@ -9,16 +9,17 @@ Markdown table. `--files 10000 --archives 3 --large 128` takes some seconds; the
 from __future__ import annotations
 
 import argparse
+import functools
 import random
 import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from life_cycle import build, rows, size_mib
-from paired import OURS, PROGRAMS, machine, run, take_turns
+from building import add_options, build_generations, building, size_mib, working_place
+from paired import OURS, PROGRAMS, machine, rows, run, take_turns
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from paired import Measured
 
 SMALL, LARGE = "small files", "large files"
@@ -28,22 +29,20 @@ PIECE, PAGE = 1 << 20, 4096
 
 def build_large(place: Path, options: argparse.Namespace) -> None:
     """Leaves `repository` and `home` in `place`: four files, two of noise and two that lz4 halves."""
-    unfinished = place.with_name(f"{place.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    home, repository, tree = unfinished / "home", unfinished / "repository", unfinished / "tree"
-    home.mkdir(parents=True)
-    tree.mkdir()
-    noise = random.Random(options.large)
-    for number in range(4):
-        with (tree / f"file-{number}").open("wb") as file:
-            for _ in range(options.large // 4):
-                piece = noise.randbytes(PIECE)
-                file.write(piece if number < 2 else _half_empty(piece))
     borg = PROGRAMS[OURS]
-    run(borg, ["init", "--encryption", options.mode, str(repository)], home, home)
-    run(borg, ["create", "--compression", options.compression, f"{repository}::large", tree.name], unfinished, home)
-    shutil.rmtree(tree)
-    unfinished.rename(place)
+    noise = random.Random(options.large)
+    with building(place) as unfinished:
+        home, repository, tree = unfinished / "home", unfinished / "repository", unfinished / "tree"
+        home.mkdir()
+        tree.mkdir()
+        for number in range(4):
+            with (tree / f"file-{number}").open("wb") as file:
+                for _ in range(options.large // 4):
+                    piece = noise.randbytes(PIECE)
+                    file.write(piece if number < 2 else _half_empty(piece))
+        run(borg, ["init", "--encryption", options.mode, str(repository)], home, home)
+        run(borg, ["create", "--compression", options.compression, f"{repository}::large", tree.name], unfinished, home)
+        shutil.rmtree(tree)
 
 
 def _half_empty(noise: bytes) -> bytes:
@@ -51,7 +50,7 @@ def _half_empty(noise: bytes) -> bytes:
     return b"".join(noise[start : start + PAGE] + bytes(PAGE) for start in range(0, len(noise), 2 * PAGE))
 
 
-def measure(program: Path, built: Path) -> dict[str, Measured]:
+def measure(built: Path, program: Path) -> dict[str, Measured]:
     """Both operations on one repository."""
     return {
         name: run(program, [*command, str(built / "repository")], built, built / "home") for name, command in OPERATIONS.items()
@@ -64,18 +63,15 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=100_000, help="in each archive of small files")
     parser.add_argument("--changed", type=float, default=1.0, metavar="PERCENT", help="of them before each next archive")
     parser.add_argument("--large", type=int, default=1024, metavar="MIB", help="in large files")
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--place", type=Path, default=Path("/dev/shm"), help="where to work")
-    parser.add_argument("--built", type=Path, metavar="DIRECTORY", help="keep what was built there, and use it if it exists")
+    add_options(parser)
     parser.add_argument("--mode", default="repokey-blake2")
     parser.add_argument("--compression", default="lz4")
     parser.add_argument("--only-build", action="store_true", help="measure nothing yet")
     options = parser.parse_args()
     options.scattered = True
-    with tempfile.TemporaryDirectory(dir=options.place) as temporary:
-        built = options.built or Path(temporary)
+    with working_place(options) as (_, built):
         places = {SMALL: built / "small", LARGE: built / "large"}
-        for name, make in ((SMALL, build), (LARGE, build_large)):
+        for name, make in ((SMALL, build_generations), (LARGE, build_large)):
             if not places[name].exists():
                 make(places[name], options)
         if options.only_build:
@@ -83,7 +79,7 @@ def main() -> None:
         print("\n".join(f"- {line}" for line in machine()))
         print(f"- {options.mode}, {options.compression}, in {options.place}; {options.rounds} round(s), medians")
         for name, place in places.items():
-            pairs = take_turns(options.rounds, lambda program, place=place: measure(program, place))  # type: ignore[misc]
+            pairs = take_turns(options.rounds, functools.partial(measure, place))
             print(f"\n{name}, {size_mib(place / 'repository'):.0f} MiB of repository\n")
             print("\n".join(rows(pairs)))
 

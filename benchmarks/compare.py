@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import limits
+import pages
 import plot
 import report
 import rivals
 from contenders import CONTENDERS
-from paired import PROJECT, Failed, Measured, alternate, hardware
+from pages import BENCH
+from paired import Failed, Measured, alternate, hardware
 from results import LIMITS, Result, load, save
 from workloads import TITLES, Workload, census
 
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 
     from contenders import Contender
 
-BENCH = PROJECT / "build/bench"
-PAGES = PROJECT / "docs/benchmarks"
 PLACES = {"memory": Path("/dev/shm"), "disk": BENCH}
 # Of the full size: enough to see that everything works, and what is far off.
 QUICK_SCALE = 1 / 16
@@ -108,8 +108,7 @@ class Course:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a sixteenth of the data")
-    parser.add_argument("--rounds", type=int, help="turns of each program; default 1, 3 to publish")
+    pages.add_options(parser, rounds_to_publish=3)
     parser.add_argument("--workload", action="append", choices=TITLES, help="may be repeated; default: all")
     parser.add_argument(
         "--program", action="append", choices=sorted({one.program for one in CONTENDERS}), help="may be repeated; default: all"
@@ -119,13 +118,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--disk", type=Path, default=PLACES["disk"], help="a directory that is on a disk")
     parser.add_argument("--source", type=Path, help="the mixed tree; default /usr")
     parser.add_argument("--scale", type=float, help="size of the generated workloads, 1 being all")
-    parser.add_argument("--publish", action="store_true", help="into docs/benchmarks instead of build/bench")
-    options = parser.parse_args(arguments)
-    options.rounds = options.rounds or (3 if options.publish else 1)
+    options = pages.parse(parser, arguments)
     options.scale = options.scale or (QUICK_SCALE if options.quick else 1)
     options.source = options.source or (QUICK_SOURCE if options.quick else Path("/usr"))
-    if options.publish and options.quick:
-        parser.error("what is published is of full size")
     return options
 
 
@@ -139,8 +134,8 @@ def main() -> None:
     options = parse()
     signal.signal(signal.SIGTERM, _leave)
     BENCH.mkdir(parents=True, exist_ok=True)
-    pages = PAGES if options.publish else BENCH
-    stored = pages / "create.json"
+    directory = pages.directory(options)
+    stored = directory / "create.json"
     results = load(stored)
     contenders = [one for one in CONTENDERS if not options.program or one.program in options.program]
     for place in options.place or PLACES:
@@ -149,8 +144,8 @@ def main() -> None:
             result = Course(workload, place, getattr(options, place), contenders).run(options.rounds)
             results = [one for one in results if (one.workload, one.place) != (name, place)] + [result]
             save(stored, results)
-            (pages / "create.md").write_text(report.page(results))
-            (pages / "create.svg").write_text(plot.picture(results))
+            (directory / "create.md").write_text(report.page(results))
+            (directory / "create.svg").write_text(plot.picture(results))
             print("\n".join(report.block(result)), flush=True)
 
 

@@ -6,8 +6,8 @@
 Ten thousand small files and one of a gigabyte, about as compressible as prose, are backed up, backed up unchanged, and
 restored; archives are listed. vinculum does so with either program as its server, Borg with its own. Both sides are this
 machine, and between ssh and its server bytes are held back for half of the round trip (`delay.py`): the bandwidth is not
-limited, but ssh lets no more than 2 MiB be under way. The account that is logged in to has an empty home directory, so that
-what the shell of whoever measures reads when it starts does not count.
+limited, but ssh lets no more than 2 MiB be under way. The server runs with an empty home directory, so that what the shell of
+whoever measures reads when it starts does not count.
 """
 
 from __future__ import annotations
@@ -18,26 +18,24 @@ import datetime
 import json
 import os
 import random
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import pages
 from paired import OURS, PROGRAMS, PROJECT, THEIRS, Measured, alternate, machine, run, summary
 from workloads import MIB, Workload, census, phrases, text
+
+sys.path.append(str(PROJECT / "tests"))
+from support.ssh_server import ALIAS, SshServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGES = PROJECT / "docs/benchmarks"
-BENCH = PROJECT / "build/bench"
 SMALL_FILES, LARGE_MIB = 10_000, 1000
 QUICK_SCALE = 1 / 16
-START_S = 10
 # Whose client works with whose server; the last is what the others are compared with.
 PAIRS = {
     "vinculum, vinculum's server": (OURS, OURS),
@@ -59,57 +57,19 @@ def build(tree: Path, scale: float) -> None:
 @contextlib.contextmanager
 def delayed_ssh(place: Path, round_trip_s: float) -> Iterator[str]:
     """What to set BORG_RSH to: an ssh to an sshd on this machine, far away."""
-    for name in ("host_key", "user_key"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place / name], check=True)
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    home = place / "home"
-    home.mkdir()
-    key = (place / "user_key.pub").read_text()
-    (place / "authorized_keys").write_text(f'environment="HOME={home}" {key}')
-    (place / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {place}/host_key\nAuthorizedKeysFile {place}/authorized_keys\n"
-        "PermitUserEnvironment HOME\n"
-        "StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\nPidFile none\n"
-    )
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # sshd wants an empty directory there
-    sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ["PATH"]) or "sshd"
-    daemon = subprocess.Popen([sshd, "-D", "-E", place / "sshd.log", "-f", place / "sshd_config"])
+    server = SshServer(place / "ssh", settings={})
     delay = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("delay.py"), str(round_trip_s / 2), str(port)],
+        [sys.executable, Path(__file__).with_name("delay.py"), str(round_trip_s / 2), str(server.port)],
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
-        _await_port(port)
         assert delay.stdout is not None
-        options = {
-            "Port": delay.stdout.readline().strip(),
-            "IdentityFile": place / "user_key",
-            "IdentitiesOnly": "yes",
-            "BatchMode": "yes",
-            "StrictHostKeyChecking": "no",
-            "UserKnownHostsFile": "/dev/null",
-            "LogLevel": "ERROR",
-        }
-        yield "ssh -F none " + " ".join(f"-o {name}={value}" for name, value in options.items())
+        yield f"{server.rsh} -p {delay.stdout.readline().strip()}"
     finally:
-        for process in (daemon, delay):
-            process.terminate()
-            process.wait()
-
-
-def _await_port(port: int) -> None:
-    deadline = time.monotonic() + START_S
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if time.monotonic() > deadline:
-            raise SystemExit("sshd does not start")
-        time.sleep(0.02)
+        delay.terminate()
+        delay.wait()
+        server.close()
 
 
 def take_turn(label: str, tree: Path, rsh: str, place: Path) -> dict[str, Measured]:
@@ -119,7 +79,7 @@ def take_turn(label: str, tree: Path, rsh: str, place: Path) -> dict[str, Measur
     with tempfile.TemporaryDirectory(dir=place) as temporary:
         here = Path(temporary)
         settings = {"BORG_RSH": rsh, "BORG_REMOTE_PATH": str(server)}
-        url = f"ssh://127.0.0.1{here}/repository"
+        url = f"ssh://{ALIAS}{here}/repository"
         restored = here / "restored"
         restored.mkdir()
         run(client, ["init", "--encryption", "repokey-blake2", url], here, here, settings)
@@ -135,7 +95,20 @@ def take_turn(label: str, tree: Path, rsh: str, place: Path) -> dict[str, Measur
         return measured
 
 
-def page(result: dict[str, object], turns: dict[str, list[dict[str, Measured]]]) -> str:
+class Outcome(NamedTuple):
+    """What was measured, on what, and when."""
+
+    date: str
+    machine: list[str]
+    round_trip_ms: float
+    files: int
+    size_mib: int
+    rounds: int
+    load: float
+    turns: dict[str, list[dict[str, Measured]]]
+
+
+def page(outcome: Outcome) -> str:
     """The result as Markdown."""
     lines = [
         "# Over a link: vinculum beside Borg 1.4.5",
@@ -144,16 +117,18 @@ def page(result: dict[str, object], turns: dict[str, list[dict[str, Measured]]])
         "times less than Borg takes with its own server. CPU is the client's alone, without ssh. Client, server, both ends of",
         "ssh and the delay share the cores of one machine.",
         "",
-        *(f"- {line}" for line in result["machine"]),  # type: ignore[attr-defined]
-        f"- round trip {result['round_trip_ms']} ms by a delaying proxy; {result['files']} files, {result['size_mib']} MiB;",
-        f"  repokey-blake2, lz4; {result['rounds']} round(s) in turns, Borg first; {result['date']};",
-        f"  load average before: {result['load']}",
+        *(f"- {line}" for line in outcome.machine),
+        f"- round trip {outcome.round_trip_ms} ms by a delaying proxy; {outcome.files} files, {outcome.size_mib} MiB;",
+        f"  repokey-blake2, lz4; {outcome.rounds} round(s) in turns, Borg first; {outcome.date};",
+        f"  load average before: {outcome.load}",
         "",
         f"| client and server | {' | '.join(STEPS.values())} | CPU of the first backup | of the restore |",
         f"| --- |{' ---: |' * (len(STEPS) + 2)}",
     ]
     medians = {
-        label: {step: summary([turn[step] for turn in turns[label]]) for step in STEPS} for label in PAIRS if label in turns
+        label: {step: summary([turn[step] for turn in outcome.turns[label]]) for step in STEPS}
+        for label in PAIRS
+        if label in outcome.turns
     }
     for label, steps in medians.items():
         cells = []
@@ -165,42 +140,47 @@ def page(result: dict[str, object], turns: dict[str, list[dict[str, Measured]]])
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a sixteenth of the data")
+    pages.add_options(parser, rounds_to_publish=3)
     parser.add_argument("--round-trip", type=float, default=50, metavar="MILLISECONDS")
-    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--place", type=Path, default=Path("/dev/shm"), help="where to work")
     parser.add_argument("--tree", type=Path, metavar="DIRECTORY", help="what to back up; made there first if there is nothing")
     pairs = [label for label in PAIRS if label != BASELINE]
     parser.add_argument("--without", action="append", choices=pairs, default=[], help="leaves out a pair, where time is short")
-    parser.add_argument("--publish", action="store_true", help="into docs/benchmarks instead of build/bench")
-    options = parser.parse_args()
-    pages = PAGES if options.publish else BENCH
-    pages.mkdir(parents=True, exist_ok=True)
+    return pages.parse(parser, arguments)
+
+
+def measure(options: argparse.Namespace, place: Path) -> Outcome:
+    tree = options.tree or place / "tree"
+    if not tree.exists():
+        build(tree, QUICK_SCALE if options.quick else 1)
+    files, size = census(tree)
+    load = os.getloadavg()[0]
+    # Whoever begins meets what the machine was busy with before; to the one that waits for the line it matters least.
+    labels = [label for label in reversed(PAIRS) if label not in options.without]
+    with delayed_ssh(place, options.round_trip / 1000) as rsh:
+        turns = alternate(options.rounds, labels, lambda label: take_turn(label, tree, rsh, place))
+    return Outcome(
+        date=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        machine=list(machine()),
+        round_trip_ms=options.round_trip,
+        files=files,
+        size_mib=round(size / MIB),
+        rounds=options.rounds,
+        load=round(load, 1),
+        turns=turns,
+    )
+
+
+def main() -> None:
+    options = parse()
+    directory = pages.directory(options)
     with tempfile.TemporaryDirectory(dir=options.place, prefix="vinculum-link-") as temporary:
-        place = Path(temporary)
-        tree = options.tree or place / "tree"
-        if not tree.exists():
-            build(tree, QUICK_SCALE if options.quick else 1)
-        files, size = census(tree)
-        load = os.getloadavg()[0]
-        # Whoever begins meets what the machine was busy with before; to the one that waits for the line it matters least.
-        labels = [label for label in reversed(PAIRS) if label not in options.without]
-        with delayed_ssh(place, options.round_trip / 1000) as rsh:
-            turns = alternate(options.rounds, labels, lambda label: take_turn(label, tree, rsh, place))
-    result: dict[str, object] = {
-        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        "machine": list(machine()),
-        "round_trip_ms": options.round_trip,
-        "files": files,
-        "size_mib": round(size / MIB),
-        "rounds": options.rounds,
-        "load": round(load, 1),
-    }
-    (pages / "remote.json").write_text(json.dumps({**result, "turns": turns}, indent=1) + "\n")
-    (pages / "remote.md").write_text(page(result, turns))
-    print(page(result, turns))
+        outcome = measure(options, Path(temporary))
+    (directory / "remote.json").write_text(json.dumps(outcome._asdict(), indent=1) + "\n")
+    (directory / "remote.md").write_text(page(outcome))
+    print(page(outcome))
 
 
 if __name__ == "__main__":

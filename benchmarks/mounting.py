@@ -10,24 +10,23 @@ Markdown table; `--publish` writes it into docs/benchmarks/mount.md. Needs root,
 from __future__ import annotations
 
 import argparse
-import ctypes
 import datetime
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-from paired import OURS, PROGRAMS, PROJECT, THEIRS, Measured, alternate, environment, machine, run, summary
-from workloads import Workload
+from building import add_options, building, show_progress, working_place
+from orphans import adopt_orphans, the_orphan
+from pages import PAGES
+from paired import OURS, PROGRAMS, THEIRS, Measured, alternate, environment, machine, run, summary
+from workloads import FILES_PER_DIRECTORY, Workload
 
 SMALL_AT_FULL_SIZE, LARGE_MIB_AT_FULL_SIZE = 300_000, 4096
-FILES_PER_DIRECTORY = 100
-PR_SET_CHILD_SUBREAPER = 36
-PAGE = PROJECT / "docs/benchmarks/mount.md"
+PAGE = PAGES / "mount.md"
 LIST = "ls > /dev/null"
 WALK = "find . -printf '%s\\n' | wc -l"
 FIRST = "first ls of the archive, from starting the program"
@@ -65,25 +64,22 @@ class Bench(NamedTuple):
 
 
 def build(bench: Bench, files: int, large_mib: int, archives: int) -> None:
-    """Leaves the repositories `one` and `many` and their `home` where they belong; complete if that exists."""
-    unfinished = bench.built.with_name(f"{bench.built.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    home, tree = unfinished / "home", unfinished / "tree"
-    for path in (home, tree):
-        path.mkdir(parents=True)
-    Workload("small", files / SMALL_AT_FULL_SIZE).build(tree / "small")
-    Workload("large", large_mib / LARGE_MIB_AT_FULL_SIZE).build(tree / "large")
+    """Leaves the repositories `one` and `many` and their `home` where they belong."""
     borg = PROGRAMS[OURS]
-    for name in ("one", "many"):
-        run(borg, ["init", "--encryption", "repokey-blake2", str(unfinished / name)], home, home)
-    run(borg, ["create", f"{unfinished / 'one'}::all", "."], tree, home)
-    shutil.rmtree(tree)
-    (unfinished / "tiny").write_text("tiny")
-    for number in range(archives):
-        run(borg, ["create", f"{unfinished / 'many'}::archive-{number:05}", "tiny"], unfinished, home)
-        print(f"\rbuilding: archive {number + 1} of {archives} ", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    unfinished.rename(bench.built)
+    with building(bench.built) as unfinished:
+        home, tree = unfinished / "home", unfinished / "tree"
+        for path in (home, tree):
+            path.mkdir()
+        Workload("small", files / SMALL_AT_FULL_SIZE).build(tree / "small")
+        Workload("large", large_mib / LARGE_MIB_AT_FULL_SIZE).build(tree / "large")
+        for name in ("one", "many"):
+            run(borg, ["init", "--encryption", "repokey-blake2", str(unfinished / name)], home, home)
+        run(borg, ["create", f"{unfinished / 'one'}::all", "."], tree, home)
+        shutil.rmtree(tree)
+        (unfinished / "tiny").write_text("tiny")
+        for number in range(archives):
+            run(borg, ["create", f"{unfinished / 'many'}::archive-{number:05}", "tiny"], unfinished, home)
+            show_progress(number + 1, archives)
 
 
 class Mount:
@@ -125,23 +121,6 @@ def turn(program: Path, bench: Bench) -> dict[str, dict[str, Measured]]:
             print(f"{program.parts[-3]}: {step}: {results[scene][step].wall_s:.2f} s", file=sys.stderr, flush=True)
         results[scene][PROCESS] = mount.end()
     return results
-
-
-def adopt_orphans() -> None:
-    """Processes that go to the background become children of this one, so that it can ask the system what they took."""
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise SystemExit("cannot become the parent of what goes to the background")
-
-
-def the_orphan() -> int:
-    """The process that a program left to us, after those that only led to it."""
-    for _ in range(100):
-        children = [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
-        ended = [pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]]
-        if len(children) - len(ended) == 1:
-            return next(pid for pid in children if pid not in ended)
-        time.sleep(0.01)
-    raise SystemExit("nobody, or more than one, went to the background")
 
 
 def provide_binding(place: Path) -> Path:
@@ -196,18 +175,13 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=1024, metavar="MIB", help="how much there is in four large files")
     parser.add_argument("--archives", type=int, default=1000, help="in the repository with many")
     parser.add_argument("--scene", action="append", choices=SCENES, help="what to measure (default: everything)")
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--place", type=Path, default=Path("/dev/shm"), help="where to work")
-    parser.add_argument("--built", type=Path, metavar="DIRECTORY", help="keep what was built there, and use it if it exists")
+    add_options(parser)
     parser.add_argument("--publish", action="store_true", help="write the result into the documentation")
     options = parser.parse_args()
     adopt_orphans()
-    with tempfile.TemporaryDirectory(dir=options.place) as temporary:
-        place = Path(temporary)
-        bench = Bench(
-            options.built or place / "built", place, provide_binding(place), options.tar, options.scene or list(SCENES)
-        )
-        if not bench.built.exists():
+    with working_place(options) as (place, built):
+        bench = Bench(built, place, provide_binding(place), options.tar, options.scene or list(SCENES))
+        if not built.exists():
             build(bench, options.files, options.large, options.archives)
         turns = alternate(options.rounds, PROGRAMS, lambda name: turn(PROGRAMS[name], bench))
     text = report(turns, options)

@@ -111,6 +111,19 @@ def take_turns(rounds: int, turn: Callable[[Path], Mapping[str, Measured]]) -> d
     }
 
 
+def rows(pairs: dict[str, Pair]) -> list[str]:
+    """Pairs by operation as a Markdown table."""
+    lines = [
+        "| | vinculum | borg | borg / vinculum | CPU: vinculum | borg | borg / vinculum | peak memory, MiB |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for operation, pair in pairs.items():
+        wall = f"{pair.ours.wall_s:.2f} s | {pair.theirs.wall_s:.2f} s | **{pair.wall_ratio:.1f}**"
+        cpu = f"{pair.ours.cpu_s:.2f} s | {pair.theirs.cpu_s:.2f} s | {pair.cpu_ratio:.1f}"
+        lines.append(f"| {operation} | {wall} | {cpu} | {pair.ours.peak_mib:.0f} / {pair.theirs.peak_mib:.0f} |")
+    return lines
+
+
 def machine() -> Iterator[str]:
     """Lines that say where this runs, and what is compared."""
     yield from hardware()

@@ -20,9 +20,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import pages
 import rivals
+from building import show_progress
 from contenders import BASELINE
-from paired import OURS, PROGRAMS, PROJECT, THEIRS, Failed, Measured, alternate, hardware, run, summary
+from paired import OURS, PROGRAMS, THEIRS, Failed, Measured, alternate, hardware, run, summary
 from readers import CHANGING, STEPS, Stored, contenders
 from report import seconds
 from workloads import FILES_PER_DIRECTORY, MIB, Workload, census, let_the_clock_go
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 
     from contenders import Contender
 
-PAGES = PROJECT / "docs/benchmarks"
-BENCH = PROJECT / "build/bench"
 FULL_SMALL, FULL_LARGE_MIB, FULL_ARCHIVES = 120_000, 512, 1000
 QUICK_SCALE = 1 / 32
 SMALL_AT_SCALE_1, LARGE_MIB_AT_SCALE_1 = 300_000, 4096
@@ -164,8 +164,7 @@ def fill_with_many(place: Path, archives: int) -> Path:
         let_the_clock_go(tree)
         when = (begun + datetime.timedelta(hours=8 * number)).isoformat(timespec="seconds").removesuffix("+00:00")
         run(borg, ["create", "--timestamp", when, f"{here / 'repository'}::archive-{number:05}", tree.name], here, home)
-        print(f"\rbuilding: archive {number + 1} of {archives} ", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+        show_progress(number + 1, archives)
     return here
 
 
@@ -228,22 +227,17 @@ def page(outcome: Outcome) -> str:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a small part of the data, and of the archives")
-    parser.add_argument("--rounds", type=int, help="turns of each program; default 1, 2 to publish")
+    pages.add_options(parser, rounds_to_publish=2, quick="a small part of the data, and of the archives")
     programs = sorted(one.program for one in contenders())
     parser.add_argument("--program", action="append", choices=programs, help="may be repeated; default: all")
     parser.add_argument("--step", action="append", choices=STEPS, help="may be repeated; default: all")
     parser.add_argument("--archives", type=int, help=f"in the second repository; default {FULL_ARCHIVES}, 0 for none")
     parser.add_argument("--scale", type=float, help="size of the tree, 1 being all")
     parser.add_argument("--place", type=Path, default=Path("/dev/shm"), help="where to work")
-    parser.add_argument("--publish", action="store_true", help="into docs/benchmarks instead of build/bench")
-    options = parser.parse_args(arguments)
-    options.rounds = options.rounds or (2 if options.publish else 1)
+    options = pages.parse(parser, arguments)
     options.scale = options.scale or (QUICK_SCALE if options.quick else 1)
     if options.archives is None:
         options.archives = round(FULL_ARCHIVES * QUICK_SCALE) if options.quick else FULL_ARCHIVES
-    if options.publish and options.quick:
-        parser.error("what is published is of full size")
     return options
 
 
@@ -288,12 +282,11 @@ def _unless_it_fails(label: str, said: dict[str, str], turn: Callable[[], dict[s
 
 def main() -> None:
     options = parse()
-    pages = PAGES if options.publish else BENCH
-    pages.mkdir(parents=True, exist_ok=True)
+    directory = pages.directory(options)
     with tempfile.TemporaryDirectory(dir=options.place, prefix="vinculum-restoring-") as temporary:
         outcome = measure(options, Path(temporary))
-    (pages / "restore.json").write_text(json.dumps(outcome._asdict(), indent=1) + "\n")
-    (pages / "restore.md").write_text(page(outcome))
+    (directory / "restore.json").write_text(json.dumps(outcome._asdict(), indent=1) + "\n")
+    (directory / "restore.md").write_text(page(outcome))
     print(page(outcome))
 
 

@@ -212,16 +212,8 @@ def test_the_page_of_the_link_compares_with_borg() -> None:
         label: [dict.fromkeys(link.STEPS, Measured(wall_s, 1, 100))]
         for label, wall_s in zip(link.PAIRS, (2, 4, 6), strict=True)
     }
-    result: dict[str, object] = {
-        "machine": ["2 cores"],
-        "round_trip_ms": 50,
-        "files": 1,
-        "size_mib": 1,
-        "rounds": 1,
-        "date": "2026-01-02",
-    }
-    result["load"] = 0.1
-    rows = [line for line in link.page(result, turns).splitlines() if line.startswith(("| vinculum", "| Borg"))]
+    outcome = link.Outcome("2026-01-02", ["2 cores"], 50, 1, 1, 1, 0.1, turns)
+    rows = [line for line in link.page(outcome).splitlines() if line.startswith(("| vinculum", "| Borg"))]
     assert [row.split(" | ")[1] for row in rows] == ["2.0 s (3.0)", "4.0 s (1.5)", "6.0 s"]
 
 

@@ -5,16 +5,19 @@ What it starts runs as the user of the tests, in a home directory that the tests
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from support.programs import PROJECT
 
 ALIAS = "backup-server"
 START_S = 10
+OUR_SOURCES = {"PYTHONPATH": str(PROJECT / "src")}
 
 
 def free_port() -> int:
@@ -32,8 +35,10 @@ def make_key(path: Path) -> None:
 
 def start_sshd(config: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
     """Returns once it listens."""
-    Path("/run/sshd").mkdir(exist_ok=True)  # sshd wants an empty directory there
-    daemon = subprocess.Popen(["/usr/sbin/sshd", "-D", "-E", log, "-f", config])
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # sshd wants an empty directory there
+    sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ["PATH"]) or "sshd"
+    daemon = subprocess.Popen([sshd, "-D", "-E", log, "-f", config])
     deadline = time.monotonic() + START_S
     while not _is_listening(port):
         assert daemon.poll() is None, log.read_text()
@@ -50,8 +55,10 @@ def _is_listening(port: int) -> bool:
 class SshServer:
     """Running from construction until `close`; with lines of sshd_config of one's own."""
 
-    def __init__(self, place: Path, *config: str) -> None:
+    def __init__(self, place: Path, *config: str, settings: Mapping[str, str] = OUR_SOURCES) -> None:
+        """`settings` are variables for what it starts."""
         place.mkdir(parents=True)
+        self._settings = settings
         self.home = place / "home"
         self.home.mkdir()
         self.log = place / "sshd.log"
@@ -95,7 +102,8 @@ class SshServer:
 
     def force(self, command: str) -> None:
         """Whoever connects gets this command, and what was asked for in SSH_ORIGINAL_COMMAND, as by `command=` of a key."""
-        self._start.write_text(f"#!/bin/sh\nexport HOME={self.home} PYTHONPATH={PROJECT / 'src'}\ncd\n{command}\n")
+        settings = " ".join(f"{name}={value}" for name, value in {"HOME": str(self.home), **self._settings}.items())
+        self._start.write_text(f"#!/bin/sh\nexport {settings}\ncd\n{command}\n")
 
     @property
     def rsh(self) -> str:
