@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import pstats
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from support.fork_servers import Servers
 from support.programs import Completed, Program
 from support.repositories import file_digests, locks
-from support.trees import random_content
-from support.twins import Servers, Twins, complaint, write_files
+from support.trees import random_content, write_files
+from support.twins import Twins, complaint
 from vinculum.repository.repository import Repository
 from vinculum.repository.store import MANIFEST_KEY
 
 pytestmark = pytest.mark.can_be_far
-
 MODES = ["none", "repokey", "keyfile-blake2"]
 UNKNOWN = "ab" * 32
 TERMS = [
@@ -94,9 +93,6 @@ def same_files(twins: Twins, workplace: Path, *args: str, only: str = "code stdo
         assert got == wanted, f"{stream}\n{theirs}\n{ours}"
     assert made["ours"] == made["theirs"]
     return theirs, made["theirs"]
-
-
-# -- looking -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("filled", MODES, indirect=True)
@@ -174,9 +170,6 @@ def test_info_shows_facts_of_this_system(vinculum: Program) -> None:
     assert "CWD: ?" in in_nothing.run("debug", "info").out
 
 
-# -- changing ----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("filled", ["repokey"], indirect=True)
 def test_objects_are_taken_out_and_put_back_the_same(filled: Twins, workplace: Path) -> None:
     first, second, *_ = ids(filled)
@@ -201,8 +194,6 @@ def test_objects_are_taken_out_and_put_back_the_same(filled: Twins, workplace: P
     assert not locks(filled.repository("ours"))
     assert filled.same("list", "REPO").code == 0
 
-
-# -- errors ------------------------------------------------------------------------------------------------------------
 
 # A path that must not be written is "out/file": "out" does not exist.
 REFUSED = [
@@ -237,6 +228,8 @@ REFUSED = [
     "--bypass-lock debug convert-profile tree/text out/file",
     "--bypass-lock benchmark crud REPO .",
 ]
+
+
 BROKEN = [
     "debug id-hash REPO missing",
     "debug put-obj REPO {unknown} missing",
@@ -280,9 +273,6 @@ def test_an_empty_repository_has_no_objects(twins: Twins, workplace: Path) -> No
         assert len(ours.err.splitlines()) == 1
     same_files(twins, workplace, "debug", "dump-repo-objs", "--ghost", "REPO")
     twins.same("debug", "dump-hints", "REPO", "-", code=0, exact=True)
-
-
-# -- damage ------------------------------------------------------------------------------------------------------------
 
 
 def damage(twins: Twins, segment: int, offset: int, content: bytes) -> None:
@@ -354,68 +344,3 @@ def test_what_is_no_object_is_refused_in_a_line(filled: Twins, workplace: Path) 
                 done = filled.run("ours", "debug", *call.split())
                 assert done.code == 2, call
                 assert len(done.err.splitlines()) == 1, done
-
-
-# -- profiles ----------------------------------------------------------------------------------------------------------
-
-
-def test_profiles_are_read_by_either_program(vinculum: Program, borg145: Program, workplace: Path) -> None:
-    for number, (writer, reader) in enumerate(((vinculum, borg145), (borg145, vinculum), (vinculum, vinculum))):
-        profile, converted = (str(workplace / f"{number}{suffix}") for suffix in ("", ".out"))
-        writer.run("--debug-profile", profile, "debug", "info")
-        reader.run("debug", "convert-profile", profile, converted)
-        assert pstats.Stats(converted).total_calls > 10  # type: ignore[attr-defined]
-    vinculum.run("--debug-profile", "direct.pyprof", "debug", "info")
-    assert pstats.Stats(str(workplace / "direct.pyprof")).total_calls > 10  # type: ignore[attr-defined]
-    vinculum.run("--debug-profile", "failed.pyprof", "list", "nowhere", code=2)
-    assert pstats.Stats(str(workplace / "failed.pyprof")).total_calls > 10  # type: ignore[attr-defined]
-
-
-# -- benchmark ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.also_far
-def test_benchmark_measures_the_same_and_leaves_nothing(twins: Twins, workplace: Path) -> None:
-    twins.same("create", "REPO::borg-benchmark-crud", ".", code=0)
-    for name in ("theirs", "ours"):
-        done = twins.run(name, "benchmark", "crud", "REPO", ".", _BORG_BENCHMARK_CRUD_TEST="1")
-        assert (done.code, done.err) == (0, "")
-        rows = [re.sub(r"[\d.]+ MB/s|\d+\.\d\ds", "#", line) for line in done.out.splitlines()]
-        assert rows == [
-            f"{letter}-{kind}-TEST          # (1 * 1 B {content} files: #)"
-            for kind, content in (("Z", "all-zero"), ("R", "random"))
-            for letter in "CRUD"
-        ]
-        assert twins.ask_borg(name, "list", "--short", "REPO").out == "borg-benchmark-crud\n"
-    assert not list(workplace.iterdir())
-
-
-def test_benchmark_cleans_up_when_it_fails(twins: Twins, workplace: Path) -> None:
-    twins.same("create", "REPO::borg-benchmark-crud2", ".", code=0)
-    done = twins.run("ours", "benchmark", "crud", "REPO", ".", _BORG_BENCHMARK_CRUD_TEST="1")
-    assert (done.code, done.err) == (2, "Archive borg-benchmark-crud2 already exists\n")
-    assert twins.ask_borg("ours", "list", "--short", "REPO").out == "borg-benchmark-crud2\n"
-    assert not list(workplace.iterdir())
-
-
-def test_benchmark_cleans_up_when_it_is_stopped(vinculum: Program, workplace: Path) -> None:
-    """By a signal at the second backup, when an archive exists: whoever asks for the third passphrase sends it."""
-    vinculum.run("init", "-e", "repokey", "repo")
-    asked = workplace / "asked"
-    script = workplace / "passphrase"
-    script.write_text(f"echo >> {asked}\n[ $(wc -l < {asked}) = 3 ] && kill -TERM $PPID\necho test\n")
-    (workplace / "place").mkdir()
-    stopped = vinculum.with_environment(BORG_PASSPHRASE=None, BORG_PASSCOMMAND=f"sh {script}")
-    done = stopped.run("benchmark", "crud", "repo", "place", code=128 + 15, _BORG_BENCHMARK_CRUD_TEST="1")
-    assert done.out == ""
-    assert len(asked.read_text()) > 3
-    assert vinculum.run("list", "repo").out == ""
-    assert not list((workplace / "place").iterdir())
-
-
-def test_benchmark_does_not_touch_what_it_did_not_make(twins: Twins, workplace: Path) -> None:
-    write_files(workplace, {"borg-test-data/precious": b"data"})
-    done = twins.run("ours", "benchmark", "crud", "REPO", ".", _BORG_BENCHMARK_CRUD_TEST="1")
-    assert done.code == 2
-    assert len(done.err.splitlines()) == 1
-    assert (workplace / "borg-test-data" / "precious").read_bytes() == b"data"

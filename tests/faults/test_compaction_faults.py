@@ -9,8 +9,9 @@ from random import Random
 
 import pytest
 
-from support.fault_bench import FaultBench, Objects, content_of, leftovers, numbered_id
+from support.fault_bench import FaultBench, leftovers
 from support.faulty_storage import CommitWatch, FullStorage, RecordingStorage
+from support.filled_repositories import Objects, content_of, numbered_id, put_in_transactions, small_content
 from support.programs import Program
 from support.store_oracle import CONFIG, StoreOracle, files_of, run_ours
 from vinculum.errors import InsufficientFreeSpace
@@ -23,7 +24,7 @@ from vinculum.repository.store import MANIFEST_KEY
 PER_DIRECTORY = 2
 DERIVED = ("index", "hints", "integrity")
 
-OBJECTS: Objects = {numbered_id(number): b"%d" % number * 90 for number in range(0, 12, 2)} | {MANIFEST_KEY: b"third"}
+OBJECTS: Objects = {numbered_id(number): small_content(number) for number in range(0, 12, 2)} | {MANIFEST_KEY: b"third"}
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +33,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("prepared") / "repo"
     Repository.create(str(path))
     (path / "config").write_text(CONFIG.format(segments_per_dir=PER_DIRECTORY, max_segment_size=300))
-    for manifest, numbers in ((b"first", range(6)), (b"second", range(4, 12))):
-        with Repository(str(path), exclusive=True) as repository:
-            for number in numbers:
-                repository.put(numbered_id(number), b"%d" % number * 90)
-            repository.put(MANIFEST_KEY, manifest)
-            repository.commit()
+    put_in_transactions(path, (b"first", range(6)), (b"second", range(4, 12)))
     with Repository(str(path), exclusive=True) as repository:
         for number in range(1, 12, 2):
             repository.delete(numbered_id(number))

@@ -11,8 +11,9 @@ from random import Random
 import pytest
 
 from support.damage import Forger, flip, forged, segments
-from support.fault_bench import FaultBench, Objects, content_of, numbered_id
+from support.fault_bench import FaultBench
 from support.faulty_storage import CommitWatch
+from support.filled_repositories import Objects, content_of, numbered_id, put_in_transactions, small_content
 from support.keys import given
 from support.programs import PASSPHRASE, Program
 from support.store_oracle import CONFIG
@@ -30,7 +31,7 @@ from vinculum.repository.repository import Repository
 from vinculum.repository.storage import LocalStorage
 from vinculum.repository.store import MANIFEST_KEY
 
-OBJECTS: Objects = {numbered_id(number): b"%d" % number * 90 for number in range(9)} | {MANIFEST_KEY: b"second"}
+OBJECTS: Objects = {numbered_id(number): small_content(number) for number in range(9)} | {MANIFEST_KEY: b"second"}
 LOST = numbered_id(4)
 WHOLE = {id: content for id, content in OBJECTS.items() if id != LOST}
 FAULTS = [None, errno.EIO, errno.ENOSPC]
@@ -55,12 +56,7 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     path = tmp_path_factory.mktemp("prepared") / "repo"
     Repository.create(str(path))
     (path / "config").write_text(CONFIG.format(segments_per_dir=4, max_segment_size=400))
-    for manifest, numbers in ((b"first", range(6)), (b"second", range(6, 9))):
-        with Repository(str(path), exclusive=True) as repository:
-            for number in numbers:
-                repository.put(numbered_id(number), b"%d" % number * 90)
-            repository.put(MANIFEST_KEY, manifest)
-            repository.commit()
+    put_in_transactions(path, (b"first", range(6)), (b"second", range(6, 9)))
     victim = next(segment for segment in segments(path) if LOST in segment.read_bytes())
     flip(victim, victim.read_bytes().index(LOST) + 40)
     if "no commit" in request.param:

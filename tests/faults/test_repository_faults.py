@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from support.batches import objects_of, sealed
-from support.fault_bench import FaultBench, Objects, content_of, leftovers, numbered_id
+from support.fault_bench import FaultBench, leftovers
 from support.faulty_storage import WRITING, CommitWatch, FaultyStorage, FullStorage, RecordingStorage
+from support.filled_repositories import Objects, content_of, numbered_id
 from support.keys import key_of
 from support.programs import Program
 from support.store_oracle import files_of

@@ -9,8 +9,9 @@ from random import Random
 import pytest
 
 from support.batches import objects_of, sealed
-from support.fault_bench import FaultBench, Objects, content_of, leftovers
+from support.fault_bench import FaultBench, leftovers
 from support.faulty_storage import SmallDisk
+from support.filled_repositories import Objects, content_of
 from support.store_oracle import CONFIG
 from vinculum.errors import InsufficientFreeSpace
 from vinculum.operations.compact import compact_repository

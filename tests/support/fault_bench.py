@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,18 +12,7 @@ from vinculum.repository.repository import Repository
 from vinculum.repository.segments import Segments
 from vinculum.repository.storage import LocalStorage, Storage
 
-Objects = dict[bytes, bytes]
 Work = Callable[[Repository], object]
-
-
-def numbered_id(number: int) -> bytes:
-    return hashlib.sha256(b"%d" % number).digest()
-
-
-def content_of(path: Path) -> Objects:
-    """All objects, as the next command finds them."""
-    with Repository(str(path)) as repository:
-        return {id: bytes(repository.get(id)) for id in repository.list()}
 
 
 def leftovers(path: Path) -> list[int]:

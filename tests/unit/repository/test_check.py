@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from support.damage import flip, segments
-from support.fault_bench import numbered_id
 from support.faulty_storage import RecordingStorage
+from support.filled_repositories import numbered_id
 from support.store_oracle import CONFIG
 from vinculum.errors import Error, LockFailed
 from vinculum.events import NullSink
