@@ -21,8 +21,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "src")]
 
 from support import stage, stories  # noqa: E402
+from support.fork_servers import BORG_MODULES, ForkServer  # noqa: E402
 from support.programs import client_environment, oracle_path  # noqa: E402
-from support.twins import BORG_MODULES, ForkServer, write_files  # noqa: E402
+from support.trees import write_files  # noqa: E402
 
 SECOND_NS = 10**9
 TREE_TIME_S = 1_600_000_000

@@ -6,9 +6,9 @@ Nothing is skipped: what is missing on a machine fails with the command that pro
 from __future__ import annotations
 
 import os
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,11 @@ from hypothesis import settings
 
 from support import golden as golden_repositories
 from support.far import FarProgram
+from support.fork_servers import Servers
+from support.inode_flags import release
+from support.mounts import memory_mounted
 from support.programs import Program, client_environment, oracle_path, oracle_program, vinculum_program
 from support.ssh_server import SshServer
-from support.trees import release
-from support.twins import Servers
 from support.waiting_server import BehindSsh, WaitingServer, WaitingServers
 
 # Long forms: what other people's programs do with ours, and what came of `make dist`.
@@ -53,15 +54,8 @@ def workplace(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def small_place(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """Mounts a file system of the given size."""
-    place = tmp_path / "small"
-    place.mkdir()
-
-    def mount(size: str) -> Path:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", place], check=True)
-        return place
-
-    yield mount
-    subprocess.run(["umount", "--lazy", place], check=True)
+    with ExitStack() as mounts:
+        yield lambda size: mounts.enter_context(memory_mounted(tmp_path / "small", size))
 
 
 @pytest.fixture
@@ -73,11 +67,21 @@ def client_home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client_env(client_home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The same isolated environment, set for this very process too: for tests that call vinculum in-process."""
+def become(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    """Gives this very process the environment of some client, for tests that call vinculum in-process."""
+
+    def set_all(environment: dict[str, str]) -> None:
+        for variable, value in environment.items():
+            monkeypatch.setenv(variable, value)
+
+    return set_all
+
+
+@pytest.fixture
+def client_env(client_home: Path, become: Callable[[dict[str, str]], None]) -> dict[str, str]:
+    """The environment of programs, set for this process too."""
     environment = client_environment(client_home)
-    for key in environment:
-        monkeypatch.setenv(key, environment[key])
+    become(environment)
     return environment
 
 
@@ -178,3 +182,17 @@ def borg145_python() -> Path:
 def golden(tmp_path: Path) -> Callable[[str], golden_repositories.GoldenRepository]:
     """Unpacks a golden repository by name."""
     return lambda name: golden_repositories.unpack(name, tmp_path / "golden")
+
+
+@pytest.fixture
+def golden_client(
+    golden: Callable[[str], golden_repositories.GoldenRepository], become: Callable[[dict[str, str]], None]
+) -> Callable[[str], golden_repositories.GoldenRepository]:
+    """The same, and makes this process a client that may open it."""
+
+    def make(name: str) -> golden_repositories.GoldenRepository:
+        repository = golden(name)
+        become(repository.environment)
+        return repository
+
+    return make

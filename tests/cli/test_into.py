@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from support.compare import assert_restored, snapshot
+from support.inode_flags import release
 from support.programs import Program
-from support.trees import build_every_kind, build_plain, random_content, release
+from support.trees import build_every_kind, build_plain, random_content
 
 
 @pytest.fixture

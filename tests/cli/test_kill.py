@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,18 +15,11 @@ import pytest
 from support.archives import extract, list_archives
 from support.compare import assert_restored
 from support.programs import Program
-from support.repositories import latest_transaction, locks
+from support.repositories import latest_transaction, locks, stored_bytes
 from support.trees import build_plain, random_content
+from support.waiting import wait_until
 
 BIG_BYTES = 40 << 20
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
-    """Waits, and fails if it takes too long."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain until {what}"
-        time.sleep(0.02)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -35,10 +27,6 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL, "it was over before it could be killed"
-
-
-def stored_bytes(repository: Path) -> int:
-    return sum(path.stat().st_size for path in (repository / "data").rglob("*") if path.is_file())
 
 
 class Stalled:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from support.mounts import is_mounted, mounted, wait_until
+from support.mounts import is_mounted, mounted
 from support.programs import WITHOUT_A_SCRIPT, Program
 from support.repositories import locks
 from support.trees import build_plain
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def place(workplace: Path, vinculum: Program) -> Path:
 
 
 def assert_nothing_is_left(place: Path, workplace: Path) -> None:
-    wait_until(lambda: not is_mounted(place), "the mount is there still")
-    wait_until(lambda: locks(workplace / "repo") == [], "the lock is there still")
+    wait_until(lambda: not is_mounted(place), "nothing is mounted")
+    wait_until(lambda: locks(workplace / "repo") == [], "the lock is gone")
     assert os.listdir(place) == []
 
 
@@ -47,7 +48,7 @@ def test_unmounting_by_other_means_ends_it(command: list[str], vinculum: Program
     pid = serving_process(workplace)
     subprocess.run([*command, place], check=True)
     assert_nothing_is_left(place, workplace)
-    wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the process is there still")
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the process has ended")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -77,7 +78,7 @@ def test_it_ends_in_the_middle_of_reading(vinculum: Program, workplace: Path) ->
         os.kill(pid, signal.SIGTERM)
         reader.communicate(timeout=30)
         assert_nothing_is_left(place, workplace)
-        wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the process is there still")  # noqa: B023
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the process has ended")  # noqa: B023
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
@@ -85,7 +86,7 @@ def test_in_the_foreground_it_ends_like_any_command(
     number: signal.Signals, code: int, vinculum: Program, place: Path, workplace: Path
 ) -> None:
     running = vinculum.start("mount", "--foreground", "repo::a", place)
-    wait_until(lambda: is_mounted(place), "no mount")
+    wait_until(lambda: is_mounted(place), "it is mounted")
     assert os.listdir(place) == ["source"]
     running.send_signal(number)
     _, err = running.communicate(timeout=30)

@@ -13,10 +13,9 @@ import pytest
 from support.archives import content_ids, dump, extract, list_archives
 from support.compare import assert_restored
 from support.programs import Program
-from support.repositories import locks
+from support.repositories import locks, stored_bytes
 from support.sealed_counters import assert_no_counter_is_shared, counters
-from support.trees import build_every_kind, build_plain, random_content, text_content
-from support.twins import write_files
+from support.trees import build_every_kind, build_plain, random_content, text_content, write_files
 from vinculum.cli.execution import execute
 
 FINE = "10,16,12,255"
@@ -184,8 +183,8 @@ def test_interrupted_work_is_saved(vinculum: Program, borg145: Program, full: Pa
     """Ctrl-C in the middle of a large file: a checkpoint with a part of it, and an error."""
     options = ["--chunker-params", "fixed,65536", "--recompress=always", "-C", "zstd,9"]
     process = vinculum.start("recreate", *options, f"{full}::first")
-    size = sum(path.stat().st_size for path in (full / "data").rglob("*") if path.is_file())
-    while sum(path.stat().st_size for path in (full / "data").rglob("*") if path.is_file()) == size:
+    size = stored_bytes(full)
+    while stored_bytes(full) == size:
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGINT)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from support.fork_servers import Servers
 from support.programs import Program
-from support.twins import Servers, Twins
+from support.twins import Twins
 
 
 @pytest.fixture(params=["1.4.5", "1.2.4"])

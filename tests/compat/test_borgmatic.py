@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from support.compare import assert_restored
+from support.masks import Mask, masked
 from support.programs import ORACLES, Completed, Program, install
 from support.trees import build_plain
 
@@ -62,14 +63,14 @@ for path in sys.argv[1:]:
     with open(path, "rb") as file:
         print(xxhash.xxh64(file.read()).hexdigest(), "", path)
 """
-MASKS = [
+MASKS: tuple[Mask, ...] = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "<ID>"),
     (re.compile(r"(?:\w{3}, )?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{6})?(?: [+-]\d{4})?"), "<TIME>"),
     (re.compile(r"[\d.]+ [kMG]?B\b"), "<SIZE>"),  # of compressed objects with times in them
     (re.compile(r"Duration: .*"), "<DURATION>"),
     (re.compile(r"/tmp/borgmatic-\w+/"), "/tmp/borgmatic/"),
     (re.compile(r" +"), " "),
-]
+)
 
 
 class Machine:
@@ -114,9 +115,7 @@ class Machine:
     def told(self, done: Completed) -> tuple[int, list[str]]:
         """Exit code and lines; sorted, because borgmatic reads from two pipes at a time."""
         text = (done.out + done.err).replace(str(self.place)[1:], "<PLACE>")  # archives hold paths without the slash
-        for pattern, mask in MASKS:
-            text = pattern.sub(mask, text)
-        return done.code, sorted(text.splitlines())
+        return done.code, sorted(masked(text, MASKS).splitlines())
 
 
 @pytest.fixture

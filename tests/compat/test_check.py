@@ -22,14 +22,15 @@ import pytest
 from support import damage
 from support.compare import Tree, differences, snapshot
 from support.damage import Damage, Forger, commits, derived, flip, forged, largest_segment, segments, swap, truncate
-from support.damaged_twins import ALL, DamageBench, modes
+from support.damaged_twins import ALL, CONFIRMED, DamageBench, modes
+from support.fork_servers import Servers
 from support.programs import PROJECT, Completed, client_environment
-from support.twins import Servers, Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 from vinculum.archive.item_stream import read_items
 from vinculum.formats.msgpack import pack_sorted
 from vinculum.repository.store import MANIFEST_KEY
 
-CONFIRMED = {"BORG_CHECK_I_KNOW_WHAT_I_AM_DOING": "YES"}
 UNIMPORTANT = (
     "Found archive ",
     "Deleting ",
@@ -276,12 +277,11 @@ def bench(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> DamageB
 @pytest.mark.parametrize("mode", modes(usual="none"))
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES if ALL or not case.is_rare])
 def test_any_damage_is_told_and_repaired_as_borg_does(
-    case: Case, mode: str, bench: DamageBench, monkeypatch: pytest.MonkeyPatch
+    case: Case, mode: str, bench: DamageBench, become: Callable[[dict[str, str]], None]
 ) -> None:
     twins = bench.twins(mode)
     for name in ("theirs", "ours"):
-        for variable, value in client_environment(twins.home(name)).items():
-            monkeypatch.setenv(variable, value)
+        become(client_environment(twins.home(name)))
         case.damage(twins.repository(name))
     runs = [twins.both(*command) for command in (
         ("check", "-v", *case.options, "REPO"),

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from support.damage import Fields, Forger, forging
+from support.damaged_twins import CONFIRMED
 from support.programs import client_environment
-from support.twins import Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 from vinculum.keys.tam import pack_with_tam
 from vinculum.repository.store import MANIFEST_KEY
 
 
 @pytest.fixture(autouse=True)
-def tree(twins: Twins, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable, value in client_environment(workplace).items():
-        monkeypatch.setenv(variable, value)
+def tree(twins: Twins, workplace: Path, become: Callable[[dict[str, str]], None]) -> None:
+    become(client_environment(workplace))
     write_files(workplace, {"tree/a": b"a" * 1000})
-    twins.environment = {"BORG_CHECK_I_KNOW_WHAT_I_AM_DOING": "YES"}
+    twins.environment = CONFIRMED
     for name in ("one", "two"):
         twins.run("theirs", "create", f"REPO::{name}", "tree")
     twins.clone()

@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 
 from support.damage import flip, forging, largest_segment
+from support.damaged_twins import CONFIRMED
 from support.direct_server import DirectServer, url
 from support.programs import Completed, Program, client_environment
-from support.twins import Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 from vinculum.archive.item_stream import read_items
 from vinculum.repository.repository import Repository
 from vinculum.repository.store import MANIFEST_KEY
 
-CONFIRMED = {"BORG_CHECK_I_KNOW_WHAT_I_AM_DOING": "YES"}
 FILES = {f"tree/{name}": random.Random(name).randbytes(20_000) for name in "abc"}
 
 
 @pytest.fixture(autouse=True)
-def tree(twins: Twins, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable, value in client_environment(workplace).items():
-        monkeypatch.setenv(variable, value)
+def tree(twins: Twins, workplace: Path, become: Callable[[dict[str, str]], None]) -> None:
+    become(client_environment(workplace))
     write_files(workplace, {**FILES})
     twins.environment = CONFIRMED
     for name in ("one", "two"):

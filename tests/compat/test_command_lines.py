@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from support import stage, stories
+from support.fork_servers import ForkServer, Servers
 from support.programs import PROJECT
 from support.stage import Answer, Stage
-from support.twins import ForkServer, Servers
 from vinculum.cli import parser
 
 LIVE = os.environ.get("VINCULUM_DIFFERENTIAL") == "live"

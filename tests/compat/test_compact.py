@@ -10,7 +10,8 @@ import pytest
 
 from support.programs import Completed, Program
 from support.store_oracle import files_of
-from support.twins import Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 
 pytestmark = pytest.mark.can_be_far
 

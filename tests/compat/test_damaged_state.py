@@ -18,8 +18,10 @@ import pytest
 
 from support.damage import flip
 from support.damaged_twins import ALL, DamageBench, modes
+from support.fork_servers import Servers
 from support.programs import Completed
-from support.twins import Servers, Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 
 FILES = {
     "repository/README": "repository",

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from support.programs import Completed
-from support.twins import Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 
 REASONS = ("UNKNOWN: no file metadata", "KNOWN-CHANGED: ", "FILES-CACHE-LOAD: finished")
 TOPIC = "borg.debug.files_cache"

@@ -8,8 +8,8 @@ import pytest
 
 from support.archives import cache_directory
 from support.programs import oracle_program
-from support.trees import random_content
-from support.twins import Twins, write_files
+from support.trees import random_content, write_files
+from support.twins import Twins
 from vinculum.repository.repository import Repository
 
 pytestmark = pytest.mark.can_be_far

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from support.programs import Completed, Program
-from support.trees import random_content, set_mtime
-from support.twins import Twins, write_files
+from support.trees import random_content, set_mtime, write_files
+from support.twins import Twins
 
 pytestmark = pytest.mark.can_be_far
 

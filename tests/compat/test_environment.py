@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from support.fork_servers import ForkServer, Servers
 from support.programs import client_environment
-from support.twins import ForkServer, Servers, Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 
 PLACES: list[dict[str, str]] = [
     {},

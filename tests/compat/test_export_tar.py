@@ -15,8 +15,8 @@ import pytest
 
 from support.archives import extract
 from support.programs import Program
-from support.trees import build_every_kind, build_plain, random_content
-from support.twins import Twins, write_files
+from support.trees import build_every_kind, build_plain, random_content, write_files
+from support.twins import Twins
 
 pytestmark = pytest.mark.can_be_far
 

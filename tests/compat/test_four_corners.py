@@ -15,10 +15,12 @@ import pytest
 
 from support.compare import assert_restored
 from support.direct_server import url
+from support.fork_servers import Servers
+from support.masks import masked
 from support.programs import PASSPHRASE, Completed, client_environment
 from support.repositories import locks
 from support.trees import build_every_kind, random_content
-from support.twins import MASKS, Servers
+from support.twins import MASKS
 from support.waiting_server import WaitingServer, WaitingServers
 
 PROGRAMS = ("vinculum", "1.4.5", "1.2.4")
@@ -74,10 +76,7 @@ class Corner:
         return done
 
     def _masked(self, text: str) -> str:
-        text = text.replace(str(self._place), "<PLACE>")
-        for pattern, mask in (*MASKS, TIMES, OWN_SIZE):
-            text = pattern.sub(mask, text)
-        return text
+        return masked(text.replace(str(self._place), "<PLACE>"), (*MASKS, TIMES, OWN_SIZE))
 
     def check(self) -> None:
         """What Borg says of the repository where it is."""

@@ -17,11 +17,9 @@ from typing import Any
 
 import pytest
 
-from support.golden import GoldenRepository, golden_names
+from support.golden import LEGACY, GoldenRepository, openable_names
 from support.programs import Program
 
-LEGACY = "b145-legacy-passphrase"  # current programs open it for migration only
-NAMES = [name for name in golden_names() if name != LEGACY]
 STALE_LOCK_HOST = {"b145-parts": "testhost@1"}
 WORKAROUNDS = {"b124-renamed": "ignore_invalid_archive_tam"}
 
@@ -41,7 +39,7 @@ def expected_items(archive: dict[str, Any]) -> list[dict[str, Any]]:
     return [item for item in archive["items"] if "part" not in item]
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=openable_names())
 def repository(request: pytest.FixtureRequest, golden: Callable[[str], GoldenRepository]) -> GoldenRepository:
     """Each golden repository."""
     return golden(request.param)

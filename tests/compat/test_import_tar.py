@@ -18,8 +18,10 @@ import pytest
 from support.archives import dump, extract, list_archives
 from support.compare import assert_restored, snapshot
 from support.programs import Program
-from support.trees import build_every_kind, build_plain, random_content, text_content
-from support.twins import Twins, write_files
+from support.repositories import stored_bytes
+from support.trees import build_every_kind, build_plain, random_content, text_content, write_files
+from support.twins import Twins
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.can_be_far
 
@@ -271,14 +273,6 @@ def test_filters_that_fail(vinculum: Program, workplace: Path) -> None:
     assert list_archives(vinculum, workplace / "repository") == []
 
 
-def await_segments(repository: Path, size: int) -> None:
-    """Until that many bytes are written to segments, committed or not."""
-    deadline = time.monotonic() + 30
-    while sum(path.stat().st_size for path in (repository / "data").rglob("*")) < size:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_stopping_leaves_a_checkpoint(vinculum: Program, borg145: Program, workplace: Path) -> None:
     """In the middle of a large file too: what was read of it is a part file then."""
     os.mkfifo(workplace / "pipe")
@@ -288,7 +282,7 @@ def test_stopping_leaves_a_checkpoint(vinculum: Program, borg145: Program, workp
     tar = one_member("large", content)
     with open(workplace / "pipe", "wb", buffering=0) as pipe:
         pipe.write(tar[: 24 << 20])
-        await_segments(workplace / "repository", 4 << 20)
+        wait_until(lambda: stored_bytes(workplace / "repository") >= 4 << 20, "something is stored")
         os.kill(importing.pid, signal.SIGINT)
         try:
             pipe.write(tar[24 << 20 :])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.golden import GoldenRepository
+from support.golden import LEGACY, GoldenRepository
 from support.key_places import key_files, lose_key
 from support.programs import Completed, Program
 from support.twins import Twins, complaint
@@ -244,7 +244,7 @@ def test_without_a_key_there_are_no_related_secrets(twins: Twins) -> None:
 
 
 def test_passphrase_mode_is_left(vinculum: Program, borg145: Program, golden: Callable[[str], GoldenRepository]) -> None:
-    repository = golden("b145-legacy-passphrase")
+    repository = golden(LEGACY)
     vinculum, borg145 = (program.with_environment(**repository.environment) for program in (vinculum, borg145))
     vinculum.run("key", "migrate-to-repokey", repository.path, BORG_PASSPHRASE="wrong", code=2)
     done = vinculum.run("key", "migrate-to-repokey", "--info", repository.path, BORG_NEW_PASSPHRASE="new")
@@ -262,7 +262,7 @@ def test_migration_stores_what_borg_stores(
 ) -> None:
     secrets = []
     for program in programs.values():
-        repository = golden("b145-legacy-passphrase")
+        repository = golden(LEGACY)
         program.run("key", "migrate-to-repokey", repository.path)
         copy = programs["theirs"].run("key", "export-related-secrets", repository.path, "-", **repository.environment).stdout
         secrets.append(copy)

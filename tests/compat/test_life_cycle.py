@@ -24,10 +24,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from reference import retention
 from support.archives import chunk_references
 from support.changing_tree import KINDS, NAMES, change
+from support.fork_servers import Servers
 from support.holdings import LISTED, Holdings, held_by_directory, held_by_listing, held_by_tar, to_seconds, without
 from support.household import PROGRAMS, Household
 from support.programs import Program, client_environment
-from support.twins import Servers
 from vinculum.repository.repository import Repository
 from vinculum.repository.store import MANIFEST_KEY
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from support.damage import Forger, forged
+from support.fork_servers import Servers
 from support.programs import client_environment
-from support.twins import Servers, Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 from vinculum.formats.msgpack import pack_sorted, unpack
 from vinculum.keys.tam import pack_with_tam
 from vinculum.repository.store import MANIFEST_KEY
@@ -32,12 +34,11 @@ def saved(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
 
 
 @pytest.fixture
-def known(saved: tuple[Twins, Path], monkeypatch: pytest.MonkeyPatch) -> Twins:
+def known(saved: tuple[Twins, Path], become: Callable[[dict[str, str]], None]) -> Twins:
     """Twins whose repository their clients have seen."""
     twins, put_away = saved
     twins.clone(put_away)
-    for variable, value in client_environment(twins.home("ours")).items():
-        monkeypatch.setenv(variable, value)
+    become(client_environment(twins.home("ours")))
     return twins
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.twins import Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 
 pytestmark = pytest.mark.can_be_far
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.twins import Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 from vinculum._native import Compressor
 from vinculum.archive.archive import load_archive, pack_archive
 from vinculum.archive.manifest import ArchiveEntry, Manifest, fetch_manifest_object

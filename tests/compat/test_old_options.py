@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.twins import Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 
 PREFIX = 'Warning: "--prefix" has been deprecated. Use "--glob-archives \'yourprefix*\'" (-a) instead.\n'
 COMMANDS = [

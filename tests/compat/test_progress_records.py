@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from support.programs import Completed
-from support.twins import Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 
 Record = dict[str, Any]
 CACHE = {"cache.begin_transaction", "cache.commit"}

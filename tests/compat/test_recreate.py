@@ -10,8 +10,8 @@ import pytest
 
 from support.archives import cache_directory
 from support.programs import oracle_program
-from support.trees import build_every_kind, random_content
-from support.twins import Twins, write_files
+from support.trees import build_every_kind, random_content, write_files
+from support.twins import Twins
 from vinculum._native import ChunkBatch, ChunkIndex, Compressor, IdHasher, Opener, Sealer
 from vinculum.operations.create.walk import CACHE_TAG_CONTENT
 

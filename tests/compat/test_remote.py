@@ -17,7 +17,7 @@ import pytest
 from support.archives import extract, list_archives
 from support.compare import assert_restored
 from support.programs import Completed, Program
-from support.repositories import file_digests, locks
+from support.repositories import file_digests, locks, stored_bytes
 from support.ssh_server import ALIAS, SshServer
 from support.trees import build_every_kind, build_plain, random_content
 
@@ -80,12 +80,12 @@ def test_a_repository_lives_on_the_server(
     client.run("prune", "--keep-last", "2", url)
     client.run("rename", f"{url}::second", "renamed")
     client.run("delete", f"{url}::renamed")
-    before = sum(path.stat().st_size for path in (repository / "data").rglob("*"))
+    before = stored_bytes(repository)
     (tree / "another").unlink()
     client.run("create", f"{url}::fourth", "tree")
     client.run("delete", f"{url}::third")
     client.run("compact", url)
-    assert sum(path.stat().st_size for path in (repository / "data").rglob("*")) < before - (2 << 20)
+    assert stored_bytes(repository) < before - (2 << 20)
     assert archives(client, url) == ["fourth"]
     borg145.run("check", "--verify-data", repository, BORG_RELOCATED_REPO_ACCESS_IS_OK="yes")
     assert locks(repository) == []

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from support.fork_servers import ForkServer, Servers
 from support.programs import client_environment
-from support.twins import ForkServer, Servers
 
 CALLS = [
     "list ssh://somewhere/repo",

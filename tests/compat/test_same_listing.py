@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from support.programs import Program
-from support.trees import build_every_kind
-from support.twins import Twins, write_files
+from support.trees import build_every_kind, write_files
+from support.twins import Twins
 
 pytestmark = pytest.mark.can_be_far
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support.trees import set_mtime
-from support.twins import Twins, write_files
+from support.trees import set_mtime, write_files
+from support.twins import Twins
 
 pytestmark = pytest.mark.can_be_far
 

@@ -7,7 +7,6 @@ import os
 import shlex
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,9 +16,10 @@ from support.archives import list_archives
 from support.compare import assert_restored
 from support.direct_server import HOST, DirectServer, url
 from support.programs import PROJECT, Program
-from support.repositories import file_digests, locks
+from support.repositories import file_digests, locks, stored_bytes
 from support.ssh_server import ALIAS, SshServer
 from support.trees import build_plain, random_content
+from support.waiting import wait_until
 from support.waiting_server import WaitingServer
 from vinculum.remote.framing import MAX_REPLY_ARRAY, MAX_REQUEST_ARRAY, MessageSplitter
 
@@ -35,13 +35,6 @@ def connect(far_server: WaitingServer) -> Connect:
 @pytest.fixture
 def repository(workplace: Path) -> Path:
     return workplace / "repository"
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain until {what}"
-        time.sleep(0.02)
 
 
 def test_a_repository_lives_its_whole_life_behind_our_server(
@@ -269,10 +262,6 @@ class Stalled:
         errors = self.process.communicate(timeout=60)[1]
         self.fifo.unlink()
         return self.process.returncode, errors.decode()
-
-
-def stored_bytes(repository: Path) -> int:
-    return sum(path.stat().st_size for path in (repository / "data").rglob("*") if path.is_file())
 
 
 @pytest.fixture

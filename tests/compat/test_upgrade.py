@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from support.fork_servers import Servers
 from support.golden import GoldenRepository
 from support.programs import Program
-from support.twins import Servers, Twins
+from support.twins import Twins
 
 pytestmark = pytest.mark.can_be_far
 

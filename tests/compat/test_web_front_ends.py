@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from support.fork_servers import Servers
 from support.front_ends import Understood, is_worth_telling, understand
 from support.programs import Completed
-from support.twins import Servers, Twins, write_files
+from support.trees import write_files
+from support.twins import Twins
 from support.waiting_server import WaitingServer
 
 # As both set the environment.

@@ -29,11 +29,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from support.archives import chunk_references, list_archives
+from support.fork_servers import Servers
 from support.household import Household
 from support.programs import Program, client_environment, oracle_program, vinculum_program
 from support.restless_tree import LARGE_BYTES, SKIPPED_SUFFIX, Commotion, RestlessTree
 from support.tampering import Tampering, count_tampered, tampered
-from support.twins import Servers
 
 RUNS_PER_REPOSITORY = 8
 BATCHES = -(-int(os.environ.get("VINCULUM_STORMS", "32")) // RUNS_PER_REPOSITORY)

@@ -19,11 +19,11 @@ import pytest
 from support.archives import cache_directory
 from support.compare import assert_restored
 from support.direct_server import url
-from support.mounts import wait_until
+from support.fork_servers import Servers
 from support.programs import PROJECT, Completed, client_environment
 from support.repositories import locks
 from support.trees import build_plain
-from support.twins import Servers
+from support.waiting import wait_until
 from support.waiting_server import WaitingServer, WaitingServers
 
 EVERY = bool(os.environ.get("VINCULUM_EVERY_MESSAGE"))
@@ -72,7 +72,7 @@ class Line:
 
     def _told(self) -> str:
         """What became of the connection. A client that has failed may be gone before its shell is."""
-        wait_until(self._broken.exists, "the shell does not end")
+        wait_until(self._broken.exists, "the shell has ended")
         return self._broken.read_text()
 
     def break_after(self, messages: int, side: str, *words: str) -> Completed:

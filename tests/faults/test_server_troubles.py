@@ -6,7 +6,6 @@ import os
 import shlex
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from support.direct_server import DirectServer, url
 from support.programs import Completed, Program
 from support.repositories import locks
 from support.trees import random_content
+from support.waiting import wait_until
 from support.waiting_server import WaitingServers
 
 SERVERS = ["vinculum", "1.4.5"]
@@ -81,10 +81,8 @@ def test_a_server_that_is_killed(
     before = direct.pid
     process = client.start("create", "--read-special", url(repository, "archive"), "large", "fifo")
     with open(workplace / "fifo", "wb", buffering=0):
-        deadline = time.monotonic() + LONGEST_WAIT_S
-        while direct.pid == before or not (repository / "lock.exclusive").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        is_locked = (repository / "lock.exclusive").exists
+        wait_until(lambda: direct.pid != before and is_locked(), "the server has locked the repository", LONGEST_WAIT_S)
         os.kill(direct.pid, signal.SIGKILL)
     out, err = process.communicate(timeout=LONGEST_WAIT_S)
     assert told(Completed([], process.returncode, out, err)) == "Connection closed by remote host."

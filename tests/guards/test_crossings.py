@@ -75,14 +75,17 @@ def count(home: Path, cwd: Path, *arguments: str) -> Work:
     return Work(int(lines), int(calls))
 
 
+def assert_nothing_is_done_per_chunk(few: Work, many: Work, more_chunks: int) -> None:
+    assert (many.lines - few.lines) / more_chunks < 0.05
+    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+
+
 def test_create_does_nothing_per_chunk(repository: Path, client_home: Path, workplace: Path) -> None:
     """Eight thousand chunks more in the same number of bytes and files."""
     (workplace / "big").write_bytes(random_content("crossings", 40 << 20))
     few = count(client_home, workplace, "create", "--chunker-params", "fixed,1048576", f"{repository}::few", "big")
     many = count(client_home, workplace, "create", "--chunker-params", "fixed,5000", f"{repository}::many", "big")
-    more_chunks = (40 << 20) // 5000 - 40
-    assert (many.lines - few.lines) / more_chunks < 0.05
-    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+    assert_nothing_is_done_per_chunk(few, many, (40 << 20) // 5000 - 40)
 
 
 def test_extract_does_nothing_per_chunk(repository: Path, client_home: Path, workplace: Path, vinculum: Program) -> None:
@@ -92,9 +95,7 @@ def test_extract_does_nothing_per_chunk(repository: Path, client_home: Path, wor
         (workplace / name).mkdir()
     few = count(client_home, workplace / "few", "extract", f"{repository}::few")
     many = count(client_home, workplace / "many", "extract", f"{repository}::many")
-    more_chunks = (40 << 20) // 5000 - 40
-    assert (many.lines - few.lines) / more_chunks < 0.05
-    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+    assert_nothing_is_done_per_chunk(few, many, (40 << 20) // 5000 - 40)
 
 
 def test_delete_does_nothing_per_chunk(repository: Path, client_home: Path, workplace: Path, vinculum: Program) -> None:
@@ -103,9 +104,7 @@ def test_delete_does_nothing_per_chunk(repository: Path, client_home: Path, work
         vinculum.run("create", "--chunker-params", chunker, f"{repository}::{name}", "big")
     few = count(client_home, workplace, "delete", f"{repository}::few")
     many = count(client_home, workplace, "delete", f"{repository}::many")
-    more_chunks = (20 << 20) // 2500 - 20
-    assert (many.lines - few.lines) / more_chunks < 0.05
-    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+    assert_nothing_is_done_per_chunk(few, many, (20 << 20) // 2500 - 20)
 
 
 def test_compact_does_nothing_per_chunk(client_home: Path, workplace: Path, vinculum: Program) -> None:
@@ -124,9 +123,7 @@ def test_compact_does_nothing_per_chunk(client_home: Path, workplace: Path, vinc
         works.append(count(client_home, workplace, "compact", str(repository)))
         assert sum(file.stat().st_size for file in repository.glob("data/*/*")) < stored * 0.6
     few, many = works
-    more_chunks = (20 << 20) // 2500 - 20
-    assert (many.lines - few.lines) / more_chunks < 0.05
-    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+    assert_nothing_is_done_per_chunk(few, many, (20 << 20) // 2500 - 20)
 
 
 def test_tars_do_nothing_per_chunk(repository: Path, client_home: Path, workplace: Path, vinculum: Program) -> None:
@@ -136,12 +133,10 @@ def test_tars_do_nothing_per_chunk(repository: Path, client_home: Path, workplac
     more_chunks = (40 << 20) // 5000 - 40
     few = count(client_home, workplace, "export-tar", f"{repository}::few", "few.tar")
     many = count(client_home, workplace, "export-tar", f"{repository}::many", "many.tar")
-    assert (many.lines - few.lines) / more_chunks < 0.05
-    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+    assert_nothing_is_done_per_chunk(few, many, more_chunks)
     few = count(client_home, workplace, "import-tar", "--chunker-params", "fixed,1048576", f"{repository}::3", "few.tar")
     many = count(client_home, workplace, "import-tar", "--chunker-params", "fixed,5000", f"{repository}::4", "few.tar")
-    assert (many.lines - few.lines) / more_chunks < 0.05
-    assert (many.native_calls - few.native_calls) / more_chunks < 0.05
+    assert_nothing_is_done_per_chunk(few, many, more_chunks)
 
 
 def test_recreate_does_nothing_per_chunk(repository: Path, client_home: Path, workplace: Path, vinculum: Program) -> None:
@@ -152,8 +147,7 @@ def test_recreate_does_nothing_per_chunk(repository: Path, client_home: Path, wo
     for options in (["--comment", "x"], ["--recompress=always"], ["--chunker-params", "fixed,100000"]):
         few = count(client_home, workplace, "recreate", *options, f"{repository}::few")
         many = count(client_home, workplace, "recreate", *options, f"{repository}::many")
-        assert (many.lines - few.lines) / more_chunks < 0.05, options
-        assert (many.native_calls - few.native_calls) / more_chunks < 0.05, options
+        assert_nothing_is_done_per_chunk(few, many, more_chunks)
 
 
 def test_create_does_a_handful_per_file(repository: Path, client_home: Path, workplace: Path) -> None:

@@ -15,7 +15,8 @@ from reference import restoring as reference
 from reference.restoring import File
 from support.compare import Tree, differences, snapshot
 from support.items import unpacked
-from support.stores import MemoryStore, PlainKey
+from support.memory_store import MemoryStore
+from support.plain_key import PlainKey
 from vinculum import _native
 from vinculum.errors import IntegrityError
 

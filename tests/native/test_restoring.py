@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import acl as reference
-from support.trees import FLAG_NODUMP, change_flags, get_flags
+from support.inode_flags import FLAG_NODUMP, change_flags, get_flags
 from vinculum import _native
 from vinculum.errors import IntegrityError
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from reference import scanning as reference
+from support.inode_flags import FLAG_NODUMP, change_flags
 from support.programs import PROJECT
-from support.trees import FLAG_NODUMP, build_every_kind, change_flags
+from support.trees import build_every_kind
 from vinculum import _native
 
 NOBODY = 65534

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from reference import restoring as reference
 from reference.restoring import File
 from support.compare import Tree, differences, snapshot
-from support.stores import MemoryStore, PlainKey
+from support.memory_store import MemoryStore
+from support.plain_key import PlainKey
 from vinculum import _native
 from vinculum.archive.chunk_reader import ChunkReader
 from vinculum.archive.patterns import PatternMatcher

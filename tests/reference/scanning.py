@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from reference import acl
 from reference.items import LAST_TIME_NS, ItemFields
-from support.trees import FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP, get_flags
+from support.inode_flags import FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP, get_flags
 
 KIND_OF_TYPE = {
     stat.S_IFREG: "f",

@@ -9,7 +9,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from support.trees import FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP, SECOND_NS, get_flags
+from support.inode_flags import FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP, get_flags
+from support.trees import SECOND_NS
 
 KINDS = {
     stat.S_IFREG: "file",

@@ -9,9 +9,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from support.twins import Servers, Twins
+from support.fork_servers import Servers
+from support.twins import Twins
 
 ALL = "VINCULUM_DAMAGES" in os.environ
+CONFIRMED = {"BORG_CHECK_I_KNOW_WHAT_I_AM_DOING": "YES"}
+"""What lets a repair begin."""
 
 
 def modes(usual: str) -> tuple[str, ...]:

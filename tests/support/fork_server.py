@@ -1,4 +1,4 @@
-"""Runs many commands of one program quickly: started by that program's Python, see `twins` and `waiting_server`.
+"""Runs many commands of one program quickly: started by that program's Python, see `fork_servers` and `waiting_server`.
 
     fork_server.py MODULE...                 commands one after the other
     fork_server.py --listen=PATH MODULE...   any number at a time, for those who connect to a socket

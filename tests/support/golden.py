@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 REPOSITORIES = Path(__file__).resolve().parents[1] / "golden" / "vectors" / "repos"
+LEGACY = "b145-legacy-passphrase"
+"""The one that current programs open for migration only."""
 
 
 class GoldenRepository(NamedTuple):
@@ -23,6 +25,11 @@ class GoldenRepository(NamedTuple):
 def golden_names() -> list[str]:
     """The names of all golden repositories, sorted."""
     return sorted(path.name.removesuffix(".tar.gz") for path in REPOSITORIES.glob("b1*.tar.gz"))
+
+
+def openable_names() -> list[str]:
+    """The names of those that a client with the passphrase, or the key file, opens."""
+    return [name for name in golden_names() if name != LEGACY]
 
 
 def unpack_tar(path: Path, to: Path) -> None:

@@ -10,9 +10,9 @@ import os
 import shutil
 from pathlib import Path
 
+from support.fork_servers import Servers
 from support.key_places import key_files, lose_key
 from support.programs import PASSPHRASE, Completed, client_environment
-from support.twins import Servers
 
 PROGRAMS = ("vinculum", "1.4.5", "1.2.4")
 

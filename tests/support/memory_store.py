@@ -8,11 +8,14 @@ from support.keys import key_of
 from vinculum._native import Bytes, ChunkBatch, ChunkIndex, Compressor, IdHasher, SealedBatch, Sealer
 from vinculum.archive.manifest import Manifest
 from vinculum.errors import Error, ObjectNotFound
-from vinculum.formats.ids import split_ids
+from vinculum.formats.ids import ID_BYTES, split_ids
 from vinculum.objects.codec import ObjectCodec
 from vinculum.operations.opened import OpenAnyCache, OpenArchives
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.plain_key import PlainKey
     from vinculum._native import Blob
 
 
@@ -35,52 +38,66 @@ class MemoryStore:
         self.reservations: list[Reservation] = []
         self.fail_next_reservation = False
         self.commits = 0
-        self._objects: dict[bytes, Bytes] = {}
+        self.objects: dict[bytes, Bytes] = {}
+        self.fetched: list[bytes] = []
+        self.requests: list[int] = []
+        """How many objects each `get_many` asked for."""
         self._committed: dict[bytes, Bytes] = {}
 
     def get(self, id: bytes) -> Bytes:
+        self.fetched.append(id)
         try:
-            return self._objects[id]
+            return self.objects[id]
         except KeyError:
             raise ObjectNotFound(id.hex(), self.path) from None
 
     def get_many(self, ids: bytes) -> list[Bytes]:
+        self.requests.append(len(ids) // ID_BYTES)
         return [self.get(id) for id in split_ids(ids)]
 
     def expect(self, ids: bytes) -> None:
         """Nothing takes time."""
 
     def put(self, id: bytes, data: Blob) -> None:
-        self._objects[id] = frozen(bytes(data)) if isinstance(data, bytes) else data
+        self.objects[id] = frozen(bytes(data)) if isinstance(data, bytes) else data
 
     def put_many(self, sealed: SealedBatch) -> None:
         for index, id in enumerate(split_ids(sealed.ids())):
             self.put(id, sealed.object(index))
 
+    def store(self, key: PlainKey, *buffers: Blob, compression: str = "none") -> list[bytes]:
+        """Seals and stores the buffers; returns their ids."""
+        sealed = key.seal(ChunkBatch.of(list(buffers), key.hasher), compression)
+        self.put_many(sealed)
+        return split_ids(sealed.ids())
+
     def delete(self, id: bytes) -> None:
-        self.get(id)
-        del self._objects[id]
+        if self.objects.pop(id, None) is None:
+            raise ObjectNotFound(id.hex(), self.path)
 
     def delete_many(self, ids: bytes) -> bytes:
-        return b"".join(id for id in split_ids(ids) if self._objects.pop(id, None) is None)
+        return b"".join(id for id in split_ids(ids) if self.objects.pop(id, None) is None)
 
     def commit(self) -> None:
         self.commits += 1
-        self._committed = dict(self._objects)
+        self._committed = dict(self.objects)
 
     def rollback(self) -> None:
-        self._objects = dict(self._committed)
+        self.objects = dict(self._committed)
 
     def list(self, limit: int | None = None, marker: bytes | None = None) -> list[bytes]:
-        ids = [*self._objects]
+        ids = [*self.objects]
         start = 0 if marker is None else ids.index(marker) + 1
         return ids[start:] if limit is None else ids[start : start + limit]
 
+    def ids_in_disk_order(self) -> Iterator[bytes]:
+        return iter(self.objects)
+
     def __len__(self) -> int:
-        return len(self._objects)
+        return len(self.objects)
 
     def __contains__(self, id: bytes, /) -> bool:
-        return id in self._objects
+        return id in self.objects
 
     def load_key(self) -> bytes:
         return self.key_text

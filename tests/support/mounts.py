@@ -1,9 +1,8 @@
-"""Mounting with a program for as long as a block lasts, and looking at what is mounted."""
+"""Mounting for as long as a block lasts, archives with a program or memory, and looking at what is mounted."""
 
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,19 +25,21 @@ def mounted(program: Program, location: str | Path, place: Path, *options: str, 
             subprocess.run(["umount", "--lazy", place], check=True)
 
 
+@contextmanager
+def memory_mounted(place: Path, size: str | int) -> Iterator[Path]:
+    """A file system of that size in memory, at a directory that is made for it."""
+    place.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
 def is_mounted(place: Path) -> bool:
     """True for a dead mount, too."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     return any(line.split()[4] == str(place) for line in lines)
-
-
-def wait_until(condition: object, what: str, timeout_s: float = 20) -> None:
-    """Waits for `condition()`."""
-    assert callable(condition)
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 def paths_below(place: Path) -> set[str]:

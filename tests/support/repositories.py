@@ -1,4 +1,4 @@
-"""Looking at repositories from outside: their files, their locks."""
+"""Looking at repositories from outside: their files, how much they hold, their locks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ def file_digests(repository: Path) -> dict[str, str]:
         for path in sorted(repository.rglob("*"))
         if path.is_file()
     }
+
+
+def stored_bytes(repository: Path) -> int:
+    """What is in segments, committed or not."""
+    return sum(path.stat().st_size for path in (repository / "data").rglob("*") if path.is_file())
 
 
 def locks(repository: Path) -> list[str]:

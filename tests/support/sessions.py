@@ -15,10 +15,12 @@ import re
 import textwrap
 from typing import NamedTuple
 
+from support.masks import Mask, masked
+
 FENCE = re.compile(r"^( *)```(\S*) *$")
 UNSEEN = "<!-- unseen"
 FILE = re.compile(r"<!-- file (\S+) -->")
-MASKS = (
+MASKS: tuple[Mask, ...] = (
     (re.compile(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "DATE"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?"), "TIME"),
     (re.compile(r"\d{4}-\d\d-\d\d"), "DAY"),
@@ -102,9 +104,7 @@ def count_of_borg_blocks(page: str) -> int:
 
 def mask(text: str) -> str:
     """The text without what differs from day to day."""
-    for pattern, name in MASKS:
-        text = pattern.sub(name, text)
-    return text.strip("\n")
+    return masked(text, MASKS).strip("\n")
 
 
 def agrees(shown: str, printed: str) -> bool:

@@ -18,10 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from support.fork_servers import ForkServer
 from support.golden import unpack_tar
+from support.masks import IDS_AND_DURATIONS, Mask, masked
 from support.programs import PROJECT, Completed, client_environment, oracle_path
 from support.stories import Line
-from support.twins import ForkServer
 
 ANSWERS = PROJECT / "tests" / "golden" / "answers"
 PLACE = ANSWERS / "place.tar.gz"
@@ -31,18 +32,15 @@ RECORDED_AT = "/place-of-the-record"
 """What stands for the place in the client state of the packed one."""
 
 TODAY = r"20(?:2[6-9]|[3-9]\d)-\d\d-\d\d"  # the repositories of the place are older
-MASKS = [
-    (re.compile(r"\b[0-9a-f]{64}\b"), "<ID>"),
+MASKS: tuple[Mask, ...] = (
+    *IDS_AND_DURATIONS,
     (re.compile(rf"(?:\w{{3}}, )?{TODAY}[ T]\d\d:\d\d:\d\d(?:\.\d{{6}})?(?: [+-]\d{{4}})?"), "<TIME>"),
-    (re.compile(r"Duration: .*"), "Duration: <DURATION>"),
-    (re.compile(r'"duration": [\d.e-]+'), '"duration": <DURATION>'),
-    (re.compile(r'"time": [\d.]+'), '"time": 0'),
     (re.compile(r" \(vinculum [^)]*\)"), ""),  # `--version` says which vinculum behaves like that Borg
     # Borg shows all options when one was wrong, we the operands.
     (re.compile(r"^usage: .*?\n(?=\S.*: error: )", re.DOTALL | re.MULTILINE), ""),
     # How argparse writes choices depends on the version of Python.
     (re.compile(r"\(choose from .*\)"), "(<CHOICES>)"),
-]
+)
 
 UNEQUAL_FIELDS = {
     "recreate": {
@@ -110,9 +108,7 @@ class Stage:
 
     def _masked(self, raw: bytes) -> list[str]:
         text = raw.decode("utf-8", "backslashreplace").replace(str(self.place), "<PLACE>")
-        for pattern, mask in MASKS:
-            text = pattern.sub(mask, text)
-        return _sorted_statuses([_in_one_order(line) for line in text.split("\n")])
+        return _sorted_statuses([_in_one_order(line) for line in masked(text, MASKS).split("\n")])
 
     def contents(self, reader: ForkServer, story: str) -> dict[str, Any]:
         """What Borg finds in each repository now, without the fields that have a reason to differ in this story."""

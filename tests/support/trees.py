@@ -1,11 +1,10 @@
 """Building trees of files: plain ones of any size, and the one that holds every kind of thing a file can be.
 
-Content is made from a seed, so that a tree comes out the same each time. `release` makes anything deletable again.
+Content is made from a seed, so that a tree comes out the same each time.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import random
 import socket
@@ -13,11 +12,7 @@ import stat
 import struct
 from pathlib import Path
 
-FS_IOC_GETFLAGS = 0x80086601
-FS_IOC_SETFLAGS = 0x40086602
-FLAG_IMMUTABLE = 0x10
-FLAG_APPEND = 0x20
-FLAG_NODUMP = 0x40
+from support.inode_flags import FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP, change_flags
 
 ACL_VERSION = 2
 USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
@@ -26,37 +21,6 @@ NOBODY_ID = 0xFFFFFFFF
 NAMELESS_UID, NAMELESS_GID = 54321, 65432
 SECOND_NS = 10**9
 RECENT_NS = 1_700_000_000 * SECOND_NS
-
-
-# -- inode flags -------------------------------------------------------------------------------------------------------
-
-
-def get_flags(path: bytes) -> int:
-    """The inode flags of a regular file or directory."""
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    try:
-        return int.from_bytes(fcntl.ioctl(fd, FS_IOC_GETFLAGS, bytes(8)), "little")
-    finally:
-        os.close(fd)
-
-
-def change_flags(path: bytes, *, add: int = 0, remove: int = 0) -> None:
-    """Sets and clears inode flags of a regular file or directory."""
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    try:
-        flags = int.from_bytes(fcntl.ioctl(fd, FS_IOC_GETFLAGS, bytes(8)), "little")
-        fcntl.ioctl(fd, FS_IOC_SETFLAGS, ((flags | add) & ~remove).to_bytes(8, "little"))
-    finally:
-        os.close(fd)
-
-
-def release(top: Path) -> None:
-    """Takes the immutable and append-only flags away from everything below, so that it can be deleted."""
-    for directory, _, names in os.walk(os.fsencode(top)):
-        for path in (directory, *(os.path.join(directory, name) for name in names)):
-            kind = stat.S_IFMT(os.lstat(path).st_mode)
-            if kind in {stat.S_IFREG, stat.S_IFDIR} and get_flags(path) & (FLAG_IMMUTABLE | FLAG_APPEND):
-                change_flags(path, remove=FLAG_IMMUTABLE | FLAG_APPEND)
 
 
 # -- attributes --------------------------------------------------------------------------------------------------------
@@ -116,6 +80,17 @@ def build_plain(top: Path, *, files: int, seed: object = 0, size_bytes: int = 20
         path = directory / f"file-{number:06}"
         path.write_bytes(text_content((seed, number), source.randint(0, 2 * size_bytes)))
         set_mtime(os.fsencode(path), RECENT_NS + number * SECOND_NS + number)
+
+
+def write_files(top: Path, files: dict[str, bytes | None]) -> None:
+    """Files with this content, directories where it is None; names may hold surrogates for bytes that are not UTF-8."""
+    for name in files:
+        path = os.path.join(top, name)
+        content = files[name]
+        os.makedirs(path if content is None else os.path.dirname(path), exist_ok=True)
+        if content is not None:
+            with open(path, "wb") as file:
+                file.write(content)
 
 
 # -- every kind --------------------------------------------------------------------------------------------------------

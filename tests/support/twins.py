@@ -8,64 +8,23 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from support.direct_server import url
-from support.programs import PROJECT, Completed, client_environment, oracle_path
+from support.fork_servers import Servers
+from support.masks import IDS_AND_DURATIONS, Mask, masked
+from support.programs import Completed, client_environment
 
-SERVER = Path(__file__).with_name("fork_server.py")
-BORG_MODULES = ["borg.archiver", "borg.remote"]
-OUR_MODULES = [
-    "vinculum.cli.main",
-    "vinculum.cli.execution",
-    "vinculum.cli.creating",
-    "vinculum.cli.pruning",
-    "vinculum.cli.importing",
-    "vinculum.cli.recreating",
-    "vinculum.cli.checking",
-    *(
-        f"vinculum.cli.commands.{name}"
-        for name in (
-            "check",
-            "compact",
-            "create",
-            "delete",
-            "export_tar",
-            "import_tar",
-            "extract",
-            "list",
-            "info",
-            "init",
-            "config",
-        )
-    ),
-    "vinculum.operations.check.check",
-    "vinculum.archive.chunk_reader",
-    "vinculum.archive.cache_sync",
-    "vinculum.repository.repository",
-    "vinculum.keys.counters",
-    "vinculum.ui.item_keys",
-    "vinculum.ui.archive_keys",
-    "vinculum.ui.json_lines",
-]
-MASKS = [
-    (re.compile(r"\b[0-9a-f]{64}\b"), "<ID>"),
+MASKS: tuple[Mask, ...] = (
+    *IDS_AND_DURATIONS,
     (re.compile(r"\w{3}, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "<TIME>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}"), "<ISO TIME>"),
-    (re.compile(r"Duration: .*"), "Duration: <DURATION>"),
-    (re.compile(r'"duration": [\d.e-]+'), '"duration": <DURATION>'),
-    (re.compile(r'"time": [\d.]+'), '"time": <STAMP>'),
     # The size of the archive object depends on how well its times compress.
     (re.compile(r'"max_archive_size": [\d.e-]+'), '"max_archive_size": <LIMIT>'),
-]
-
+)
 
 # Borg shows what may be chosen; ours suggests what was meant.
 _WORDED_ANEW = re.compile(r" \(choose from.*|argument <command>: invalid choice: |there is no command |\. There are .*")
@@ -74,73 +33,6 @@ _WORDED_ANEW = re.compile(r" \(choose from.*|argument <command>: invalid choice:
 def complaint(done: Completed) -> str:
     """The last line of stderr, without the words for a mistyped command."""
     return _WORDED_ANEW.sub("", done.err.splitlines()[-1]) if done.err else ""
-
-
-class ForkServer:
-    """Runs command lines of one program; see `fork_server`. Confined to one thread."""
-
-    def __init__(self, name: str, python: Path, modules: list[str], environment: dict[str, str], scratch: Path) -> None:
-        self.name = name
-        self._python = python
-        self._modules = modules
-        self._streams = [scratch / f"{name}.{stream}" for stream in ("stdin", "stdout", "stderr")]
-        self._process = subprocess.Popen(
-            [python, SERVER, *modules], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
-        )
-
-    def run(
-        self, args: list[str], *, stdin: bytes, cwd: Path, environment: dict[str, str], obeys_modes: bool = False
-    ) -> Completed:
-        self._streams[0].write_bytes(stdin)
-        if "BORG_EXIT_CODES" in environment:
-            return self._run_afresh(args, stdin, cwd, environment)
-        streams = [str(path) for path in self._streams]
-        request = {"args": args, "cwd": str(cwd), "env": environment, "streams": streams, "obeys_modes": obeys_modes}
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        assert answer, f"the server of {self.name} died"
-        return Completed(["borg", *args], int(answer), self._streams[1].read_bytes(), self._streams[2].read_bytes())
-
-    def _run_afresh(self, args: list[str], stdin: bytes, cwd: Path, environment: dict[str, str]) -> Completed:
-        """In a process of its own: Borg looks at that variable when it is imported."""
-        start = f"import sys, {self._modules[0]} as program; sys.argv[0] = 'borg'; sys.exit(program.main())"
-        command = [str(self._python), "-c", start, *args]
-        source = {"PYTHONPATH": str(PROJECT / "src")}
-        done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, env={**environment, **source}, check=False)
-        return Completed(["borg", *args], done.returncode, done.stdout, done.stderr)
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-
-
-class Servers:
-    """All programs, waiting for work; one set serves all tests of a process."""
-
-    def __init__(self, scratch: Path) -> None:
-        self._scratch = scratch
-        self.theirs = self._real_borg("1.4.5", "theirs")
-        source = {**client_environment(scratch), "PYTHONPATH": str(PROJECT / "src")}
-        self.ours = ForkServer("ours", Path(sys.executable), OUR_MODULES, source, scratch)
-
-    def _real_borg(self, version: str, name: str) -> ForkServer:
-        environment = client_environment(self._scratch)
-        return ForkServer(name, oracle_path(version, "python3"), BORG_MODULES, environment, self._scratch)
-
-    @cached_property
-    def oldest(self) -> ForkServer:
-        """Borg 1.2.4, which few tests need."""
-        return self._real_borg("1.2.4", "oldest")
-
-    def close(self) -> None:
-        self.theirs.close()
-        self.ours.close()
-        if "oldest" in vars(self):
-            self.oldest.close()
 
 
 class Twins:
@@ -258,10 +150,7 @@ class Twins:
 
     def _masked(self, name: str, text: str, exact: bool) -> str:
         text = text.replace(str(self._homes[name]), "<TWIN>")
-        if not exact:
-            for pattern, mask in MASKS:
-                text = pattern.sub(mask, text)
-        return text
+        return text if exact else masked(text, MASKS)
 
     # -- what is in the archives -------------------------------------------------------------------------------------------
 
@@ -308,14 +197,3 @@ class Twins:
         left_out = {"time", "time_end", "tam", *ignoring}
         described = [("", meta), *((item["path"], item) for item in content["_items"])]
         return [(path, {key: fields[key] for key in fields.keys() - left_out}) for path, fields in described]
-
-
-def write_files(top: Path, files: dict[str, bytes | None]) -> None:
-    """Files with this content, directories where it is None; names may hold surrogates for bytes that are not UTF-8."""
-    for name in files:
-        path = os.path.join(top, name)
-        content = files[name]
-        os.makedirs(path if content is None else os.path.dirname(path), exist_ok=True)
-        if content is not None:
-            with open(path, "wb") as file:
-                file.write(content)

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.fork_servers import BORG_MODULES, FORK_SERVER, OUR_MODULES
 from support.programs import PROJECT, Program, client_environment, oracle_path
 from support.ssh_server import ALIAS, SshServer
-from support.twins import BORG_MODULES, OUR_MODULES, SERVER
 
 RSH = Path(__file__).with_name("waiting_rsh.py")
 OUR_SERVER = ["vinculum.cli.commands.serve", "vinculum.remote.server", "vinculum.remote.serving", "vinculum.ui.server_log"]
@@ -27,7 +27,7 @@ class WaitingServer:
         if modules is None:
             modules = [*OUR_MODULES, *OUR_SERVER] if ours else BORG_MODULES
         self._process = subprocess.Popen(
-            [python, SERVER, f"--listen={self._socket}", *modules],
+            [python, FORK_SERVER, f"--listen={self._socket}", *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**client_environment(place), **({"PYTHONPATH": path} if ours else {})},

@@ -13,7 +13,7 @@ from collections.abc import Container, Iterator
 
 from torture.journal import Journal, Plan, Task
 from torture.scenarios import MODES, PLACES, SCENARIOS
-from torture.stage import FULL
+from torture.trials import FULL
 
 FAULTS = ("kill", "EIO", "ENOSPC", "short", "delay")
 RARE = {"short": 3, "delay": 12}

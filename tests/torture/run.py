@@ -27,17 +27,18 @@ if __name__ == "__main__":
 
 from support.ssh_server import SshServer  # noqa: E402
 from torture.journal import BROKEN, MISSED, NOTHING, STRUCK, Journal, Plan, Task  # noqa: E402
+from torture.programs import Broken, Hung  # noqa: E402
 from torture.report import report  # noqa: E402
 from torture.rounds import Round  # noqa: E402
 from torture.scenarios import BY_NAME, MODES, PLACES  # noqa: E402
-from torture.stage import FULL, ROOMY, Broken, Hung, Stage  # noqa: E402
+from torture.trials import FULL, Trials, trials_in  # noqa: E402
 
 STINT = 400
 """So many strikes a worker makes in one mode before it looks where more is left."""
 
 
 class Torture:
-    """Workers with a stage each, that take strikes until the time is over."""
+    """Workers with a place each, that take strikes until the time is over."""
 
     def __init__(self, place: Path, workers: int, journal: Journal, end: float, ssh: SshServer | None = None) -> None:
         """With `ssh` only clients and servers are struck, which it connects."""
@@ -47,7 +48,7 @@ class Torture:
         self._workers = workers
         self._journal = journal
         self._end = end
-        self._stages = 0
+        self._stints = 0
         self._shapes: dict[str, set[str]] = {mode: set() for mode in MODES}
         self._round = Round(max((plan.round for plan in journal.plans), default=0), journal, self._places)
         self._lock = threading.Lock()
@@ -93,50 +94,44 @@ class Torture:
             return self._round
 
     def _do_stint(self, current: Round, mode: str, unplanned: list[tuple[str, str]]) -> None:
-        with self._stage(current.number, mode) as stage:
+        with self._trials(current.number, mode) as trials:
             for scenario, place in unplanned:
                 if not self._has_time():
                     return
-                calls = stage.count(BY_NAME[scenario], place)
-                pages = stage.pages(BY_NAME[scenario]) if place == "local" else 0
+                calls = trials.count(BY_NAME[scenario], place)
+                pages = trials.pages(BY_NAME[scenario]) if place == "local" else 0
                 current.add(Plan(current.number, scenario, place, mode, calls, pages))
             current.planned(mode)
             for _ in range(STINT):
                 task = current.take(mode) if self._has_time() else None
                 if task is None:
                     return
-                self._do(stage, task)
+                self._do(trials, task)
 
     def _has_time(self) -> bool:
         return time.monotonic() < self._end
 
     @contextmanager
-    def _stage(self, seed: int, mode: str) -> Iterator[Stage]:
+    def _trials(self, seed: int, mode: str) -> Iterator[Trials]:
         with self._lock:
-            self._stages += 1
-            place = self._place / str(self._stages)
-        disk = place / "disk"
-        disk.mkdir(parents=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOMY}", "none", disk], check=True)
+            self._stints += 1
+            place = self._place / str(self._stints)
+        place.mkdir()
         try:
-            stage = Stage(place, mode, seed, disk, self._shapes[mode], self._ssh)
-            try:
-                yield stage
-            finally:
-                stage.close()
+            with trials_in(place, mode, seed=seed, shapes=self._shapes[mode], ssh=self._ssh) as trials:
+                yield trials
         finally:
-            subprocess.run(["umount", "--lazy", disk], check=True)
             shutil.rmtree(place)
 
-    def _do(self, stage: Stage, task: Task) -> None:
+    def _do(self, trials: Trials, task: Task) -> None:
         strike = (BY_NAME[task.scenario], task.place, task.kind, task.at, task.round)
         was_repeated = False
         try:
             try:
-                outcome = stage.strike_somehow(*strike)
+                outcome = trials.strike_somehow(*strike)
             except Hung:  # the machine may have stood still; then it does not do that again
                 was_repeated = True
-                outcome = stage.strike_somehow(*strike)
+                outcome = trials.strike_somehow(*strike)
         except Broken as broken:
             print(f"BROKEN {broken}", file=sys.stderr, flush=True)
             self._journal.note_strike(task, BROKEN, what=str(broken))

@@ -14,12 +14,12 @@ NEW_PASSPHRASE = "another"
 
 
 class Scenario(NamedTuple):
-    """REPO, TREE, HOME and PLACE in the words stand for what they name."""
+    """REPO, TREE, PLACE and MODE in the words stand for what they name."""
 
     name: str
     words: list[str]
     state: str = "archives"
-    """From what to begin: see `stage`."""
+    """From what to begin: see `states`."""
     is_atomic: bool = True
     """Whether there is nothing between before and after."""
     places: tuple[str, ...] = PLACES
@@ -30,6 +30,12 @@ class Scenario(NamedTuple):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def new_passphrase(self) -> dict[str, str]:
+        """What opens the repository afterwards, if that is another passphrase than before."""
+        has_new = ("BORG_NEW_PASSPHRASE", NEW_PASSPHRASE) in self.environment
+        return {"BORG_PASSPHRASE": NEW_PASSPHRASE} if has_new else {}
 
 
 WITH_KEY = tuple(mode for mode in MODES if mode != "none")

@@ -49,7 +49,7 @@ class Order(NamedTuple):
         return json.dumps(self._asdict())
 
 
-class Strike:
+class Saboteur:
     """Counts calls and carries out an order."""
 
     def __init__(self, order: Order, calls: SystemCalls) -> None:
@@ -116,13 +116,14 @@ def main() -> int:
     if text is None:
         return _run(words)
     order = Order(**json.loads(text))
-    strike = Strike(order, SystemCalls(order.root))
+    calls = SystemCalls(order.root)
+    saboteur = Saboteur(order, calls)
     if order.kind == "later":
-        _let_kill(order, strike)
+        _let_kill(order, saboteur)
     else:
-        strike._calls.watch(strike)
+        calls.watch(saboteur)
     code = _run(words)
-    strike.end()
+    saboteur.end()
     return code
 
 
@@ -135,7 +136,7 @@ def _run(words: list[str]) -> int:
     return code
 
 
-def _let_kill(order: Order, strike: Strike) -> None:
+def _let_kill(order: Order, saboteur: Saboteur) -> None:
     """Leaves a process behind that kills this one, wherever it is then."""
     victim = os.getpid()
     if os.fork():
@@ -143,7 +144,7 @@ def _let_kill(order: Order, strike: Strike) -> None:
     os.closerange(0, 64)
     time.sleep(order.after_s)
     if os.getppid() == victim:
-        strike.tell("struck kill -9")
+        saboteur.tell("struck kill -9")
         os.kill(victim, signal.SIGKILL)
     os._exit(0)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from support.compare import assert_restored, differences, snapshot
-from support.trees import FLAG_NODUMP, SECOND_NS, change_flags, set_mtime, some_acl
+from support.inode_flags import FLAG_NODUMP, change_flags
+from support.trees import SECOND_NS, set_mtime, some_acl
 
 
 def build(top: Path) -> Path:

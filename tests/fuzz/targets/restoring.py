@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from support.compare import snapshot
-from support.stores import MemoryStore, PlainKey
-from support.trees import release
+from support.inode_flags import release
+from support.memory_store import MemoryStore
+from support.plain_key import PlainKey
 from vinculum import _native
 from vinculum.archive.chunk_reader import ChunkReader
 from vinculum.archive.patterns import PatternMatcher

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from support.stores import MemoryStore, PlainKey
+from support.memory_store import MemoryStore
+from support.plain_key import PlainKey
 from vinculum._native import ChunkIndex, ChunkList, encode_item
 from vinculum.archive.statistics import Statistics, content_usage
 

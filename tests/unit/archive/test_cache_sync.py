@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from support.client_state import RecordingSink
-from support.golden import GoldenRepository, golden_names, unpack
-from support.stores import MemoryStore
+from support.golden import GoldenRepository, openable_names, unpack
+from support.memory_store import MemoryStore
 from vinculum._native import ChunkIndex, ChunkList, Compressor, encode_item
 from vinculum.archive.archive import ArchiveMetadata, pack_archive
 from vinculum.archive.cache_sync import OPERATION, synchronise
@@ -119,12 +119,10 @@ def objects(listing: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"id": id, **facts} for id, facts in listing["objects"].items()]
 
 
-@pytest.mark.parametrize("name", [name for name in golden_names() if "legacy" not in name])
+@pytest.mark.parametrize("name", openable_names())
 @pytest.mark.usefixtures("client_env")
-def test_counts_of_real_repositories(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    repository = unpack(name, tmp_path)
-    for variable, value in repository.environment.items():
-        monkeypatch.setenv(variable, value)
+def test_counts_of_real_repositories(name: str, golden_client: Callable[[str], GoldenRepository]) -> None:
+    repository = golden_client(name)
     with opened(repository) as synchronising:
         expected = expected_counts(repository.listing)
         assert synchronising.run() == expected

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.stores import MemoryStore, PlainKey
+from support.memory_store import MemoryStore
+from support.plain_key import PlainKey
 from vinculum._native import ChunkList
 from vinculum.archive import chunk_reader
 from vinculum.archive.chunk_reader import ChunkReader, Portion

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import items as reference
-from support.stores import MemoryStore, PlainKey
+from support.memory_store import MemoryStore
+from support.plain_key import PlainKey
 from vinculum._native import Bytes, ChunkIndex, ItemReferences, ItemStream, ReferenceTally
 from vinculum.archive import item_references
 from vinculum.archive.item_references import ItemReferenceReader

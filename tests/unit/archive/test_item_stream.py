@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.stores import MemoryStore, PlainKey
+from support.memory_store import MemoryStore
+from support.plain_key import PlainKey
 from vinculum._native import Bytes, ChunkBatch, Chunker, StreamChunker, encode_item
 from vinculum.archive.item_stream import ITEM_CHUNKER, ItemChunkReader, ItemStreamWriter, read_items
 from vinculum.errors import IntegrityError, ObjectNotFound

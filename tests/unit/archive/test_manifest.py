@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.golden import GoldenRepository, golden_names
+from support.golden import GoldenRepository, openable_names
 from support.keys import given as given_passphrase
 from support.keys import key_of
 from support.memory_store import MemoryStore
@@ -135,13 +135,9 @@ def test_missing_manifest_is_named_as_such(opened: Opened) -> None:
         opened.load()
 
 
-@pytest.mark.parametrize("name", [name for name in golden_names() if name != "b145-legacy-passphrase"])
-def test_golden_manifests_are_as_listed(
-    name: str, golden: Callable[[str], GoldenRepository], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    repository = golden(name)
-    for variable, value in repository.environment.items():
-        monkeypatch.setenv(variable, value)
+@pytest.mark.parametrize("name", openable_names())
+def test_golden_manifests_are_as_listed(name: str, golden_client: Callable[[str], GoldenRepository]) -> None:
+    repository = golden_client(name)
     with Repository(str(repository.path), lock=False) as store:
         stored = fetch_manifest_object(store)
         key = open_key(store, stored, given_passphrase("test"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.golden import GoldenRepository, golden_names
+from support.golden import LEGACY, GoldenRepository, openable_names
 from support.keys import ScriptedUser, given, key_of, material_of
 from support.memory_store import MemoryStore
 from vinculum._native import Compressor
@@ -219,13 +219,9 @@ def test_workaround_does_not_concern_encrypted_modes() -> None:
         open_key(store, stored, given("wrong"), workarounds=frozenset({"authenticated_no_key"}))
 
 
-@pytest.mark.parametrize("name", [name for name in golden_names() if name != "b145-legacy-passphrase"])
-def test_golden_repositories_open_completely(
-    name: str, golden: Callable[[str], GoldenRepository], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    repository = golden(name)
-    for variable, value in repository.environment.items():
-        monkeypatch.setenv(variable, value)
+@pytest.mark.parametrize("name", openable_names())
+def test_golden_repositories_open_completely(name: str, golden_client: Callable[[str], GoldenRepository]) -> None:
+    repository = golden_client(name)
     with Repository(str(repository.path), lock=False) as store:
         manifest = store.get(MANIFEST_KEY)
         key = open_key(store, manifest, given("test"))
@@ -237,7 +233,7 @@ def test_golden_repositories_open_completely(
 
 
 def test_repository_in_passphrase_mode_has_no_key_entry(golden: Callable[[str], GoldenRepository]) -> None:
-    with Repository(str(golden("b145-legacy-passphrase").path), lock=False) as store, pytest.raises(RepoKeyNotFound):
+    with Repository(str(golden(LEGACY).path), lock=False) as store, pytest.raises(RepoKeyNotFound):
         open_key(store, store.get(MANIFEST_KEY), given("test"))
 
 

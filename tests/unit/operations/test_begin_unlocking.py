@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.golden import GoldenRepository, golden_names
+from support.golden import GoldenRepository, openable_names
 from vinculum.archive.manifest import fetch_manifest_object
 from vinculum.errors import PassphraseWrong
 from vinculum.events import NullSink
@@ -36,13 +36,9 @@ class House(Doors):
             return self.open_key(store, fetch_manifest_object(store)).name
 
 
-@pytest.mark.parametrize("name", [name for name in golden_names() if name != "b145-legacy-passphrase"])
-def test_whatever_is_begun_the_same_key_is_opened(
-    name: str, golden: Callable[[str], GoldenRepository], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    repository = golden(name)
-    for variable, value in repository.environment.items():
-        monkeypatch.setenv(variable, value)
+@pytest.mark.parametrize("name", openable_names())
+def test_whatever_is_begun_the_same_key_is_opened(name: str, golden_client: Callable[[str], GoldenRepository]) -> None:
+    repository = golden_client(name)
     for begins in range(3):
         house = House(repository.path, "test")
         for _ in range(begins):
@@ -51,7 +47,7 @@ def test_whatever_is_begun_the_same_key_is_opened(
 
 
 def test_a_wrong_passphrase_is_told_at_the_door(golden: Callable[[str], GoldenRepository]) -> None:
-    name = next(name for name in golden_names() if golden(name).listing["mode"] == "repokey-blake2")
+    name = next(name for name in openable_names() if golden(name).listing["mode"] == "repokey-blake2")
     house = House(golden(name).path, "wrong")
     house.begin_unlocking()
     with pytest.raises(PassphraseWrong):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.stores import MemoryStore, PlainKey
+from support.memory_store import MemoryStore
+from support.plain_key import PlainKey
 from vinculum import _native
 from vinculum.archive.chunk_reader import ChunkReader
 from vinculum.archive.patterns import PatternMatcher

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from support.memory_store import frozen
-from support.stores import MemoryStore, PlainKey
+from support.memory_store import MemoryStore, frozen
+from support.plain_key import PlainKey
 from vinculum.errors import IntegrityError, RuntimeTrouble
 from vinculum.operations.object_survey import Search, any_object, read_all_objects
 from vinculum.repository.store import MANIFEST_KEY

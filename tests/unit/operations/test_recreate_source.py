@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from support.items import unpacked
-from support.stores import MemoryStore, PlainKey
+from support.memory_store import MemoryStore
+from support.plain_key import PlainKey
 from vinculum import _native
 from vinculum.errors import ObjectNotFound
 from vinculum.operations.create.content import BATCH_BYTES

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.items import unpacked
-from support.stores import MemoryStore, PlainKey
+from support.memory_store import MemoryStore
+from support.plain_key import PlainKey
 from vinculum import _native
 from vinculum.archive.chunk_reader import ChunkReader
 from vinculum.archive.item_choice import ItemChoice

@@ -16,8 +16,8 @@ from vinculum.errors import (
     ObjectNotFound,
 )
 from vinculum.formats.msgpack import pack
-from vinculum.repository.repository import Repository
 from vinculum.objects.limits import MAX_DATA
+from vinculum.repository.repository import Repository
 
 
 def test_objects_of_the_open_transaction_are_readable_and_gone_after_rollback(path: Path) -> None:
