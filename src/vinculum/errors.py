@@ -12,11 +12,12 @@
     ├── Remote*, Connection* ...   the connection to another machine, and what comes over it
     ├── Archive*                   archives that are missing or in the way
     └── IntegrityError             stored data are not what they should be
-        ├── FileIntegrityError, DecompressionError
+        ├── FileIntegrityError
         └── Tam*                   authentication of manifest and archives
 
 Each class has a `template` (filled with the constructor's facts in order), a `msgid` that programs match on, an exit code for
-`BORG_EXIT_CODES=modern` (`modern_code`; the legacy code is 2) and says whether its traceback helps (`wants_traceback`).
+`BORG_EXIT_CODES=modern` (`modern_code`; the legacy code is 2) and says whether its traceback helps (`wants_traceback`). Numbers
+that are missing belong to errors of Borg's that nothing here ends with.
 """
 
 from __future__ import annotations
@@ -406,12 +407,6 @@ class UnexpectedDataFromServer(Error):
     modern_code = 86
 
 
-class ConnectionBroken(Error):
-    template = "Connection to remote host is broken. {}"
-    msgid = "ConnectionBrokenWithHint"
-    modern_code = 87
-
-
 # -- integrity ---------------------------------------------------------------------------------------------------------
 
 
@@ -426,12 +421,6 @@ class FileIntegrityError(IntegrityError):
     template = "File failed integrity check: {}"
     msgid = "FileIntegrityError"
     modern_code = 91
-
-
-class DecompressionError(IntegrityError):
-    template = "Decompression error: {}"
-    msgid = "DecompressionError"
-    modern_code = 92
 
 
 class ArchiveTamInvalid(IntegrityError):

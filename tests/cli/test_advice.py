@@ -15,6 +15,7 @@ from support.at_terminal import at_terminal
 from support.direct_server import DirectServer, url
 from support.programs import Program, vinculum_program
 from support.trees import build_plain, random_content
+from vinculum.keys.modes import MODES
 
 
 class Mistake(NamedTuple):
@@ -169,6 +170,7 @@ def test_which_encryption_to_take(vinculum: Program, workplace: Path) -> None:
     lines = at_terminal(vinculum, "init", workplace / "new", code=2).splitlines()
     assert lines[1].startswith("borg init: error: the following arguments are required: -e")
     assert lines[2].startswith("  Most want --encryption=repokey")
+    assert lines[2].endswith(f"All of them: {', '.join(MODES)} (borg help init)")
 
 
 def test_which_compression_to_take(vinculum: Program, workplace: Path) -> None:

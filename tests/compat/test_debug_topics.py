@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from support.programs import Completed
 from support.trees import write_files
 from support.twins import Twins
 
-REASONS = ("UNKNOWN: no file metadata", "KNOWN-CHANGED: ", "FILES-CACHE-LOAD: finished")
+REASONS = ("UNKNOWN: ", "KNOWN-CHANGED: ", "FILES-CACHE-LOAD: finished")
 TOPIC = "borg.debug.files_cache"
 
 
@@ -60,6 +61,24 @@ def test_why_files_are_read(mode: str, changed: dict[str, str], twins: Twins) ->
     assert told == {f"KNOWN-CHANGED: {what} has changed: {os.fsencode(tree / name)!r}" for name, what in changed.items()}
 
 
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--files-cache=disabled", "files cache disabled"),
+        ("--files-cache=rechunk,mtime", "rechunking enforced"),
+        ("--no-cache-sync", "files cache not implemented"),
+    ],
+)
+def test_why_all_files_are_read(option: str, reason: str, twins: Twins) -> None:
+    tree = backed_up_and_changed(twins, "ctime,size,inode")
+    os.link(tree / "same", tree / "same too")
+    twins.both("delete", "--cache-only", "REPO")
+    theirs, ours = map(reasons, twins.both("create", "--debug-topic=files_cache", option, "REPO::after", "tree"))
+    told = [line for line in ours if line.startswith("UNKNOWN")]
+    assert told == [line for line in theirs if line.startswith("UNKNOWN")]
+    assert set(told) == {f"UNKNOWN: {reason}"}
+
+
 def test_reasons_come_before_what_is_done(twins: Twins) -> None:
     backed_up_and_changed(twins, "ctime,size,inode")
     shown = []
@@ -74,6 +93,15 @@ def test_reasons_come_before_what_is_done(twins: Twins) -> None:
         )
     assert shown[1] == shown[0]
     assert [TOPIC, "DEBUG"] in [record[:2] for record in shown[0]]
+
+
+def test_which_segments_are_compacted(twins: Twins) -> None:
+    backed_up_and_changed(twins, "ctime,size,inode")
+    twins.both("create", "REPO::after", "tree")
+    twins.both("delete", "REPO::before")
+    words = ("compact", "--threshold=0", "--debug-topic=borg.repository", "REPO")
+    theirs, ours = (re.findall(r"^[Cc]ompacting segment (\d+)", done.err, re.MULTILINE) for done in twins.both(*words))
+    assert ours == theirs != []
 
 
 def test_it_is_a_topic_of_its_own(twins: Twins) -> None:

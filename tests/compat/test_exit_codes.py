@@ -32,6 +32,8 @@ UNUSED = {
     "Buffer.MemoryLimitExceeded": "about a buffer that we do not have",
     "EfficientCollectionQueue.SizeUnderflow": "about a queue that we do not have",
     "Archive.IncompatibleFilesystemEncodingError": "names are bytes to us, whatever the locale says",
+    "ConnectionBrokenWithHint": "a server whose client is gone has nobody to tell",
+    "DecompressionError": "what cannot be decompressed is damaged, which is an IntegrityError",
     "UnknownKeyType": "a repository has one of the types of keys that we know, or UnsupportedPayloadError",
 }
 

@@ -13,7 +13,7 @@ from support.programs import oracle_program
 from support.trees import build_every_kind, random_content, write_files
 from support.twins import Twins
 from vinculum._native import ChunkBatch, ChunkIndex, Compressor, IdHasher, Opener, Sealer
-from vinculum.operations.create.walk import CACHE_TAG_CONTENT
+from vinculum.operations.create.tags import CACHE_TAG_CONTENT
 
 pytestmark = pytest.mark.can_be_far
 

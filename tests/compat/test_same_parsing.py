@@ -212,9 +212,6 @@ def is_excused(command: str, words: list[str]) -> bool:
         (command == "config" and any(":" in word for word in words))  # a repository elsewhere
         or (command == "create" and any("--paths-from-command".startswith(flag[:13]) for flag in flags))  # and paths
         or any("--quick-stats".startswith(flag) for flag in flags)  # and --stats
-        or any(
-            "--version".startswith(flag) for flag in flags
-        )  # abbreviates --verbose as well; Borg minds behind a command, too
         or "--max-duration=-1" in words  # a difference of its own, see test_surface
     )
 

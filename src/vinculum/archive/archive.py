@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vinculum.archive.fields import Fields
 from vinculum.errors import IntegrityError, ObjectNotFound
-from vinculum.formats.ids import ID_BYTES
 from vinculum.formats.texts import to_raw, to_text
 from vinculum.formats.times import format_timestamp, parse_timestamp
 from vinculum.keys.tam import pack_with_tam, verify_archive
@@ -18,13 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
-    from typing import Protocol, Self, TypeAlias
+    from typing import Protocol, Self
 
     from vinculum._native import Bytes, Opener
+    from vinculum.archive.fields import ChunkerParams
     from vinculum.archive.manifest import ArchiveEntry
     from vinculum.keys.tam import TamKey
-
-    ChunkerParams: TypeAlias = tuple[str | int, ...]
 
     class ArchiveStore(Protocol):
         def get(self, id: bytes) -> Bytes: ...
@@ -122,7 +121,7 @@ class ArchiveMetadata:
     @classmethod
     def from_fields(cls, fields: Mapping[bytes, object], *, tam_verified: bool = False) -> Self:
         """From an unpacked archive object. ValueError names the field that is missing or not what it should be."""
-        reader = _Fields(fields)
+        reader = Fields(fields)
         version = reader.take("version")
         if version != VERSION:
             raise ValueError(f"unknown version {version!r}")
@@ -253,61 +252,3 @@ def pack_renamed(
 
 def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else to_text(value)
-
-
-class _Fields:
-    """Takes known fields out of an unpacked map and checks their types; ValueError names what is wrong."""
-
-    def __init__(self, fields: Mapping[bytes, object]) -> None:
-        self._fields = dict(fields)
-
-    def __contains__(self, name: str) -> bool:
-        return name.encode() in self._fields
-
-    def take(self, name: str) -> object:
-        return self._fields.pop(name.encode(), None)
-
-    def rest(self) -> dict[bytes, object]:
-        return self._fields
-
-    def text(self, name: str) -> str | None:
-        value = self.take(name)
-        if value is None:
-            return None
-        if not isinstance(value, bytes):
-            raise ValueError(f"{name} is not a text")
-        return to_text(value)
-
-    def texts(self, name: str) -> list[str] | None:
-        raw = self._raw_list(name)
-        return None if raw is None else [to_text(word) for word in raw]
-
-    def ids(self, name: str) -> list[bytes]:
-        ids = self._raw_list(name) or []
-        if any(len(one) != ID_BYTES for one in ids):
-            raise ValueError(f"{name} are not ids")
-        return ids
-
-    def number(self, name: str) -> int | None:
-        value = self.take(name)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-            raise ValueError(f"{name} is not a number")
-        return value
-
-    def chunker_params(self, name: str) -> ChunkerParams | None:
-        value = self.take(name)
-        if value is None:
-            return None
-        if not isinstance(value, list) or not all(isinstance(part, int | bytes) for part in value):
-            raise ValueError(f"{name} are not well formed")
-        params = tuple(to_text(part) if isinstance(part, bytes) else part for part in value)
-        # Before there was a choice, the algorithm was not named.
-        return ("buzhash", *params) if params and isinstance(params[0], int) else params
-
-    def _raw_list(self, name: str) -> list[bytes] | None:
-        value = self.take(name)
-        if value is None:
-            return None
-        if not isinstance(value, list) or not all(isinstance(element, bytes) for element in value):
-            raise ValueError(f"{name} is not a list of texts")
-        return value

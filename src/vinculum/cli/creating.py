@@ -109,7 +109,17 @@ def _options(args: argparse.Namespace, session: Session) -> CreateOptions:
         hostname=surroundings.hostname(),
         username=surroundings.username(),
         threads=session.threads,
+        reads_all_because=_why_everything_is_read(args),
     )
+
+
+def _why_everything_is_read(args: argparse.Namespace) -> str:
+    """For --debug-topic, in Borg's words; empty if the files cache is asked."""
+    if args.no_cache_sync:
+        return "files cache not implemented"
+    if "d" in args.files_cache_mode:
+        return "files cache disabled"
+    return "rechunking enforced" if "r" in args.files_cache_mode else ""
 
 
 def _feed(

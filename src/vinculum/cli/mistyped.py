@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vinculum.archive import placeholders
 from vinculum.cli import suggestions, surroundings
+from vinculum.keys.modes import MODES
 from vinculum.operations.configure import LISTED as SETTINGS
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 INDENTATION = "  "
 _USAGE = {
-    "--encryption": "Most want --encryption=repokey: the key is in the repository then, and a passphrase protects it.",
+    "--encryption": "Most want --encryption=repokey: the key is in the repository then, and a passphrase protects it. "
+    f"All of them: {', '.join(MODES)} (borg help init)",
     "unsupported compression type": "Most want lz4, which is the default, or zstd,6. All of them: borg help compression",
 }
 """What a message has in it, and what to do then."""

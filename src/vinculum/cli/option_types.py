@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    ChunkerParams = tuple[str, int, int, int, int] | tuple[str, int, int]
+    from vinculum._native import BuzhashParams, FixedParams
 
 _HOURS = {"H": 1, "d": 24, "w": 7 * 24, "m": 31 * 24, "y": 365 * 24}
 MIN_QUOTA = 10_000_000
-DEFAULT_CHUNKER_PARAMS = ("buzhash", 19, 23, 21, 4095)
+DEFAULT_CHUNKER_PARAMS: BuzhashParams = ("buzhash", 19, 23, 21, 4095)
 FILES_CACHE_MODES = ("cis", "ims", "cs", "ms", "cr", "mr", "d", "s")
 _FILES_CACHE_WORDS = ("ctime", "disabled", "inode", "mtime", "rechunk", "size")
 SORT_KEYS = {"timestamp": "timestamp", "archive": "name", "name": "name", "id": "id"}
@@ -135,7 +135,7 @@ def timestamp(text: str) -> datetime:
 # -- how to store ------------------------------------------------------------------------------------------------------
 
 
-def chunker_params(text: str) -> ChunkerParams:
+def chunker_params(text: str) -> BuzhashParams | FixedParams:
     """`default`, `[buzhash,]MIN_EXP,MAX_EXP,MASK_BITS,WINDOW` or `fixed,BLOCK[,HEADER]`."""
     words = [word.strip() for word in text.lower().split(",")]
     if words == ["default"]:
@@ -155,7 +155,7 @@ def chunker_params(text: str) -> ChunkerParams:
     raise ArgumentTypeError("invalid chunker params")
 
 
-def _fixed_params(values: list[int]) -> ChunkerParams:
+def _fixed_params(values: list[int]) -> FixedParams:
     from vinculum.objects.limits import MAX_DATA  # rarely needed
 
     block, header = values[0], values[1] if len(values) > 1 else 0
@@ -168,7 +168,7 @@ def _fixed_params(values: list[int]) -> ChunkerParams:
     return "fixed", block, header
 
 
-def _buzhash_params(values: list[int]) -> ChunkerParams:
+def _buzhash_params(values: list[int]) -> BuzhashParams:
     low, high, mask, window = values
     if not low <= mask <= high:
         raise ArgumentTypeError("required: chunk_min <= chunk_mask <= chunk_max")

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
             """
 
 
+_VERSION = "--version"
 HELP_DIRECTORY = os.path.join(os.path.dirname(__file__), "help")
 
 
@@ -116,6 +117,14 @@ class CommandParser(_ClearParser):
         self._name = name
         self._locations: list[tuple[str, str, locations.LocationRule]] = []
 
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        candidates = super()._get_option_tuples(option_string)
+        # Borg looks at all words before it looks for the command, and does not let `--ver` mean --verbose anywhere.
+        word = option_string.partition("=")[0]
+        if candidates and word.startswith("--") and _VERSION.startswith(word):
+            self.error(f"ambiguous option: {word} could match {_VERSION}, {', '.join(found[1] for found in candidates)}")
+        return candidates
+
     def add_location(self, rule: locations.LocationRule, help_text: str) -> None:
         """The operand that says which repository (and archive); it becomes `args.location`, a `Location`."""
         action = self.add_argument(
@@ -186,9 +195,7 @@ class _ChoiceParser(_ClearParser):
         )
         self._prefix = f"{group} ".lstrip()
         if not group:
-            self.add_argument(
-                "-V", "--version", action="version", version=version_line(program), help="show the version and exit"
-            )
+            self.add_argument("-V", _VERSION, action="version", version=version_line(program), help="show the version and exit")
             self.add_argument(
                 "--completion",
                 action=_ShowCompletion,

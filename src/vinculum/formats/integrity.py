@@ -18,13 +18,9 @@ from vinculum.formats.json_text import parse_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, Protocol
+    from typing import Any
 
     from vinculum._native import Blob
-
-    class _Hash(Protocol):
-        def update(self, data: bytes, /) -> object: ...
-        def hexdigest(self) -> str: ...
 
 
 HASH_INDEX_PARTS = (("HashHeader", 18),)

@@ -47,16 +47,17 @@ class Mode:
 
 PASSPHRASE_TYPE = 0x01
 
+# In Borg's order.
 MODES = {
     mode.name: mode
     for mode in (
         Mode("none", 0x02, "plaintext", "none", "sha256", "none"),
-        Mode("authenticated", 0x07, "authenticated", "none", "hmac-sha256", "repository"),
-        Mode("authenticated-blake2", 0x06, "authenticated BLAKE2b", "none", "blake2b", "repository"),
         Mode("keyfile", 0x00, "key file", "aes-ctr-hmac-sha256", "hmac-sha256", "file"),
-        Mode("keyfile-blake2", 0x04, "key file BLAKE2b", "aes-ctr-blake2b", "blake2b", "file"),
         Mode("repokey", 0x03, "repokey", "aes-ctr-hmac-sha256", "hmac-sha256", "repository"),
+        Mode("authenticated", 0x07, "authenticated", "none", "hmac-sha256", "repository"),
+        Mode("keyfile-blake2", 0x04, "key file BLAKE2b", "aes-ctr-blake2b", "blake2b", "file"),
         Mode("repokey-blake2", 0x05, "repokey BLAKE2b", "aes-ctr-blake2b", "blake2b", "repository"),
+        Mode("authenticated-blake2", 0x06, "authenticated BLAKE2b", "none", "blake2b", "repository"),
     )
 }
 

@@ -17,7 +17,7 @@ from vinculum.errors import Error
 from vinculum.formats.ids import ID_BYTES
 from vinculum.formats.texts import to_raw
 from vinculum.operations.create.content import BATCH_BYTES, ChunkStore, ContentTaker, show_progress
-from vinculum.operations.create.walk import safe_path
+from vinculum.operations.create.roots import safe_path
 from vinculum.operations.create.writer import ArchiveWriter
 
 if TYPE_CHECKING:

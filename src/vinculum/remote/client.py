@@ -270,14 +270,6 @@ class RemoteRepository:
     def __len__(self) -> int:
         return checked_number(self._settled.call("__len__"), "number of objects")
 
-    def __contains__(self, id: bytes, /) -> bool:
-        # There is no call for this: the object has to come.
-        try:
-            self.get(id)
-        except ObjectNotFound:
-            return False
-        return True
-
     # -- writing -------------------------------------------------------------------------------------------------------
 
     def put(self, id: bytes, data: Blob) -> None:

@@ -128,6 +128,9 @@ class Compaction:
         if not self._make_room(most):
             return False
         hints = self._hints
+        if self._sink is not None:
+            used = hints.segments.get(segment, 0)
+            self._sink.debug(f"Compacting segment {segment}: {used} objects in use, {free} bytes superseded", "repository")
         hints.count_puts(segment, 0, 0)
         start, is_new = 0, False
         while start < len(entries):

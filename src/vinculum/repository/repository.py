@@ -226,9 +226,6 @@ class Repository:
     def __len__(self) -> int:
         return len(self._committed.index())
 
-    def __contains__(self, id: bytes, /) -> bool:
-        return id in self._committed.index()
-
     # -- writing -------------------------------------------------------------------------------------------------------
 
     def put(self, id: bytes, data: Blob) -> None:

@@ -90,7 +90,6 @@ class Store(Protocol):
         """
 
     def __len__(self) -> int: ...
-    def __contains__(self, id: bytes, /) -> bool: ...
 
     def load_key(self) -> bytes:
         """The key blob kept in the repository, empty if there is none."""

@@ -81,7 +81,7 @@ class Reporter:
     ) -> None:
         self.level = level
         self.topics = frozenset(topics)
-        self.debug_topics = frozenset(topic.removeprefix("borg.debug.") for topic in debug_topics)
+        self.debug_topics = frozenset(topic.removeprefix("borg.").removeprefix("debug.") for topic in debug_topics)
         self.status_filter = status_filter
         self.wants_files = "list" in self.topics
         self.wants_progress = progress

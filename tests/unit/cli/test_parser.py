@@ -90,6 +90,9 @@ def test_options_may_be_abbreviated_while_they_are_unique(capsys: pytest.Capture
     args = parse("create", "--stat", "--comp", "zstd,3", "--one", "repo::a", "path")
     assert (args.stats, args.compression, args.one_file_system) == (True, "zstd,3", True)
     assert "ambiguous" in refusal(capsys, "create", "--com", "x", "repo::a", "path")
+    for words in (["--ver", "list"], ["list", "--ver"], ["list", "repo", "--v"], ["key", "export", "--verb", "--ve"]):
+        assert "could match --version, --verbose" in refusal(capsys, *words), "as if --version were an option of each command"
+    assert parse("list", "--verb", "repo").log_level == "info"
 
 
 @pytest.mark.parametrize("option", ["--con", "--consider", "--comp=bash"])

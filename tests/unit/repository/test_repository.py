@@ -33,7 +33,7 @@ def test_objects_of_the_open_transaction_are_readable_and_gone_after_rollback(pa
         ]
         repository.rollback()
         assert bytes(repository.get(numbered_id(1))) == b"object 1"
-        assert numbered_id(2) not in repository
+        assert numbered_id(2) not in repository.list()
     assert content_of(path) == {numbered_id(1): b"object 1"}
 
 

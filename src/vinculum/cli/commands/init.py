@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vinculum.cli import locations, option_types
+from vinculum.keys.modes import MODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 SUMMARY = "Make a new, empty repository."
 OPERANDS = "-e MODE [REPOSITORY]"
-MODES = ("none", "keyfile", "repokey", "authenticated", "keyfile-blake2", "repokey-blake2", "authenticated-blake2")
 
 KEY_ADVICE = """
 IMPORTANT: reading this repository takes BOTH its key AND its passphrase!
@@ -35,7 +35,7 @@ So, now:
 def add_arguments(parser: CommandParser) -> None:
     add = parser.add_argument
     parser.add_location(locations.REPOSITORY, "the repository to make")
-    add("-e", "--encryption", metavar="MODE", choices=MODES, required=True, help=f"how to encrypt: {', '.join(MODES)}")
+    add("-e", "--encryption", metavar="MODE", choices=[*MODES], required=True, help=f"how to encrypt: {', '.join(MODES)}")
     add("--append-only", action="store_true", help="never delete data in the repository, only mark it as deleted")
     add(
         "--storage-quota",

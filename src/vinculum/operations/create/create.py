@@ -14,7 +14,9 @@ from vinculum.operations.create.gathering import Gatherer, describe_os_error
 from vinculum.operations.create.intake import Intake
 from vinculum.operations.create.pipeline import run_pipeline
 from vinculum.operations.create.reading import Reader
-from vinculum.operations.create.walk import Walker, WalkRules, error_by_name, split_root
+from vinculum.operations.create.reporting import Reporter
+from vinculum.operations.create.roots import split_root
+from vinculum.operations.create.walk import Walker, WalkRules, error_by_name
 from vinculum.operations.create.writer import ArchiveWriter
 from vinculum.platform import owners
 from vinculum.platform.devices import readers_for
@@ -51,7 +53,8 @@ class Creation:
         # An empty cache is false, so `or` would throw it away.
         files = _native.FilesCache("d", 0) if opened.cache.files is None else opened.cache.files
         self._reader = Reader(chunker=chunker, hasher=key.hasher, index=self._chunks.index, files=files, sparse=options.sparse)
-        self._intake = Intake(chunks=self._chunks, files=files, content=self._content, writer=self._writer, sink=sink)
+        reporter = Reporter(sink, self.statistics, options.reads_all_because)
+        self._intake = Intake(chunks=self._chunks, files=files, content=self._content, writer=self._writer, reporter=reporter)
         self._gatherer = Gatherer(options.item_options, self._take_in, stop_requested, wants_files=sink.wants_files)
 
     def _take_in(self, bundle: Bundle) -> None:

@@ -19,7 +19,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vinculum.events import Sink
     from vinculum.operations.create.content import ChunkStore, ContentReader
     from vinculum.operations.create.reading import Message
     from vinculum.operations.create.writer import ArchiveWriter
@@ -52,14 +51,14 @@ class Intake:
         files: _native.FilesCache,
         content: ContentReader,
         writer: ArchiveWriter,
-        sink: Sink,
+        reporter: Reporter,
     ) -> None:
         self._chunks = chunks
         self._files = files
         self._content = content
         self._writer = writer
         self._owners = _native.OwnerNames()
-        self._reporter = Reporter(sink, chunks.statistics)
+        self._reporter = reporter
 
     def store(self, messages: Iterator[Message]) -> None:
         """Stores bundle after bundle."""

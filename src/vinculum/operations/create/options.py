@@ -35,4 +35,5 @@ class CreateOptions(NamedTuple):
     cmdline: tuple[bytes, ...] = ()
     hostname: str = ""
     username: str = ""
+    reads_all_because: str = ""  # if the files cache is not asked about any file, for somebody who wonders
     threads: int = 0  # 1: nothing happens at the same time; else kernels use as many as they were told to

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from vinculum import _native
 from vinculum.operations.create.gathering import describe_os_error
-from vinculum.operations.create.walk import Walker, WalkRules, error_by_name, split_root
+from vinculum.operations.create.roots import split_root
+from vinculum.operations.create.walk import Walker, WalkRules, error_by_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -27,6 +27,8 @@ _REASONS = {
     "g": "KNOWN-CHANGED: a chunk of the file is not in the repository any more: {!r}",
 }
 
+_READ = ("A", "C")  # statuses of files whose content was read, where none is known
+
 # What is done to a file by its name, which the text of the error then repeats: relative to its directory, if that is open.
 _OPERATIONS_BY_NAME = frozenset(("open", "dir_open", "stat", "readlink"))
 
@@ -34,8 +36,10 @@ _OPERATIONS_BY_NAME = frozenset(("open", "dir_open", "stat", "readlink"))
 class Reporter:
     """Tells a sink what became of files. Confined to one thread."""
 
-    def __init__(self, sink: Sink, statistics: Statistics) -> None:
+    def __init__(self, sink: Sink, statistics: Statistics, reads_all_because: str = "") -> None:
+        """`reads_all_because`: why the files cache is not asked about any file, where that is so."""
         self._sink = sink
+        self._reads_all_because = reads_all_because
         self._statistics = statistics
         self._cwd = os.getcwdb()
         self._failed: set[bytes] = set()  # so that directories among them are not told to be done
@@ -61,8 +65,8 @@ class Reporter:
         for note in [*bundle.notes, None]:
             stop = len(statuses) if note is None else note.before
             for index in range(position, stop) if everything else [index for index in odd if position <= index < stop]:
-                if reasons and reasons[index] in _REASONS:
-                    self._sink.debug(_REASONS[reasons[index]].format(os.path.join(self._cwd, paths[index])), _FILES_CACHE)
+                if reasons:
+                    self._give_reason(reasons[index], statuses[index], paths[index])
                 if index in failures:
                     self._report_failure(bundle, index, paths[index], *failures[index])
                 elif statuses[index] == "C":
@@ -76,6 +80,12 @@ class Reporter:
                 self._report_note(note)
         if paths:
             show_progress(self._sink, self._statistics, paths[-1])
+
+    def _give_reason(self, reason: str, status: str, path: bytes) -> None:
+        if reason in _REASONS:
+            self._sink.debug(_REASONS[reason].format(os.path.join(self._cwd, path)), _FILES_CACHE)
+        elif self._reads_all_because and status in _READ:
+            self._sink.debug(f"UNKNOWN: {self._reads_all_because}", _FILES_CACHE)
 
     def _report_note(self, note: Note) -> None:
         if note.warning:

@@ -1,6 +1,6 @@
 """Walking the trees to back up: which entries go in, in Borg's order (siblings by inode, a directory before its content).
 
-Python decides, per directory; the kernels list and examine. Nothing here reads file content but cache directory tags.
+Python decides, per directory; the kernels list and examine. Nothing here reads file content, see `tags` for the one exception.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vinculum import _native
 from vinculum.archive.patterns import EXCLUDE_NO_RECURSE, INCLUDE
+from vinculum.operations.create.roots import split_root, stripped_prefix
+from vinculum.operations.create.tags import is_below, tags_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vinculum.archive.patterns import PatternMatcher
+    from vinculum.operations.create.tags import Tag
 
-CACHE_TAG_NAME = b"CACHEDIR.TAG"
-CACHE_TAG_CONTENT = b"Signature: 8a477f597d28d172789f06886806bc55"
 _DIRECTORY = ord("d")
-_SYMLINK = ord("l")
 
 
 class Visitor(Protocol):
@@ -222,7 +222,7 @@ class Walker:
             name = os.path.basename(path) if frame.listing.path else path
             self._visitor.fail(path, error_by_name(error, name), "dir_open")
             return False
-        if tags := self._tags(content):
+        if tags := tags_in(content, self._rules, self._prefix):
             if not excluded:
                 self._leave_out_tagged(frame, index, content, tags)
             return True
@@ -240,9 +240,7 @@ class Walker:
         self._stack.append(self._frame(content, None if excluded else path, excluded=excluded))
         return True
 
-    def _leave_out_tagged(
-        self, frame: _Frame, index: int, content: _native.DirectoryListing, tags: list[tuple[_native.DirectoryListing, int]]
-    ) -> None:
+    def _leave_out_tagged(self, frame: _Frame, index: int, content: _native.DirectoryListing, tags: list[Tag]) -> None:
         """Of a directory with tags, at most itself and the tags go in; the latter are walked like any file or directory."""
         rest = _Frame(content, frame.path_of(index), excluded=False)
         rest.letter = "x"
@@ -251,7 +249,7 @@ class Walker:
         if self._rules.keep_exclude_tags:
             self._visitor.take(frame.listing, index, index + 1)
             for listing, tag in reversed(tags):
-                if listing is not content and not _is_below(listing.path_of(tag), content.path):
+                if listing is not content and not is_below(listing.path_of(tag), content.path):
                     continue  # `../x` tags many directories, and walking it from each may never end
                 kept = self._frame(listing, None, excluded=False)
                 kept.position, kept.stop = tag, tag + 1
@@ -262,73 +260,8 @@ class Walker:
         if frame.path is not None:
             self._visitor.note(frame.letter, frame.path)
 
-    def _tags(self, content: _native.DirectoryListing) -> list[tuple[_native.DirectoryListing, int]]:
-        """The entries that mark this directory as one to leave out, each with its listing."""
-        rules = self._rules
-        if not rules.exclude_caches and not rules.exclude_if_present:
-            return []
-        names = content.names()
-        tags = []
-        if rules.exclude_caches and CACHE_TAG_NAME in names and _is_cache_tag(os.path.join(content.path, CACHE_TAG_NAME)):
-            tags.append((content, names.index(CACHE_TAG_NAME)))
-        for name in rules.exclude_if_present:
-            path = os.path.join(content.path, name)
-            if name in names:
-                if content.kinds()[names.index(name)] != _SYMLINK or os.path.exists(path):
-                    tags.append((content, names.index(name)))
-            elif not _is_plain_name(name) and os.path.exists(path):
-                walked = os.path.normpath(path)
-                tags.append((_native.scan_root(walked, archived_path(walked, self._prefix)), 0))
-        return tags
-
-
-def _is_below(path: bytes, directory: bytes) -> bool:
-    relative = os.path.relpath(path, directory)
-    return relative != b"." and relative != b".." and not relative.startswith(b"../")
-
-
-def _is_plain_name(name: bytes) -> bool:
-    """False for a name that leads elsewhere than to an entry of the directory."""
-    return b"/" not in name and name not in (b"", b".", b"..")
-
 
 def error_by_name(error: OSError | int, name: bytes) -> OSError:
     """The error (or errno) of a system call that was given this name."""
     errno = error if isinstance(error, int) else error.errno or 0
     return OSError(errno, os.strerror(errno), os.fsdecode(name))
-
-
-def split_root(path: bytes) -> tuple[bytes, bytes]:
-    """The path to walk and the path to archive it under, from what the user gave (docs/format/archives.md)."""
-    walked = os.path.normpath(path)
-    return walked, archived_path(walked, stripped_prefix(path))
-
-
-def stripped_prefix(path: bytes) -> bytes:
-    """What is cut from the paths of everything below a root that was given as `prefix/./rest`."""
-    cut = path.find(b"/./")
-    return os.path.join(os.path.normpath(path[:cut]), b"") if cut > 0 else b""
-
-
-def archived_path(walked: bytes, prefix: bytes) -> bytes:
-    """What archives call the file at `walked`."""
-    return safe_path(b"." if prefix and walked + b"/" == prefix else walked.removeprefix(prefix))
-
-
-def safe_path(path: bytes) -> bytes:
-    """`path` made relative: without leading slashes and `../`; `.` if nothing is left."""
-    while True:
-        if path.startswith(b"/"):
-            path = path[1:]
-        elif path.startswith(b"../"):
-            path = path[3:]
-        else:
-            return path or b"."
-
-
-def _is_cache_tag(path: bytes) -> bool:
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as tag:  # a fifo of that name would wait for a writer
-            return tag.read(len(CACHE_TAG_CONTENT)) == CACHE_TAG_CONTENT
-    except OSError:
-        return False

@@ -12,7 +12,7 @@ from vinculum.archive.chunk_reader import ChunkReader
 from vinculum.archive.item_stream import read_items
 from vinculum.archive.patterns import EXCLUDE_NO_RECURSE, INCLUDE, Pattern
 from vinculum.formats.ids import ID_BYTES
-from vinculum.operations.create.walk import CACHE_TAG_CONTENT, CACHE_TAG_NAME
+from vinculum.operations.create.tags import CACHE_TAG_CONTENT, CACHE_TAG_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
