@@ -1096,10 +1096,15 @@ class Restorer:
     def set_user(self, name: bytes, uid: int | None) -> None:
         """Tells which user this is here; None if there is none."""
     def set_group(self, name: bytes, gid: int | None) -> None: ...
-    def open_file(self, path: bytes) -> tuple[int | None, Trouble | None]:
-        """A descriptor of a new, empty file, which is the caller's, or why there is none."""
-    def finish_file(self, item: Item, fd: int) -> list[Trouble]:
-        """Cuts the file at its position (a hole may end it) and gives it its attributes."""
+
+@final
+class LargeFile:
+    """A regular file whose content comes in several parts, while it is written. Thread-safe."""
+
+    def __new__(cls, item: Item, path: bytes) -> LargeFile: ...
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more will be done with it: it is complete, or could not be written."""
 
 @final
 class RestoreBatch:
@@ -1116,19 +1121,28 @@ class RestoreBatch:
         """Creates a directory if it is not there; its attributes come with `finish_directory`."""
     def finish_directory(self, item: Item, path: bytes) -> None: ...
     def write_file(self, item: Item, path: bytes) -> None: ...
+    def write_part(self, file: LargeFile, chunks: ChunkList, known: dict[int, Bytes], *, is_last: bool) -> None:
+        """More of a large file: the next chunks, those that are `known` with their places in the list. All parts of a file come
+        in order."""
     def make_link(self, item: Item, source: bytes, path: bytes) -> None:
         """A hard link to what was restored at `source`."""
     def make_special(self, item: Item, path: bytes) -> None:
         """A symlink, fifo or device."""
     def ids(self) -> bytes:
-        """The chunks of all files to be written, in order."""
+        """The chunks of all files to be written, in order, but for those that are known."""
     def unknown_owners(self, restorer: Restorer) -> tuple[list[bytes], list[bytes]]:
         """Names of users and of groups that the restorer was not told of."""
-    def begin(self, stored: list[Bytes], opener: Opener, restorer: Restorer | None) -> RestoreToCome:
-        """Opens the stored objects of `ids` and does all actions, in parallel and in the background; the batch is empty then.
 
-        Without a restorer content is verified, and nothing written.
-        """
+@final
+class RestoreLine:
+    """Restores batch after batch in the background: contents are opened side by side, actions done in order. Thread-safe.
+
+    Without a restorer content is verified, and nothing written.
+    """
+
+    def __new__(cls, opener: Opener, restorer: Restorer | None) -> RestoreLine: ...
+    def begin(self, batch: RestoreBatch, stored: list[Bytes]) -> RestoreToCome:
+        """Opens the stored objects of the batch's `ids` and does all its actions; the batch is empty then."""
 
 @final
 class RestoreToCome:
@@ -1136,7 +1150,7 @@ class RestoreToCome:
 
     def wait(self) -> list[tuple[int, Trouble]]:
         """What went wrong, with the number of the action, when all is done. IntegrityError if content could not be opened:
-        nothing of the batch was done then."""
+        nothing of the batch was done then, nor will be of those behind it: these fail with ValueError."""
 
 @final
 class ContentPlan:
@@ -1162,9 +1176,6 @@ class ContentPlan:
         """One entry with all it has."""
     def path(self, number: int) -> bytes:
         """Where it would go."""
-
-def write_chunks(fd: int, chunks: list[Bytes], sparse: bool) -> int:
-    """Writes the chunks at the file's position; with `sparse` all-zero chunks are seeked over. Returns the bytes covered."""
 
 def get_flags(fd: int) -> int:
     """BSD-style flags of an open file (nodump 1, immutable 2, append-only 4); 0 where there are none."""

@@ -101,7 +101,8 @@ def restore(top: Path, files: list[File]) -> list[tuple[int, str]]:
     fd = os.open(top, os.O_RDONLY)
     restorer = _native.Restorer(fd, numeric_ids=True)
     os.close(fd)
-    troubles = batch.begin(list(store.get_many(batch.ids())), KEY.opener, restorer).wait()
+    line = _native.RestoreLine(KEY.opener, restorer)
+    troubles = line.begin(batch, list(store.get_many(batch.ids()))).wait()
     return [(place, kind) for place, (kind, _, _) in troubles]
 
 
@@ -181,10 +182,16 @@ def test_nothing_is_done_if_content_is_damaged(workplace: Path) -> None:
     for file in files_of(("file", b"one"), ("file", b"two")):
         batch.write_file(item_of(file), file.path)
     fd = os.open(target, os.O_RDONLY)
-    to_come = batch.begin([b"\x02\0\0one", b"\x02\0\0other"], KEY.opener, _native.Restorer(fd))
+    line = _native.RestoreLine(KEY.opener, _native.Restorer(fd))
     os.close(fd)
+    to_come = line.begin(batch, [b"\x02\0\0one", b"\x02\0\0other"])
+    behind = _native.RestoreBatch()
+    behind.write_file(item_of(File("file", b"three", stat.S_IFREG | 0o644)), b"three")
+    to_come_behind = line.begin(behind, [b"\x02\0\0"])
     with pytest.raises(IntegrityError):
         to_come.wait()
+    with pytest.raises(ValueError, match="failed"):
+        to_come_behind.wait()
     assert not list(target.iterdir())
     with pytest.raises(ValueError, match="before"):
         to_come.wait()
@@ -200,7 +207,83 @@ def test_content_is_compared_with_what_items_promise() -> None:
     assert (batch.chunk_count, batch.content_bytes) == (1, 4)
     stored = MemoryStore()
     stored.store(KEY, b"four")
-    assert batch.begin(list(stored.get_many(batch.ids())), KEY.opener, None).wait() == [(0, ("size", 4, b""))]
+    line = _native.RestoreLine(KEY.opener, None)
+    assert line.begin(batch, list(stored.get_many(batch.ids()))).wait() == [(0, ("size", 4, b""))]
+
+
+class Parts:
+    """A file that is restored part by part, each a batch of its own on one line."""
+
+    def __init__(self, target: Path | None, contents: list[bytes], *, sparse: bool = False, **fields: int | str) -> None:
+        self.writes = target is not None
+        self.store = MemoryStore()
+        self.store.store(KEY, *contents)
+        self.contents = contents
+        ids = b"".join(map(KEY.hasher.digest, contents))
+        self.chunks = _native.ChunkList.of(ids, [*map(len, contents)], [1] * len(contents))
+        packed = _native.encode_item({"path": b"p", "mode": 0o100640, "mtime": 10**18, **fields}, self.chunks)
+        (item,) = unpacked(packed)
+        restorer = None
+        if target is not None:
+            fd = os.open(target, os.O_RDONLY)
+            restorer = _native.Restorer(fd, sparse=sparse)
+            os.close(fd)
+        self.file = _native.LargeFile(item, b"d/large")
+        self.line = _native.RestoreLine(KEY.opener, restorer)
+
+    def restore(self, known: set[int], stop: int) -> list[_native.Trouble]:
+        """All of it, so many chunks at a time; returns what went wrong."""
+        begun = []
+        for start in range(0, len(self.contents), stop):
+            batch = _native.RestoreBatch()
+            part = self.chunks.part(start, min(start + stop, len(self.contents)))
+            found = {
+                place - start: _native.Bytes(self.contents[place]) for place in known if start <= place < start + len(part)
+            }
+            batch.write_part(self.file, part, found, is_last=start + stop >= len(self.contents))
+            assert len(batch.ids()) == 32 * (len(part) - len(found))
+            begun.append(self.line.begin(batch, list(self.store.get_many(batch.ids()))))
+        troubles = [trouble for to_come in begun for _, trouble in to_come.wait()]
+        assert self.file.is_over or not self.writes
+        return troubles
+
+
+LENGTHS = st.lists(st.sampled_from([0, 1, 20, 300_000]), min_size=1, max_size=12)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(LENGTHS, st.sets(st.integers(0, 11)), st.integers(1, 12), st.booleans())
+def test_parts_make_a_file(workplace: Path, lengths: list[int], known: set[int], step: int, sparse: bool) -> None:
+    target = make_target(workplace)
+    contents = [bytes([place % 3]) * length for place, length in enumerate(lengths)]  # every third is a hole
+    parts = Parts(target, contents, sparse=sparse)
+    assert parts.restore({place for place in known if place < len(contents)}, step) == []
+    written = target / "d" / "large"
+    assert written.read_bytes() == b"".join(contents)
+    assert (written.stat().st_mode, written.stat().st_mtime_ns) == (0o100640, 10**18)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_only_sparse_writing_leaves_holes(sparse: bool, workplace: Path) -> None:
+    contents = [b"x" * 65536, bytes(1 << 20), b"y" * 65536, bytes(1 << 20)]
+    assert Parts(make_target(workplace), contents, sparse=sparse).restore(set(), 3) == []
+    path = workplace / "target" / "d" / "large"
+    assert path.read_bytes() == b"".join(contents)
+    os.sync()
+    assert (path.stat().st_blocks * 512 < 1 << 20) == sparse
+
+
+def test_a_large_file_in_a_wrong_place_is_given_up_once(workplace: Path) -> None:
+    target = make_target(workplace)
+    (target / "d").write_bytes(b"no directory")
+    parts = Parts(target, [b"one", b"two", b"three"])
+    assert [kind for kind, _, _ in parts.restore(set(), 1)] == ["os"]
+    assert (target / "d").read_bytes() == b"no directory"
+
+
+def test_content_in_parts_is_compared_with_what_the_item_promises() -> None:
+    assert Parts(None, [b"one", b"two", b"three"], size=11).restore({1}, 1) == []
+    assert Parts(None, [b"one", b"two", b"three"], size=7).restore({1}, 2) == [("size", 11, b"")]
 
 
 def test_what_a_link_claims_to_be_linked_to_takes_no_memory_for_each_directory(tmp_path: Path) -> None:

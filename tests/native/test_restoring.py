@@ -1,4 +1,4 @@
-"""Writing content, flags and ACLs back."""
+"""Setting flags, and ACLs from text."""
 
 from __future__ import annotations
 
@@ -13,49 +13,6 @@ from reference import acl as reference
 from support.inode_flags import FLAG_NODUMP, change_flags, get_flags
 from vinculum import _native
 from vinculum.errors import IntegrityError
-
-HASHER = _native.IdHasher("sha256")
-
-
-def handles(*buffers: bytes) -> list[_native.Bytes]:
-    batch = _native.ChunkBatch.of(list(buffers), HASHER)
-    return [batch.data(index) for index in range(len(batch))]
-
-
-# -- content -----------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.binary(max_size=50) | st.integers(0, 100).map(bytes), max_size=10), st.booleans())
-@settings(deadline=None)
-def test_content_comes_back(chunks: list[bytes], sparse: bool) -> None:
-    fd = os.memfd_create("content")
-    try:
-        os.write(fd, b"before")
-        assert _native.write_chunks(fd, handles(*chunks), sparse) == sum(map(len, chunks))
-        size = len(b"before") + sum(map(len, chunks))
-        assert os.lseek(fd, 0, os.SEEK_CUR) == size
-        os.ftruncate(fd, size)
-        assert os.pread(fd, size + 1, 0) == b"before" + b"".join(chunks)
-    finally:
-        os.close(fd)
-
-
-@pytest.mark.parametrize("sparse", [False, True])
-def test_only_sparse_writing_leaves_holes(sparse: bool, workplace: Path) -> None:
-    path = workplace / "file"
-    with path.open("wb") as file:
-        chunks = handles(b"x" * 65536, bytes(1 << 20), b"y" * 65536, bytes(1 << 20))
-        size = _native.write_chunks(file.fileno(), chunks, sparse)
-        file.truncate(size)
-    assert path.read_bytes() == b"x" * 65536 + bytes(1 << 20) + b"y" * 65536 + bytes(1 << 20)
-    os.sync()
-    assert (path.stat().st_blocks * 512 < 1 << 20) == sparse
-
-
-def test_a_full_device_is_an_os_error() -> None:
-    with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="No space left"):
-        _native.write_chunks(full.fileno(), handles(b"x"), False)
-
 
 # -- flags -------------------------------------------------------------------------------------------------------------
 

@@ -16,12 +16,18 @@ pub struct ToCome<T>(Mutex<Option<Begun<Result<T>>>>);
 impl<T: Send + 'static> ToCome<T> {
     /// Begins work on so many bytes.
     pub fn begin(bytes: usize, work: impl FnOnce() -> Result<T> + Send + 'static) -> Self {
-        Self(Mutex::new(Some(Begun::new(bytes, work))))
+        Self::from(Begun::new(bytes, work))
     }
 
     pub fn wait(&self, py: Python<'_>) -> PyResult<T> {
         let work = lock(&self.0).take();
         let work = work.ok_or_else(|| PyValueError::new_err("this was waited for before"))?;
         py.detach(|| work.wait()).into_python()
+    }
+}
+
+impl<T> From<Begun<Result<T>>> for ToCome<T> {
+    fn from(work: Begun<Result<T>>) -> Self {
+        Self(Mutex::new(Some(work)))
     }
 }

@@ -1,37 +1,31 @@
-//! `Restorer`, `RestoreBatch`, `RestoreToCome`, `ContentPlan`, `write_chunks`, `get_flags`, `set_flags`,
+//! `Restorer`, `LargeFile`, `RestoreBatch`, `RestoreLine`, `RestoreToCome`, `ContentPlan`, `get_flags`, `set_flags`,
 //! `acl_from_text`, `acl_names`.
 
-use std::os::fd::IntoRawFd;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use vinculum_kernels::chunking::ChunkList;
-use vinculum_kernels::items::OwnerIds;
 use vinculum_kernels::items::acl::{self, Acl};
+use vinculum_kernels::items::{self, OwnerIds};
 use vinculum_kernels::locks::lock;
 use vinculum_kernels::memory::Shared;
-use vinculum_kernels::restoring::{self, Action, Entry, Trouble, Wanted};
+use vinculum_kernels::restoring::{self, Action, Entry, Part, Trouble, Wanted};
 
 use crate::background::ToCome;
+use crate::chunking;
 use crate::crypto::Opener;
 use crate::errors::IntoPython;
 use crate::ids::joined;
 use crate::items::Item;
-use crate::memory::{Blob, Bytes};
+use crate::memory::Blob;
 use crate::names::{Names, names};
 use crate::sys::Descriptor;
 use crate::windows::ItemWindow;
 
 /// A file without content takes about as long to create as so many bytes to write.
 const BYTES_OF_WORK: usize = 16 * 1024;
-
-#[pyfunction]
-fn write_chunks(py: Python<'_>, fd: Descriptor, chunks: Vec<PyRef<'_, Bytes>>, sparse: bool) -> PyResult<u64> {
-    let chunks: Vec<Shared> = chunks.iter().map(|chunk| chunk.0.clone()).collect();
-    py.detach(|| restoring::write_chunks(fd.borrow(), &chunks, sparse))
-        .into_python()
-}
 
 #[pyfunction]
 fn get_flags(py: Python<'_>, fd: Descriptor) -> PyResult<u32> {
@@ -113,17 +107,21 @@ impl Restorer {
     fn set_group(&self, name: Vec<u8>, gid: Option<u32>) {
         self.0.change_owners(|owners| owners.set_group(name, gid));
     }
+}
 
-    fn open_file<'py>(&self, py: Python<'py>, path: &[u8]) -> (Option<i32>, Option<Told<'py>>) {
-        match py.detach(|| self.0.open_file(path)) {
-            Ok(fd) => (Some(fd.into_raw_fd()), None),
-            Err(trouble) => (None, Some(told(py, trouble))),
-        }
+#[pyclass(frozen, module = "vinculum._native")]
+struct LargeFile(Arc<restoring::LargeFile>);
+
+#[pymethods]
+impl LargeFile {
+    #[new]
+    fn new(item: &Item, path: Vec<u8>) -> Self {
+        Self(Arc::new(restoring::LargeFile::new(Arc::clone(&item.0), path)))
     }
 
-    fn finish_file<'py>(&self, py: Python<'py>, item: &Item, fd: Descriptor) -> Vec<Told<'py>> {
-        let troubles = py.detach(|| self.0.finish_file(&item.0, fd.borrow()));
-        troubles.into_iter().map(|trouble| told(py, trouble)).collect()
+    #[getter]
+    fn is_over(&self) -> bool {
+        self.0.is_over()
     }
 }
 
@@ -142,13 +140,16 @@ impl RestoreBatch {
         lock(&self.0)
     }
 
-    fn add(&self, action: Action, item: &Item, path: Vec<u8>) {
+    fn add(&self, action: Action, item: &Arc<items::Item>, path: Vec<u8>) {
+        let chunks = match &action {
+            Action::WriteFile(_) => item.chunks.as_ref(),
+            Action::WritePart(part) => Some(&part.chunks),
+            _ => None,
+        };
         let mut batch = self.lock();
-        if let Action::WriteFile(count) = action {
-            batch.chunks += count;
-            batch.bytes += item.0.chunks.as_ref().map_or(0, ChunkList::size_bytes);
-        }
-        let item = Arc::clone(&item.0);
+        batch.chunks += chunks.map_or(0, ChunkList::len);
+        batch.bytes += chunks.map_or(0, ChunkList::size_bytes);
+        let item = Arc::clone(item);
         batch.entries.push(Entry { action, path, item });
     }
 }
@@ -175,24 +176,40 @@ impl RestoreBatch {
     }
 
     fn make_directory(&self, item: &Item, path: Vec<u8>) {
-        self.add(Action::MakeDirectory, item, path);
+        self.add(Action::MakeDirectory, &item.0, path);
     }
 
     fn finish_directory(&self, item: &Item, path: Vec<u8>) {
-        self.add(Action::FinishDirectory, item, path);
+        self.add(Action::FinishDirectory, &item.0, path);
     }
 
     fn write_file(&self, item: &Item, path: Vec<u8>) {
         let count = item.0.chunks.as_ref().map_or(0, ChunkList::len);
-        self.add(Action::WriteFile(count), item, path);
+        self.add(Action::WriteFile(count), &item.0, path);
+    }
+
+    #[pyo3(signature = (file, chunks, known, *, is_last))]
+    fn write_part(&self, file: &LargeFile, chunks: &chunking::ChunkList, known: HashMap<usize, Blob>, is_last: bool) {
+        let mut known: Vec<(usize, Shared)> = known
+            .into_iter()
+            .map(|(place, content)| (place, content.into_shared()))
+            .collect();
+        known.sort_unstable_by_key(|(place, _)| *place);
+        let part = Part {
+            file: Arc::clone(&file.0),
+            chunks: chunks.read().clone(),
+            known,
+            is_last,
+        };
+        self.add(Action::WritePart(part), &file.0.item, file.0.path.clone());
     }
 
     fn make_link(&self, item: &Item, source: Vec<u8>, path: Vec<u8>) {
-        self.add(Action::MakeLink(source), item, path);
+        self.add(Action::MakeLink(source), &item.0, path);
     }
 
     fn make_special(&self, item: &Item, path: Vec<u8>) {
-        self.add(Action::MakeSpecial, item, path);
+        self.add(Action::MakeSpecial, &item.0, path);
     }
 
     fn ids<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
@@ -203,19 +220,27 @@ impl RestoreBatch {
         let unknown = restorer.0.unknown_owners(&self.lock().entries);
         (names(py, &unknown.users), names(py, &unknown.groups))
     }
+}
 
-    fn begin(&self, stored: Vec<Blob>, opener: &Opener, restorer: Option<&Restorer>) -> RestoreToCome {
-        let Entries { entries, bytes, .. } = std::mem::take(&mut *self.lock());
-        let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
-        let opener = Arc::clone(&opener.0);
+#[pyclass(frozen, module = "vinculum._native")]
+struct RestoreLine(restoring::RestoreLine);
+
+#[pymethods]
+impl RestoreLine {
+    #[new]
+    fn new(opener: &Opener, restorer: Option<&Restorer>) -> Self {
         let restorer = restorer.map(|restorer| Arc::clone(&restorer.0));
+        Self(restoring::RestoreLine::new(Arc::clone(&opener.0), restorer))
+    }
+
+    fn begin(&self, batch: &RestoreBatch, stored: Vec<Blob>) -> RestoreToCome {
+        let Entries { entries, bytes, .. } = std::mem::take(&mut *batch.lock());
+        let stored: Vec<Shared> = stored.into_iter().map(Blob::into_shared).collect();
         // Files without content are work, too.
         let bytes = usize::try_from(bytes)
             .unwrap_or(usize::MAX)
             .max(entries.len() * BYTES_OF_WORK);
-        RestoreToCome(ToCome::begin(bytes, move || {
-            restoring::restore(restorer.as_deref(), &entries, &stored, &opener)
-        }))
+        RestoreToCome(ToCome::from(self.0.begin(bytes, entries, stored)))
     }
 }
 
@@ -282,10 +307,11 @@ impl ContentPlan {
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Restorer>()?;
+    module.add_class::<LargeFile>()?;
     module.add_class::<RestoreBatch>()?;
+    module.add_class::<RestoreLine>()?;
     module.add_class::<RestoreToCome>()?;
     module.add_class::<ContentPlan>()?;
-    module.add_function(wrap_pyfunction!(write_chunks, module)?)?;
     module.add_function(wrap_pyfunction!(get_flags, module)?)?;
     module.add_function(wrap_pyfunction!(set_flags, module)?)?;
     module.add_function(wrap_pyfunction!(acl_from_text, module)?)?;

@@ -18,7 +18,7 @@ from vinculum.archive.item_choice import ItemChoice
 from vinculum.archive.patterns import EXCLUDE, PatternMatcher, parse_pattern
 from vinculum.errors import Error, IntegrityError
 from vinculum.events import NullSink
-from vinculum.operations.extract import rehearsal, window
+from vinculum.operations.extract import extract, local_content, rehearsal, window
 from vinculum.operations.extract.extract import Extractor
 from vinculum.operations.extract.options import ExtractOptions
 from vinculum.operations.extract.rehearsal import Rehearsal
@@ -107,10 +107,10 @@ def outcome(
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that files lie across windows, and some are larger than one."""
-    for module, name, value in ((window, "WINDOW_BYTES", 300), (window, "WINDOW_CHUNKS", 6), (rehearsal, "WINDOW_CHUNKS", 6)):
-        monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr(rehearsal, "WINDOW_BYTES", 300)
-    monkeypatch.setattr("vinculum.operations.extract.extract.WINDOW_BYTES", 300)
+    for module in (window, rehearsal, local_content, extract):
+        monkeypatch.setattr(module, "WINDOW_BYTES", 300)
+    for module in (window, rehearsal, local_content):
+        monkeypatch.setattr(module, "WINDOW_CHUNKS", 6)
 
 
 CHOICES = st.tuples(st.sampled_from(["", "a/*", "pp:b"]), st.integers(-2, 3), st.booleans(), st.booleans(), st.integers(1, 9))

@@ -1,14 +1,16 @@
 """The restore flow: items in archive order become actions; many files are restored at a time.
 
 Actions gather in windows and take effect as if they were done in archive order: hard links follow their first link, and a
-directory gets its attributes after everything in it. A file bigger than a window streams through on its own.
+directory gets its attributes after everything in it. A file bigger than a window comes in parts.
 """
 
 from __future__ import annotations
 
 import stat
+from contextlib import nullcontext
 
-from vinculum.operations.extract.large_file import LargeFiles
+from vinculum import _native
+from vinculum.operations.extract.local_content import parts
 from vinculum.operations.extract.progress import Progress
 from vinculum.operations.extract.selection import Selection, is_hard_link
 from vinculum.operations.extract.target import Target
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 
     from vinculum._native import Item
     from vinculum.events import Sink
-    from vinculum.operations.extract.large_content import Source
+    from vinculum.operations.extract.local_content import LocalContent
     from vinculum.operations.extract.options import ExtractOptions
     from vinculum.operations.extract.present import Present
+    from vinculum.operations.extract.source import Source
 
 
 class Extractor:
@@ -52,7 +55,6 @@ class Extractor:
         self._present = present
         self._progress = Progress(sink, total_bytes)
         self._windows = Windows(source, root, target, output, sink, self._progress)
-        self._large_files = LargeFiles(source, target, output, present, self._progress)
         self._directories: list[tuple[Item, bytes]] = []  # entered and not yet finished
         self.left_alone = 0  # files that were there already
         self.written_files = 0
@@ -73,8 +75,7 @@ class Extractor:
         writes = self._writes
         if writes:
             self._leave_directories(path)
-        if self._windows.filling.is_full:
-            self._windows.turn()
+        self._windows.make_room()
         if writes and is_hard_link(item):
             self._plan_link(item, path)
         elif self._is_there(item, path):
@@ -121,24 +122,33 @@ class Extractor:
     def _note_content(self, item: Item, path: bytes) -> None:
         """A file to be written or, where nothing is written, anything that has content."""
         if item.content_bytes > WINDOW_BYTES:
-            self._restore_large(item, path)
+            self._note_large(item, path)
             return
-        if not self._windows.filling.has_room(item.content_bytes):
-            self._windows.turn()
+        self._windows.make_room(item.content_bytes)
         acts = self._writes or item.chunks is not None
         self._note_file(item, path, acts=acts)
         if acts:
             self._windows.filling.batch.write_file(item, path)
 
-    def _restore_large(self, item: Item, path: bytes) -> None:
-        self._windows.run_all()
+    def _note_large(self, item: Item, path: bytes) -> None:
+        """The same with so much content that it comes in parts. What a file in its place has need not be fetched."""
         self.written_files += 1
         self.written_bytes += item.content_bytes
         letter = self._letter(item, path)
-        if self._sink.wants_files and letter is not None:
-            self._sink.status(letter, path)
-        for trouble in self._large_files.restore(item, path):
-            tell_trouble(self._sink, self._root, item, path, trouble)
+        file = _native.LargeFile(item, path)
+        with self._local_content(path) or nullcontext() as local:
+            offset = 0
+            for part in parts(item.chunks or _native.ChunkList()):
+                if file.is_over:
+                    break  # it could not be written
+                self._windows.make_room(part.size_bytes)
+                known = {} if local is None else local.find(part, offset)
+                offset += part.size_bytes
+                is_last = offset == item.content_bytes
+                filling = self._windows.filling
+                filling.note(item, path, letter=letter, part=part, ends_file=is_last)
+                filling.batch.write_part(file, part, known, is_last=is_last)
+                letter = None
 
     def _note_file(self, item: Item, path: bytes, *, acts: bool = True) -> None:
         self._windows.filling.note(item, path, acts=acts, letter=self._letter(item, path))
@@ -150,6 +160,12 @@ class Extractor:
     def _is_there(self, item: Item, path: bytes) -> bool:
         """True if an earlier restore finished this one. What is at paths with something still to be done does not count."""
         return self._present is not None and self._windows.is_settled(path) and self._present.is_complete(item, path)
+
+    def _local_content(self, path: bytes) -> LocalContent | None:
+        """What a file that is there already has."""
+        if self._present is None or not self._writes or not self._windows.is_settled(path):
+            return None
+        return self._present.content(path)
 
     def _are_linked(self, source: bytes, path: bytes) -> bool:
         """True if an earlier restore linked these two."""

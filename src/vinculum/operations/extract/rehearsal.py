@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vinculum.events import Sink
-    from vinculum.operations.extract.large_content import Source
     from vinculum.operations.extract.selection import Selection
+    from vinculum.operations.extract.source import Source
 
 
 # Chunks are of very different lengths: while a core ends one portion, others have something of the next.

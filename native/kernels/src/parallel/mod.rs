@@ -2,11 +2,15 @@
 //!
 //! Handing work to rayon costs some microseconds, so small batches stay on the calling thread.
 
+mod line;
+
+pub use line::Line;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::thread;
 
@@ -91,15 +95,19 @@ pub struct Begun<T>(Receiver<thread::Result<T>>);
 impl<T: Send + 'static> Begun<T> {
     /// Begins the work; where there is one core, or few bytes to work on, it is done right here.
     pub fn new(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Self {
-        let (sender, receiver) = sync_channel(1);
-        let work = move || {
+        Self::by(bytes, move |sender| {
             // Nobody may listen any more. A panic is for whoever waits: here it would end the process.
             let _ = sender.send(catch_unwind(AssertUnwindSafe(work)));
-        };
+        })
+    }
+
+    /// The same for work that sends its result itself, and never panics.
+    fn by(bytes: usize, work: impl FnOnce(SyncSender<thread::Result<T>>) + Send + 'static) -> Self {
+        let (sender, receiver) = sync_channel(1);
         if bytes >= PARALLEL_BYTES && rayon::current_num_threads() > 1 {
-            rayon::spawn_fifo(work);
+            rayon::spawn_fifo(move || work(sender));
         } else {
-            work();
+            work(sender);
         }
         Self(receiver)
     }
