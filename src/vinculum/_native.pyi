@@ -631,8 +631,8 @@ class SegmentEntries:
 def scan_segment(fd: int) -> SegmentEntries:
     """All entries of a segment file, every CRC verified; IntegrityError says what is wrong at which offset."""
 
-def scan_segments(fds: list[int]) -> list[SegmentEntries | str]:
-    """The same for several files in parallel; for one that is damaged, or cannot be read, what is wrong with it."""
+def scan_segments(fds: list[int]) -> list[SegmentEntries | str | OSError]:
+    """The same for several files in parallel; for one that is damaged what is wrong with it, or why it cannot be read."""
 
 def read_objects(fd: int, ids: bytes, offsets: list[int]) -> list[Bytes]:
     """The data of the PUT entries at the offsets, CRC and key verified; IntegrityError if an entry is not what it should be."""
@@ -1063,8 +1063,8 @@ class ItemPairing:
     def meet(self, old: ItemWindow, new: ItemWindow) -> list[tuple[bytes, Item | None, Item | None, bool]]:
         """Goes on in both archives: with equally many items, unless one archive has ended."""
     def rest(self, most: int) -> tuple[list[tuple[bytes, Item | None, Item | None, bool]], list[tuple[bytes, bytes]]]:
-        """After the end: about `most` of what one archive lacks, or nothing if there is no more; then path and source of hard
-        links whose first link has not come, and which cannot be compared.
+        """After the end: about `most` of what one archive lacks, and of hard links that cannot be compared, as their first link
+        has not come: path and source. Nothing of both if there is no more.
         """
 
 def encode_items(items: list[Item]) -> Bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -37,6 +38,8 @@ def release(top: Path) -> None:
     """Takes the immutable and append-only flags away from everything below, so that it can be deleted."""
     for directory, _, names in os.walk(os.fsencode(top)):
         for path in (directory, *(os.path.join(directory, name) for name in names)):
-            kind = stat.S_IFMT(os.lstat(path).st_mode)
-            if kind in {stat.S_IFREG, stat.S_IFDIR} and get_flags(path) & (FLAG_IMMUTABLE | FLAG_APPEND):
-                change_flags(path, remove=FLAG_IMMUTABLE | FLAG_APPEND)
+            # A process that is about to end may still take its lock away.
+            with contextlib.suppress(FileNotFoundError):
+                kind = stat.S_IFMT(os.lstat(path).st_mode)
+                if kind in {stat.S_IFREG, stat.S_IFDIR} and get_flags(path) & (FLAG_IMMUTABLE | FLAG_APPEND):
+                    change_flags(path, remove=FLAG_IMMUTABLE | FLAG_APPEND)

@@ -1,10 +1,12 @@
 //! `SegmentEntries`, `scan_segment`, `scan_segments`, `read_objects`, `entry_sizes`, `encode_deletes`, `find_entries`.
 
+use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use vinculum_kernels::errors::Error;
 use vinculum_kernels::segments;
 
-use crate::errors::IntoPython;
+use crate::errors::{IntoPython, to_python};
 use crate::ids::{Ids, joined};
 use crate::memory::Bytes;
 use crate::sys::Descriptor;
@@ -47,11 +49,12 @@ fn scan_segment(py: Python<'_>, fd: Descriptor) -> PyResult<SegmentEntries> {
         .map(SegmentEntries)
 }
 
-/// The entries of a segment file, or what is wrong with it.
+/// The entries of a segment file, what is wrong with it, or why nobody knows.
 #[derive(IntoPyObject)]
 enum Scanned {
     Entries(Py<SegmentEntries>),
     Damage(String),
+    Unreadable(Py<PyBaseException>),
 }
 
 #[pyfunction]
@@ -62,7 +65,9 @@ fn scan_segments(py: Python<'_>, fds: Vec<Descriptor>) -> PyResult<Vec<Scanned>>
     });
     let found = found.into_iter().map(|scanned| match scanned {
         Ok(entries) => Py::new(py, SegmentEntries(entries)).map(Scanned::Entries),
-        Err(damage) => Ok(Scanned::Damage(damage.to_string())),
+        Err(Error::Integrity(damage)) => Ok(Scanned::Damage(damage)),
+        // What cannot be read now may be whole.
+        Err(error) => Ok(Scanned::Unreadable(to_python(error).into_value(py))),
     });
     found.collect()
 }

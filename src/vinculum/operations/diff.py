@@ -36,7 +36,7 @@ def differences(
         rest, lost_links = pairing.rest(_PORTION)
         for path, source in lost_links:
             sink.warning(f"cannot find hardlink source for {os.fsdecode(path)} ({os.fsdecode(source)}), skipping compare.")
-        if not rest:
+        if not rest and not lost_links:
             return
         yield from filter(None, starmap(comparison.describe, rest))
 

@@ -112,8 +112,13 @@ class Segments:
             raise _in_segment(error, segment) from None
 
     def scan_many(self, segments: list[int]) -> list[SegmentEntries | str]:
-        """The entries of each segment, or what is wrong with it. No more than 32 at a time."""
-        return scan_segments([self._descriptor(segment) for segment in segments])
+        """The entries of each segment, or what is wrong with it. No more than 32 at a time. OSError if one cannot be read."""
+        scanned: list[SegmentEntries | str] = []
+        for segment, found in zip(segments, scan_segments([self._descriptor(segment) for segment in segments]), strict=True):
+            if isinstance(found, OSError):
+                raise OSError(found.errno, found.strerror, self.name(segment))
+            scanned.append(found)
+        return scanned
 
     def read(self, segment: int, ids: bytes, offsets: list[int]) -> list[Bytes]:
         """The objects at the offsets of a segment. IntegrityError if one is not there or damaged."""

@@ -94,6 +94,18 @@ def test_a_repair_touches_only_what_is_damaged(path: Path) -> None:
     assert {segment: segment.read_bytes() for segment in segments(path) if segment != victim} == whole
 
 
+@pytest.mark.parametrize("repair", [False, True])
+def test_what_cannot_be_read_is_not_damaged(path: Path, repair: bool) -> None:
+    """It may be whole, and readable again: nothing is replaced, and nothing derived is thrown away."""
+    victim = segments(path)[2]
+    victim.unlink()
+    victim.mkdir()
+    before = sorted(path.rglob("*"))
+    with Repository(str(path), exclusive=True) as repository, pytest.raises(IsADirectoryError, match=victim.name):
+        repository.check(repair=repair)
+    assert sorted(path.rglob("*")) == before
+
+
 def test_what_a_killed_repair_left_behind_does_not_stop_the_next(path: Path) -> None:
     victim = segments(path)[2]
     flip(victim, 30)

@@ -90,11 +90,11 @@ impl ItemPairing {
     }
 
     /// At the end: about `most` of what only one archive has or what could not be compared before, and links that nobody can
-    /// compare. Nothing unequal is left where nothing is returned.
+    /// compare. Nothing is left where nothing is returned.
     pub fn rest(&mut self, most: usize) -> Result<(Vec<Unequal>, Vec<LostLink>)> {
         let mut rest = self.rest.take().unwrap_or_else(|| self.all_rest());
         let (mut found, mut lost) = (Vec::new(), Vec::new());
-        while found.len() < most
+        while found.len() + lost.len() < most
             && let Some(next) = rest.pop_front()
         {
             match next {

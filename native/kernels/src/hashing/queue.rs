@@ -77,7 +77,8 @@ impl IdQueue {
         // Lanes cost less than cores, and those have work of their own.
         let mut ids = self.hasher.digest_on_this_thread(&slices).into_iter();
         for entry in &entries {
-            entry.ids.get_or_init(|| ids.by_ref().take(entry.buffers.len()).collect());
+            let own = ids.by_ref().take(entry.buffers.len()).collect();
+            entry.ids.get_or_init(|| own);
         }
     }
 }
@@ -91,7 +92,12 @@ impl ExpectedIds {
                 self.queue.work();
             }
         }
-        self.entry.ids.get().cloned().unwrap_or_default()
+        // Whoever took them to compute them may have panicked, over one that was not ours.
+        let alone = || {
+            let slices: Vec<&[u8]> = self.entry.buffers.iter().map(|buffer| &**buffer).collect();
+            self.queue.hasher.digest_on_this_thread(&slices)
+        };
+        self.entry.ids.get_or_init(alone).clone()
     }
 }
 
@@ -135,5 +141,16 @@ mod tests {
             let alone: Vec<Id> = buffers(seed).iter().map(|buffer| hasher.digest(buffer)).collect();
             assert_eq!(ids, alone);
         }
+    }
+
+    #[test]
+    fn whoever_waits_gets_ids_even_if_somebody_else_gave_up_computing_them() {
+        let hasher = IdHasher::new("sha256", &[]).unwrap();
+        let queue = Arc::new(IdQueue::new(hasher.clone()));
+        let expected = queue.add(vec![Shared::from(vec![7; 100])]);
+        // As a panic leaves it.
+        let taken = std::mem::take(&mut *lock(&queue.waiting));
+        assert_eq!(taken.len(), 1);
+        assert_eq!(expected.wait(), [hasher.digest(&[7; 100])]);
     }
 }

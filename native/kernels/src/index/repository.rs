@@ -175,12 +175,12 @@ impl RepositoryTable {
         ids.iter().try_for_each(|id| self.pop(id).map(drop))
     }
 
-    /// Up to `limit` ids in table order, after `marker`.
-    pub fn ids(&mut self, marker: Option<&Id>, limit: Option<usize>) -> Result<Vec<Id>> {
-        let start = match marker.map(|id| self.0.find(id)) {
+    /// Up to `limit` ids in table order, after `marker`. Looks it up without moving it, or others would come twice.
+    pub fn ids(&self, marker: Option<&Id>, limit: Option<usize>) -> Result<Vec<Id>> {
+        let start = match marker.map(|id| self.0.place(id)) {
             None => 0,
-            Some(Slot::Found(bucket)) => bucket + 1,
-            Some(Slot::Free(_)) => return Err(Error::Key("the marker is not in the index".into())),
+            Some(Some(bucket)) => bucket + 1,
+            Some(None) => return Err(Error::Key("the marker is not in the index".into())),
         };
         let limit = limit.unwrap_or(usize::MAX);
         Ok(self
@@ -268,4 +268,43 @@ fn pack(segment: u32, offset: u32) -> Result<[u8; 8]> {
 fn unpack(value: [u8; 8]) -> Position {
     let [a, b, c, d, e, f, g, h] = value;
     (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Ids that all belong into the same bucket, and so stand in a row.
+    fn id(number: u8) -> Id {
+        let mut id = [0; 32];
+        id[31] = number;
+        id
+    }
+
+    #[test]
+    fn listing_in_parts_gives_each_id_once_behind_removed_ones_too() {
+        for most in 1..10 {
+            let index = RepositoryIndex::new(0).unwrap();
+            let mut table = index.lock();
+            for number in 0..40 {
+                table.set(&id(number), 0, 0).unwrap();
+            }
+            for number in [0, 1, 2, 7, 20] {
+                table.pop(&id(number)).unwrap();
+            }
+            let all = table.ids(None, None).unwrap();
+            assert_eq!(all.len(), 35);
+            let mut listed: Vec<Id> = Vec::new();
+            while listed.len() <= all.len() {
+                let part = table.ids(listed.last(), Some(most)).unwrap();
+                if part.is_empty() {
+                    break;
+                }
+                listed.extend(part);
+            }
+            assert!(listed == all, "{most} at a time");
+            assert!(table.ids(Some(&id(0)), None).is_err());
+        }
+    }
 }

@@ -145,7 +145,7 @@ fn scan_stretch(fd: BorrowedFd<'_>, stretch: Range<u64>) -> Result<SegmentEntrie
     }
 }
 
-/// The same for several files at a time, each on some core, with what is wrong with each one that is damaged.
+/// The same for several files at a time, each on some core, with what is wrong with each.
 pub fn scan_segments(fds: &[BorrowedFd<'_>]) -> Vec<Result<SegmentEntries>> {
     fds.par_iter().map(|&fd| scan_segment(fd)).collect()
 }
