@@ -360,4 +360,13 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn any_number_of_names_is_listed_once_each() {
+        let lines = |kind: &str| -> String { (0..200_000).map(|name| format!("{kind}:{name}:rwx\n")).collect() };
+        let text = [lines("user"), lines("group"), lines("user")].concat();
+        let (users, groups) = names_in_text(text.as_bytes());
+        assert_eq!((users.len(), &users), (200_000, &groups));
+        assert_eq!((users[0].as_slice(), users[199_999].as_slice()), (&b"0"[..], &b"199999"[..]));
+    }
 }

@@ -20,7 +20,7 @@ pub struct ItemFrames {
 
 /// How far the item at the start of the pending bytes has been scanned.
 #[derive(Default)]
-struct Progress {
+pub(super) struct Progress {
     /// Where the next header begins; may lie beyond what has arrived.
     position: usize,
     /// Values still to come at each open level.
@@ -77,19 +77,14 @@ impl ItemFrames {
     }
 }
 
-/// The length of the item that `data` begins with; None if it goes on behind the end.
-pub fn scan_item(data: &[u8]) -> Result<Option<usize>> {
-    Progress::default().scan(data)
-}
-
 /// Whether `data` begins with an item that goes on behind its end.
 pub fn is_cut_short(data: &[u8]) -> bool {
-    matches!(scan_item(data), Ok(None))
+    matches!(Progress::default().scan(data), Ok(None))
 }
 
 impl Progress {
     /// The length of the item at the start of `data` if it is complete; `data` may only have grown since the last call.
-    fn scan(&mut self, data: &[u8]) -> Result<Option<usize>> {
+    pub(super) fn scan(&mut self, data: &[u8]) -> Result<Option<usize>> {
         loop {
             if self.depth == 0 && self.position > 0 {
                 // Every header is known; the payload of the last value may still be missing.

@@ -31,7 +31,7 @@ pub struct ItemView<'a> {
     pub acl_default: Option<&'a [u8]>,
     pub bsdflags: Option<i64>,
     pub part: Option<i64>,
-    /// Key and packed value of every field that this program does not know.
+    /// Key and packed value of every field that this program does not know, as they come: of two with one key the later counts.
     pub unknown: Vec<(&'a [u8], &'a [u8])>,
 }
 
@@ -82,7 +82,6 @@ impl<'a> ItemView<'a> {
             b"part" => self.part = optional(reader, |reader| narrow(reader.int()?))?,
             _ => {
                 let packed = reader.skip()?;
-                self.unknown.retain(|(known, _)| *known != key);
                 self.unknown.push((key, packed));
             }
         }
@@ -149,7 +148,12 @@ impl<'a> ItemName<'a> {
         for _ in 0..reader.map()? {
             match reader.raw()? {
                 b"path" => path = Some(reader.raw()?),
-                b"part" => is_part = !reader.nil()? && reader.skip().is_ok(),
+                b"part" => {
+                    is_part = !reader.nil()?;
+                    if is_part {
+                        reader.skip()?;
+                    }
+                }
                 _ => {
                     reader.skip()?;
                 }
@@ -239,4 +243,40 @@ fn attribute<'a>(reader: &mut Reader<'a>) -> Result<(&'a [u8], Option<&'a [u8]>)
 /// The value, or None for nil, which stands for an absent one.
 fn optional<'a, T>(reader: &mut Reader<'a>, read: impl FnOnce(&mut Reader<'a>) -> Result<T>) -> Result<Option<T>> {
     if reader.nil()? { Ok(None) } else { read(reader).map(Some) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_any_number_of_unknown_fields_the_last_of_each_name_counts() {
+        let mut packed = vec![0xdf];
+        packed.extend_from_slice(&(2 * UNKNOWN + 1).to_be_bytes());
+        packed.extend_from_slice(b"\xa4path\xa1p");
+        for value in [1, 2] {
+            for number in 0..UNKNOWN {
+                packed.push(0xa4);
+                packed.extend_from_slice(&number.to_be_bytes());
+                packed.push(value);
+            }
+        }
+        let item = ItemView::parse(&packed).unwrap().to_item();
+        assert_eq!(item.unknown.len(), UNKNOWN as usize);
+        assert!(item.unknown.values().all(|packed| packed == &[2]));
+    }
+
+    /// Comparing each with all others would take minutes.
+    const UNKNOWN: u32 = 300_000;
+
+    #[test]
+    fn a_name_behind_which_nothing_makes_sense_is_none() {
+        for value in [&b"\xdb\xff\xff\xff\xff"[..], b"\xc1", b""] {
+            let packed = [b"\x82\xa4path\xa1p\xa4part", value].concat();
+            assert!(ItemName::parse(&packed).is_err());
+        }
+        assert!(ItemName::parse(b"\x82\xa4path\xa1p\xa4part\x01").unwrap().is_part);
+        assert!(!ItemName::parse(b"\x82\xa4path\xa1p\xa4part\xc0").unwrap().is_part);
+    }
 }
