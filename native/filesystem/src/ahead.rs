@@ -121,7 +121,9 @@ impl Stream {
             }
             distance += size;
             self.ahead += 1;
-            chunks.push((id, size));
+            if size > 0 {
+                chunks.push((id, size));
+            }
         }
         chunks
     }

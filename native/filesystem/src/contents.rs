@@ -50,7 +50,7 @@ impl Contents {
 
     /// The pieces that `length` bytes from `offset` of a file consist of, fewer at its end;
     /// and the place of the first one's chunk.
-    pub fn pieces(&self, chunks: &Range<u32>, offset: u64, length: usize) -> (u32, Vec<Piece>) {
+    pub fn pieces(&self, chunks: &Range<u32>, offset: u64, length: usize) -> (Range<u32>, Vec<Piece>) {
         let base = self.start_of(chunks.start);
         let start = base + offset;
         let stop = (start + length as u64).min(self.start_of(chunks.end));
@@ -62,14 +62,17 @@ impl Contents {
         let mut place = first;
         while place < chunks.end && self.start_of(place) < stop {
             let (from, to) = (self.start_of(place), self.start_of(place + 1));
-            pieces.push(Piece {
-                id: self.ids[place as usize],
-                range: (start.max(from) - from) as usize..(stop.min(to) - from) as usize,
-                size: (to - from) as usize,
-            });
+            let range = (start.max(from) - from) as usize..(stop.min(to) - from) as usize;
+            if !range.is_empty() {
+                pieces.push(Piece {
+                    id: self.ids[place as usize],
+                    range,
+                    size: (to - from) as usize,
+                });
+            }
             place += 1;
         }
-        (first, pieces)
+        (first..place, pieces)
     }
 
     /// The chunks from a place on, whichever files they belong to, with their sizes.
@@ -125,15 +128,16 @@ mod tests {
         assert_eq!(contents.size(&chunks), bytes.len() as u64);
         for offset in 0..20 {
             for length in 0..20 {
-                let (first, pieces) = contents.pieces(&chunks, offset as u64, length);
+                let (places, pieces) = contents.pieces(&chunks, offset as u64, length);
                 let found: Vec<_> = pieces
                     .iter()
                     .flat_map(|piece| piece.range.clone().map(|place| (piece.id[0], place)))
                     .collect();
                 let wanted: Vec<_> = bytes.iter().skip(offset).take(length).copied().collect();
                 assert_eq!(found, wanted, "{length} bytes at {offset}");
+                assert!(pieces.iter().all(|piece| !piece.range.is_empty()));
                 if let Some(piece) = pieces.first() {
-                    assert_eq!(contents.from(first).next(), Some((piece.id, piece.size)));
+                    assert_eq!(contents.from(places.start).next(), Some((piece.id, piece.size)));
                 }
             }
         }

@@ -232,8 +232,17 @@ impl FileSystem {
         self.reader.fail(ids, errno);
     }
 
-    /// Nothing is fetched any more: those who wait for it get errors. Returns when nothing is being handed over either.
+    /// Nothing is loaded or fetched any more: those who wait for it get errors. Returns when nothing is being handed over either.
     pub fn withdraw(&self) {
+        let mut waiting = Vec::new();
+        for state in self.states().iter_mut() {
+            match std::mem::replace(state, State::Lost(Errno::IO)) {
+                State::Loading(visits) => waiting.extend(visits),
+                State::Untouched => {}
+                known => *state = known,
+            }
+        }
+        waiting.into_iter().for_each(|(_, visit)| visit(Err(Errno::IO)));
         self.reader.close();
         let giver = lock(&self.giver).take();
         // There is nothing to be learnt from a thread that panicked but that it is gone.
@@ -278,5 +287,36 @@ fn locate(inode: u64, has_archives: bool) -> (u32, u32) {
         (node, ROOT)
     } else {
         (tree, node)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_an_archive_that_nobody_loads_any_more() {
+        let directory = || Node {
+            mode: 0o040_755,
+            ..Node::default()
+        };
+        let archives = ["lost", "entered", "untouched"].map(|name| (name.into(), directory()));
+        let files = FileSystem::of_archives(directory(), archives.into_iter(), 1 << 20, false).unwrap();
+        files.load(1, Err(Errno::NOENT)).unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let visit = |tree: u32| {
+            let heard = Arc::clone(&heard);
+            files.visit(
+                inode(tree, ROOT),
+                Box::new(move |place| lock(&heard).push((tree, place.err()))),
+            );
+        };
+        visit(2);
+        assert_eq!((files.entered(), lock(&heard).len()), (vec![2], 0));
+        files.withdraw();
+        assert_eq!(*lock(&heard), [(2, Some(Errno::IO))]);
+        [1, 3].into_iter().for_each(visit);
+        assert_eq!(lock(&heard)[1..], [(1, Some(Errno::NOENT)), (3, Some(Errno::IO))]);
     }
 }

@@ -88,14 +88,14 @@ impl Stream {
             let Some(node) = self.tree.node(self.gift.next) else { break };
             if is_for_handing_over(node) {
                 let chunks = self.tree.chunks(self.gift.next);
-                let (first, pieces) = self.tree.contents.pieces(&chunks, 0, node.size as usize);
+                let (places, pieces) = self.tree.contents.pieces(&chunks, 0, node.size as usize);
                 let parts: Option<Vec<Shared>> = pieces.iter().map(&mut find).collect();
                 // Whoever is next has to wait for it.
                 let Some(parts) = parts.filter(|parts| is_whole(node, parts)) else {
                     break;
                 };
                 self.gift.left = self.gift.left.saturating_sub(node.size as usize);
-                reached = Some(first + pieces.len() as u32 - 1);
+                reached = Some(places.end - 1);
                 parcels.push(Parcel {
                     node: self.gift.next,
                     parts,

@@ -79,7 +79,7 @@ impl Reader {
     /// Replies with `length` bytes from `offset` of a node of tree number `number`, now or later.
     /// True if chunks are wanted now.
     pub fn read(&self, number: u32, tree: &Arc<Tree>, node: u32, offset: u64, length: usize, reply: Reply) -> bool {
-        let (first, pieces) = tree.contents.pieces(&tree.chunks(node), offset, length);
+        let (places, pieces) = tree.contents.pieces(&tree.chunks(node), offset, length);
         if pieces.is_empty() {
             reply(Ok(Vec::new()));
             return false;
@@ -93,8 +93,7 @@ impl Reader {
                 supply.need(piece);
             }
         }
-        let last = first + pieces.len() as u32 - 1;
-        if let Some(stream) = streams.note(number, tree, node, first, last) {
+        if let Some(stream) = streams.note(number, tree, node, places.start, places.end - 1) {
             stream.leave_behind().for_each(|id| supply.cache.remove(&id));
             supply.expect_for(stream);
             self.changed.notify_one();
