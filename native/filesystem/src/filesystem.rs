@@ -232,7 +232,8 @@ impl FileSystem {
         self.reader.fail(ids, errno);
     }
 
-    /// Nothing is loaded or fetched any more: those who wait for it get errors. Returns when nothing is being handed over either.
+    /// Nothing is loaded or fetched any more: those who wait for it get errors. Returns when nothing is being handed over
+    /// either.
     pub fn withdraw(&self) {
         let mut waiting = Vec::new();
         for state in self.states().iter_mut() {

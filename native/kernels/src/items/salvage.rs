@@ -161,8 +161,8 @@ impl Salvage {
         Some(1)
     }
 
-    /// The length of what begins at `start`, None if it goes on behind the end, or behind `most` bytes. What was scanned once is
-    /// not scanned again while more of it comes.
+    /// The length of what begins at `start`, None if it goes on behind the end, or behind `most` bytes. What was scanned once
+    /// is not scanned again while more of it comes.
     fn scan(&mut self, start: usize, most: usize) -> Result<Option<usize>> {
         let rest = &self.pending[start..];
         let scanned = self.progress.scan(&rest[..rest.len().min(most)]);
@@ -263,8 +263,8 @@ mod tests {
         }
     }
 
-    /// What seems to begin an item everywhere, each hidden in a value of the one before, so that each seems to be a long one. To
-    /// follow all of them to their ends would take minutes.
+    /// What seems to begin an item everywhere, each hidden in a value of the one before, so that each seems to be a long one.
+    /// To follow all of them to their ends would take minutes.
     #[test]
     fn what_seems_to_begin_everywhere_is_soon_passed_over() {
         let deceit = b"\xde\xff\xff\xa4path\xda\x00\x08".repeat(100_000);
