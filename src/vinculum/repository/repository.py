@@ -8,21 +8,16 @@ What takes no part in opening and reading is imported where it is used, so that 
 
 from __future__ import annotations
 
-import errno
 import os
 
 from vinculum.errors import (
     AtticRepository,
-    CheckNeeded,
     Error,
-    InsufficientFreeSpace,
     IntegrityError,
     LockFailed,
-    ObjectNotFound,
     PathPermissionDenied,
     RepositoryDoesNotExist,
 )
-from vinculum.formats.sizes import format_size
 from vinculum.repository.committed import CommittedState
 from vinculum.repository.config import read_config, write_config
 from vinculum.repository.counters import read_free_counter, reserve_counters
@@ -40,13 +35,12 @@ if TYPE_CHECKING:
 
     from vinculum._native import Blob, Bytes, SealedBatch
     from vinculum.events import Sink
-    from vinculum.repository.compaction import Room
+    from vinculum.repository.changes import Changes
     from vinculum.repository.config import RepositoryConfig
     from vinculum.repository.hints import Hints
     from vinculum.repository.segment_walk import Entry
     from vinculum.repository.storage import Storage
     from vinculum.repository.store import ObjectWindow
-    from vinculum.repository.transaction import Transaction
 
 
 class Repository:
@@ -99,8 +93,7 @@ class Repository:
         self._forced_append_only = append_only
         self._given_quota = storage_quota
         self._sink = sink
-        self._transaction: Transaction | None = None
-        self._disk_is_full = False
+        self._changes: Changes | None = None  # made where anything is to be changed
 
     # -- opening and closing -------------------------------------------------------------------------------------------
 
@@ -123,8 +116,8 @@ class Repository:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if isinstance(error, OSError):
-            self._note(error)
+        if isinstance(error, OSError) and self._changes is not None:
+            self._changes.note(error)
         self.close()
 
     def close(self) -> None:
@@ -229,148 +222,52 @@ class Repository:
     # -- writing -------------------------------------------------------------------------------------------------------
 
     def put(self, id: bytes, data: Blob) -> None:
-        transaction = self._begin()
-        try:
-            transaction.put(id, data)
-        except OSError as error:
-            self._note(error)
-            raise
+        self._begun_changes().put(id, data)
 
     def has_quota_for(self, sealed: SealedBatch) -> bool:
         """Whether `put_many` will find the quota large enough."""
-        return self._begin().has_quota_for(sealed)
+        return self._begun_changes().has_quota_for(sealed)
 
     def put_many(self, sealed: SealedBatch) -> None:
-        transaction = self._begin()
-        try:
-            transaction.put_many(sealed)
-        except FileNotFoundError:
-            raise CheckNeeded(self.path) from None
-        except OSError as error:
-            self._note(error)
-            raise
+        self._begun_changes().put_many(sealed)
 
     def delete(self, id: bytes) -> None:
-        transaction = self._begin()
-        try:
-            found = transaction.delete(id)
-        except OSError as error:
-            self._note(error)
-            raise
-        if not found:
-            raise ObjectNotFound(id.hex(), self.path)
+        self._begun_changes().delete(id)
 
     def delete_many(self, ids: bytes) -> bytes:
-        transaction = self._begin()
-        try:
-            return transaction.delete_many(ids)
-        except FileNotFoundError:
-            raise CheckNeeded(self.path) from None
-        except OSError as error:
-            self._note(error)
-            raise
+        return self._begun_changes().delete_many(ids)
 
     def commit(self, *, compact: bool = False, threshold: float = 0.1, cleanup_commits: bool = False) -> None:
-        transaction = self._transaction
-        if transaction is None:
-            return
-        try:
-            transaction.raise_if_doomed()
-            room = self._check_free_space(transaction)
-            self._tell_quota(transaction.hints)
-            committed = transaction.commit()
-        except BaseException as error:
-            self._note(error)
-            self.rollback()
-            raise
-        # From here on the transaction counts. If the files fail, the next one to open the repository replays it.
-        self._transaction = None
-        self._committed.forget()
-        if compact and not self.append_only:
-            committed = self._compact(transaction, threshold, cleanup_commits=cleanup_commits, room=room)
-        self._committed.become(committed, transaction.index, transaction.hints)
-
-    def _compact(self, transaction: Transaction, threshold: float, *, cleanup_commits: bool, room: Room | None) -> int:
-        """Compacts after the COMMIT. Where it fails, the last COMMIT it wrote counts, and what came after is worth nothing."""
-        try:
-            stable = self._committed.files.find_transaction()
-            return transaction.compact(threshold, cleanup_commits=cleanup_commits, stable=stable, room=room, sink=self._sink)
-        except BaseException as error:
-            self._note(error)
-            transaction.close()
-            if self._disk_is_full:
-                self._disk_is_full = False
-                last = self._segments.find_last_committed()
-                assert last is not None
-                self._segments.remove_after(last)
-            raise
+        if self._changes is not None:
+            self._changes.commit(compact=compact, threshold=threshold, cleanup_commits=cleanup_commits)
 
     def rollback(self) -> None:
-        transaction, self._transaction = self._transaction, None
-        # The index goes even if nothing was written: lookups reshuffle it, and Borg too begins anew with the one on disk.
-        last = self._committed.transaction()
-        self._committed.forget()
-        if transaction is None:
-            return
-        transaction.close()
-        if self._disk_is_full:
-            self._disk_is_full = False
-            try:
-                self._segments.remove_after(-1 if last is None else last)
-            except OSError:
-                pass  # the next transaction tries again
+        if self._changes is not None:
+            self._changes.rollback()
+        else:
+            self._committed.forget()
 
-    def _begin(self) -> Transaction:
-        if self._transaction is not None:
-            return self._transaction
-        from vinculum.repository.segment_writer import SegmentWriter
-        from vinculum.repository.transaction import Transaction
+    def _begun_changes(self) -> Changes:
+        if self._changes is None:
+            from vinculum.repository.changes import Changes
 
-        self._require_exclusive()
-        state = self._committed.for_writing()
-        first = 0
-        if state.transaction is not None:
-            self._segments.remove_after(state.transaction)
-            first = state.transaction + 1
-        elif self._segments.find_last() is not None:
-            # Segments without any COMMIT: they may be all that is left of something, so they are not ours to remove.
-            raise CheckNeeded(self.path)
-        assert state.hints is not None
-        state.hints.forget_shadows_after(first - 1)
-        self._tell_quota(state.hints)
-        writer = SegmentWriter(self._storage, self._segments, first, self.config.max_segment_size)
-        self._transaction = Transaction(state.index, state.hints, self._segments, writer, self._quota)
-        return self._transaction
+            self._changes = Changes(
+                self.path,
+                self._storage,
+                self._segments,
+                self._committed,
+                self.config,
+                append_only=self.append_only,
+                quota=self._quota,
+                sink=self._sink,
+            )
+        if not self._changes.has_begun:
+            self._require_exclusive()
+            self._changes.begin()
+        return self._changes
 
     def _commit_anew(self) -> None:
-        self._begin()
-        self.commit()
-
-    def _check_free_space(self, transaction: Transaction) -> Room | None:
-        """How a compaction must get by if space is short; None if there is enough."""
-        from vinculum.repository.compaction import Room
-        from vinculum.repository.quota import check_free_space
-
-        reserved = check_free_space(
-            self._storage,
-            self._segments,
-            transaction.hints,
-            len(transaction.index.save()),
-            self.config,
-            append_only=self.append_only,
-            makes_room=transaction.makes_room,
-        )
-        return None if reserved is None else Room(self._storage, reserved)
-
-    def _tell_quota(self, hints: Hints) -> None:
-        if self._quota and self._sink is not None:
-            used, quota = format_size(hints.quota_use), format_size(self._quota)
-            self._sink.info(f"Storage quota: {used} out of {quota} used.", "repository")
-
-    def _note(self, error: BaseException) -> None:
-        """Remembers that the disk is full: the leftovers of this transaction are then removed at once."""
-        if isinstance(error, InsufficientFreeSpace) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
-            self._disk_is_full = True
+        self._begun_changes().commit()
 
     def _require_exclusive(self) -> None:
         if self._lock is None or not self._lock.is_exclusive:
