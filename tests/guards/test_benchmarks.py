@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import compare
+import guide
 import kernels
 import limits
 import link
@@ -237,3 +238,10 @@ def test_everybody_is_told_how_to_do_every_step() -> None:
         assert "series" not in contender.backup
     said = [[{"host": "h"}, [{"id": "b", "time": "2"}]], {"snapshots": [{"id": "a", "time": "1", "paths": []}]}]
     assert [backup["id"] for backup in readers.backups_in(said)] == ["b", "a"]
+
+
+def test_the_guide_shows_what_was_published_last() -> None:
+    """benchmarks/guide.py brings it up to date."""
+    shown = guide.TABLE.search(guide.GUIDE.read_text())
+    assert shown is not None
+    assert shown[0] == guide.table()

@@ -158,18 +158,3 @@ def test_commands_exist(page: str) -> None:
     assert targets
     for target in targets:
         assert f"make {target} " in listed, target
-
-
-FIGURES = re.compile(r"^\| (.*) \| (.* s) \| (.* s) \| \*\*(.*)\*\* \| \[(\d) rounds?\]\((.*)\) \|$", re.MULTILINE)
-
-
-def test_figures_of_the_guide_are_those_of_the_pages_that_it_links() -> None:
-    guide = DOCS / "manual" / "performance.md"
-    rows = FIGURES.findall(guide.read_text())
-    assert len(rows) > 10
-    for what, ours, theirs, times, rounds, link in rows:
-        page = (guide.parent / link).read_text().replace("*", "")
-        assert any(ours in line and times in line for line in page.splitlines()), f"{link}: {ours}, {times} times less"
-        wanted = [theirs, *re.findall(r"\d[\d ]{3,}\d|\d+(?= MiB)", what)]
-        assert [figure for figure in wanted if figure not in page] == [], link
-        assert re.search(rf"\b({rounds}|{('one', 'two', 'three')[int(rounds) - 1]})\s+round", page), link
