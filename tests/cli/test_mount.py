@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.mounts import is_mounted, mounted
+from support.mounts import is_mounted, mount_point, mounted
 from support.programs import WITHOUT_A_SCRIPT, Program
 from support.repositories import locks
 from support.trees import build_plain
@@ -19,14 +20,13 @@ from support.waiting import wait_until
 
 
 @pytest.fixture
-def place(workplace: Path, vinculum: Program) -> Path:
+def place(workplace: Path, vinculum: Program) -> Iterator[Path]:
     """Where to mount the repository that this makes."""
     build_plain(workplace / "source", files=20)
     vinculum.run("init", "-e", "repokey", "repo")
     vinculum.run("create", "repo::a", "source")
-    directory = workplace / "mnt"
-    directory.mkdir()
-    return directory
+    with mount_point(workplace / "mnt") as place:
+        yield place
 
 
 def assert_nothing_is_left(place: Path, workplace: Path) -> None:
@@ -62,15 +62,12 @@ def test_a_signal_unmounts(number: signal.Signals, in_use: bool, vinculum: Progr
         os.close(user)
 
 
-def test_it_ends_in_the_middle_of_reading(vinculum: Program, workplace: Path) -> None:
+def test_it_ends_in_the_middle_of_reading(vinculum: Program, place: Path, workplace: Path) -> None:
     """Content is handed to the system in advance then, which waits for pages that it asks for itself."""
     build_plain(workplace / "source", files=3000)
-    vinculum.run("init", "-e", "repokey", "repo")
-    vinculum.run("create", "repo::a", "source")
-    place = workplace / "mnt"
-    place.mkdir()
+    vinculum.run("create", "repo::many", "source")
     for count in (1, 200, 2000):
-        vinculum.run("mount", "repo::a", place)
+        vinculum.run("mount", "repo::many", place)
         pid = serving_process(workplace)
         reader = subprocess.Popen(["tar", "--create", "."], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert reader.stdout is not None
@@ -99,7 +96,7 @@ def test_the_terminal_is_given_back_when_the_mount_works(vinculum: Program, plac
     done = vinculum.run("mount", "--log-json", "--show-rc", "repo::a", place, timeout_s=30)
     assert os.listdir(place) == ["source"]
     assert done.stdout == b""
-    assert b"terminating with success status, rc 0" not in done.stdout
+    assert done.stderr.count(b"terminating with success status, rc 0") == 1
     pid = serving_process(workplace)
     assert os.readlink(f"/proc/{pid}/cwd") == "/"
     assert {os.readlink(f"/proc/{pid}/fd/{stream}") for stream in range(3)} == {os.devnull}
@@ -112,7 +109,7 @@ def test_the_terminal_is_given_back_when_the_mount_works(vinculum: Program, plac
     [
         (["repo::nope", "mnt"], "nope"),
         (["repo", "nowhere"], "Mount point must be a writable directory"),
-        (["repo", "source/0/file 0"], "Mount point must be a writable directory"),
+        (["repo", "source/directory-0000/file-000000"], "Mount point must be a writable directory"),
         (["-o", "foo", "repo", "mnt"], "Unknown mount option: foo"),
         (["-o", "uid=me", "repo", "mnt"], "Mount option uid takes a number"),
         (["-o", "versions", "repo::a", "mnt"], "give the repository, not an archive"),

@@ -26,6 +26,17 @@ def mounted(program: Program, location: str | Path, place: Path, *options: str, 
 
 
 @contextmanager
+def mount_point(place: Path) -> Iterator[Path]:
+    """A directory to mount at, where nothing is mounted any more behind the block, whatever came of it."""
+    place.mkdir()
+    try:
+        yield place
+    finally:
+        if is_mounted(place):
+            subprocess.run(["umount", "--lazy", place], check=True)
+
+
+@contextmanager
 def memory_mounted(place: Path, size: str | int) -> Iterator[Path]:
     """A file system of that size in memory, at a directory that is made for it."""
     place.mkdir(exist_ok=True)

@@ -161,6 +161,7 @@ class Repository:
         self._segments = Segments(self._storage, self.config.segments_per_dir)
         last = self._segments.find_last()
         if last is not None and self._segments.magic(last) == ATTIC_MAGIC:
+            self._segments.close()
             raise AtticRepository(self.path)
         self._committed = CommittedState(
             self.path,

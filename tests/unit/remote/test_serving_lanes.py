@@ -65,10 +65,7 @@ class Peer:
 
     def rest(self) -> bytes:
         """What else it says until it hangs up."""
-        data = b""
-        while piece := os.read(self._in, 1 << 16):
-            data += piece
-        return data
+        return b"".join(iter(lambda: os.read(self._in, 1 << 16), b""))
 
     def close(self) -> None:
         os.close(self._out)

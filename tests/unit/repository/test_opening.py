@@ -83,6 +83,8 @@ def test_attic_repository_is_refused(path: Path) -> None:
     with pytest.raises(AtticRepository):
         Repository(str(path)).__enter__()
     assert not (path / "lock.exclusive").exists()
+    open_files = [os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    assert not [file for file in open_files if file.startswith(str(path))]
 
 
 def test_index_without_any_commit_needs_a_check(path: Path) -> None:
