@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from support.archives import cache_directory
-from support.programs import oracle_program
+from support.damaged_twins import CONFIRMED
 from support.trees import random_content, write_files
+from support.twin_states import borg_of_ours, check_ours, state
 from support.twins import Twins
-from vinculum.repository.repository import Repository
 
 pytestmark = pytest.mark.can_be_far
 
@@ -47,20 +46,6 @@ def saved(twins: Twins, workplace: Path) -> Path:
     return twins.save()
 
 
-def state(name: str, twins: Twins) -> tuple[str, list[bytes], bytes]:
-    """The archives, the objects, and what the cache counts."""
-    with Repository(str(twins.repository(name)), lock=False) as store:
-        objects = sorted(store.list())
-    cache = cache_directory(twins.home(name))
-    assert not any((cache / "chunks.archive.d").iterdir()), "somebody synchronised"
-    return twins.ask_borg(name, "list", "REPO").out, objects, (cache / "chunks").read_bytes()
-
-
-def check(twins: Twins, *versions: str) -> None:
-    for version in versions:
-        oracle_program(version, twins.home("ours"), twins.cwd).run("check", twins.repository("ours"), BORG_HOST_ID="twins")
-
-
 def test_archives(twins: Twins, saved: Path) -> None:
     for line in LINES:
         twins.same("delete", *line.split(), exact="--log-json" not in line)
@@ -75,11 +60,11 @@ def test_all_archives_one_after_the_other(twins: Twins) -> None:
     for name in NAMES:
         twins.same("delete", "--stats", f"REPO::{name}", code=0, exact=True)
     assert state("ours", twins) == state("theirs", twins)
-    check(twins, "1.4.5", "1.2.4")
+    check_ours(twins)
     twins.same("delete", "--list", "--first=1", "REPO", code=0, exact=True)
     twins.same("create", "REPO::again", "tree")
     twins.same_archive("again")
-    check(twins, "1.4.5", "1.2.4")
+    check_ours(twins)
 
 
 def test_forced_twice_only_the_name_goes(twins: Twins) -> None:
@@ -87,11 +72,10 @@ def test_forced_twice_only_the_name_goes(twins: Twins) -> None:
     twins.same("delete", "--force", "--force", "REPO::missing", exact=True)
     twins.same("delete", "--force", "--force", "--list", "REPO::monday", "missing", "tuesday", exact=True)
     twins.same("list", "REPO", exact=True)
-    borg = oracle_program("1.4.5", twins.home("ours"), twins.cwd).with_environment(BORG_HOST_ID="twins")
     repository = twins.repository("ours")
-    repaired = borg.run("check", "--repair", repository, BORG_CHECK_I_KNOW_WHAT_I_AM_DOING="YES", code=None)
-    assert "orphaned objects found" in repaired.err
-    check(twins, "1.4.5")
+    repairing = borg_of_ours(twins, "1.4.5").with_environment(**CONFIRMED)
+    assert "orphaned objects found" in repairing.run("check", "--repair", repository, code=None).err
+    check_ours(twins)
 
 
 def test_damaged_archives(twins: Twins) -> None:

@@ -1,4 +1,4 @@
-"""`prune` and `rename` do what Borg 1.4.5 does."""
+"""`prune` does what Borg 1.4.5 does."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from support.archives import cache_directory
-from support.programs import oracle_program
 from support.trees import write_files
+from support.twin_states import check_ours, state
 from support.twins import Twins
-from vinculum.repository.repository import Repository
 
 pytestmark = pytest.mark.can_be_far
 
@@ -59,19 +57,6 @@ def saved(twins: Twins, workplace: Path) -> Path:
     return twins.save()
 
 
-def state(name: str, twins: Twins) -> tuple[str, list[bytes], bytes]:
-    """The archives, the objects, and what the cache counts."""
-    with Repository(str(twins.repository(name)), lock=False) as store:
-        objects = sorted(store.list())
-    cache = cache_directory(twins.home(name))
-    assert not any((cache / "chunks.archive.d").iterdir()), "somebody synchronised"
-    return twins.ask_borg(name, "list", "--consider-checkpoints", "REPO").out, objects, (cache / "chunks").read_bytes()
-
-
-def check(twins: Twins, version: str) -> None:
-    oracle_program(version, twins.home("ours"), twins.cwd).run("check", twins.repository("ours"), BORG_HOST_ID="twins")
-
-
 def test_prune(twins: Twins, saved: Path) -> None:
     for line in LINES:
         usage = "within 0d" in line or "within 3 " in line or "3monthly 1" in line
@@ -86,8 +71,7 @@ def test_one_prune_after_the_other(twins: Twins) -> None:
     for number in (8, 5, 2, 1):
         twins.same("prune", "--list", "--stats", "--keep-last", str(number), "REPO", exact=True, code=0)
     assert state("ours", twins) == state("theirs", twins)
-    check(twins, "1.4.5")
-    check(twins, "1.2.4")
+    check_ours(twins)
 
 
 def test_periods_are_those_of_the_local_time(twins: Twins) -> None:
@@ -102,30 +86,3 @@ def test_periods_are_those_of_the_local_time(twins: Twins) -> None:
         days = twins.same("prune", "--dry-run", "--list", "--keep-daily", "9", "REPO", exact=True, TZ=zone)
         said |= {hours.err, days.err}
     assert len(said) == 10
-
-
-@pytest.mark.also_far
-def test_rename(twins: Twins) -> None:
-    for old, new, code in (
-        ("host-1", "first", 0),
-        ("host-2", "host-2", 2),
-        ("host-2", "host-3", 2),
-        ("missing", "x", 2),
-        ("host-3", "n\u00e4me with spaces", 0),
-        ("host-4", "with/slash", 2),
-        ("host-4", "with::colons", 2),
-        ("host-4", "", 2),
-        ("first", "host-1", 0),
-        ("host-5", "{bad", 2),
-    ):
-        usage = code and old in ("host-4", "host-5")
-        twins.same("rename", f"REPO::{old}", new, code=code, exact=True, only="code" if usage else "code stdout stderr")
-        twins.same("list", "--consider-checkpoints", "REPO", code=0)
-    for name in ("host-1", "n\u00e4me with spaces"):
-        twins.same_archive(name, ignoring=("cmdline",))
-    verified = twins.ask_borg("ours", "list", "--format", "{archive} {tam}{NL}", "REPO").out
-    theirs = twins.ask_borg("theirs", "list", "--format", "{archive} {tam}{NL}", "REPO").out
-    assert verified == theirs
-    assert "ynchroniz" not in twins.ask_borg("ours", "info", "--info", "REPO").err
-    check(twins, "1.4.5")
-    check(twins, "1.2.4")

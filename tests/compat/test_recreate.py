@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from support.archives import cache_directory
-from support.programs import oracle_program
 from support.trees import build_every_kind, random_content, write_files
+from support.twin_states import check_ours
 from support.twins import Twins
 from vinculum._native import ChunkBatch, ChunkIndex, Compressor, IdHasher, Opener, Sealer
 from vinculum.operations.create.tags import CACHE_TAG_CONTENT
@@ -157,9 +157,7 @@ def test_one_after_the_other(twins: Twins) -> None:
         "--recompress=always -C lz4 REPO::two",
     ):
         compare(line, twins)
-    for version in ("1.4.5", "1.2.4"):
-        borg = oracle_program(version, twins.home("ours"), twins.cwd).with_environment(BORG_HOST_ID="twins")
-        borg.run("check", "--verify-data", twins.repository("ours"))
+    check_ours(twins, "--verify-data")
 
 
 DECIDE = """

@@ -42,11 +42,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def bench(prepared: Path, tmp_path: Path) -> FaultBench:
-    return FaultBench(prepared, tmp_path)
-
-
 def _work(repository: Repository) -> None:
     compact_repository(repository, 0)
 

@@ -66,11 +66,6 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return path
 
 
-@pytest.fixture
-def bench(prepared: Path, tmp_path: Path) -> FaultBench:
-    return FaultBench(prepared, tmp_path)
-
-
 @pytest.mark.parametrize("fault", FAULTS, ids=["killed", "EIO", "ENOSPC"])
 def test_failure_at_any_call_loses_nothing_that_was_whole(bench: FaultBench, fault: int | None) -> None:
     struck = set()

@@ -91,11 +91,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def bench(prepared: Path, tmp_path: Path) -> FaultBench:
-    return FaultBench(prepared, tmp_path)
-
-
 def _put_next(path: Path) -> None:
     with Repository(str(path), exclusive=True) as repository:
         repository.put(numbered_id(77), b"next")

@@ -50,11 +50,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def bench(prepared: Path, tmp_path: Path) -> FaultBench:
-    return FaultBench(prepared, tmp_path)
-
-
 def _create(repository: Repository) -> None:
     repository.put_many(BATCHES[3])
     repository.put(MANIFEST_KEY, b"manifest" * 21)

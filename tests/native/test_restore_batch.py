@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reference import restoring as reference
 from reference.restoring import File
 from support.compare import Tree, differences, snapshot
-from support.items import unpacked
+from support.items import packed_item, unpacked
 from support.memory_store import MemoryStore
 from support.plain_key import PlainKey
 from vinculum import _native
@@ -70,17 +70,7 @@ def made_before_finished(files: list[File]) -> list[File]:
 
 
 def item_of(file: File) -> _native.Item:
-    chunks = None
-    if file.kind == "file":
-        chunks = _native.ChunkList.of(KEY.hasher.digest(file.content), [len(file.content)], [1])
-    fields: dict[str, int | bytes | bool | dict[bytes, bytes | None] | None] = {
-        "path": b"as archived", "mode": file.mode, "mtime": file.mtime, "uid": os.getuid(), "gid": os.getgid(),
-    }  # fmt: skip
-    if file.source:
-        fields["source"] = file.source
-    if file.xattrs:
-        fields["xattrs"] = dict(file.xattrs)
-    (item,) = unpacked(_native.encode_item(fields, chunks))
+    (item,) = unpacked(packed_item(file, KEY, b"as archived"))
     return item
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from reference import restoring as reference
 from reference.restoring import File
 from support.compare import Tree, differences, snapshot
+from support.items import packed_item
 from support.memory_store import MemoryStore
 from support.plain_key import PlainKey
 from vinculum import _native
@@ -94,23 +95,11 @@ CHANGES = st.lists(
 
 def packed(files: list[File], store: MemoryStore) -> bytes:
     """The items of an archive with these files."""
-    items = []
-    for file in files:
-        if file.kind == "finish":
-            continue
-        fields: dict[str, int | bytes | bool | dict[bytes, bytes | None] | None] = {
-            "path": file.path, "mode": file.mode, "mtime": file.mtime, "uid": os.getuid(), "gid": os.getgid(),
-        }  # fmt: skip
-        if file.source:
-            fields["source"] = file.source
-        if file.xattrs:
-            fields["xattrs"] = dict(file.xattrs)
-        chunks = None
+    archived = [file for file in files if file.kind != "finish"]
+    for file in archived:
         if file.kind == "file":
             store.store(KEY, file.content)
-            chunks = _native.ChunkList.of(KEY.hasher.digest(file.content), [len(file.content)], [1])
-        items.append(bytes(memoryview(_native.encode_item(fields, chunks))))
-    return b"".join(items)
+    return b"".join(packed_item(file, KEY, file.path) for file in archived)
 
 
 def restore(

@@ -5,17 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.clock import Clock
 from vinculum.remote.rate_limit import MAX_PERIODS, PERIOD_S, RateLimit
-
-
-class Clock:
-    """Stands still unless told otherwise."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_without_a_limit_there_is_always_room() -> None:

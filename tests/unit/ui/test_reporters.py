@@ -8,17 +8,10 @@ from typing import Any
 
 import pytest
 
+from support.clock import Clock
 from vinculum.ui.json_lines import JsonReporter
 from vinculum.ui.reporter import LEVELS, Reporter
 from vinculum.ui.terminal import TerminalReporter, shorten
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Screen(io.StringIO):
