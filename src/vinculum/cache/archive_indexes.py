@@ -70,11 +70,13 @@ class ArchiveIndexes:
         os.rename(temporary, os.path.join(self._directory, name))
 
     def remove(self, archive_id: bytes) -> None:
+        """Forgets an archive, if it has an index."""
         for suffix in (_COMPACT, ""):
             for ending in ("", _DIGEST):
                 remove_if_present(os.path.join(self._directory, archive_id.hex() + suffix + ending))
 
     def clear(self) -> None:
+        """Forgets all of them."""
         for archive_id in self.ids():
             self.remove(archive_id)
 

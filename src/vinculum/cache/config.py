@@ -36,6 +36,7 @@ class CacheConfig:
 
     @classmethod
     def load(cls, path: str) -> Self:
+        """The config in a file. FileNotFoundError, ValueError; Error if a later version wrote it."""
         with open(path, "rb") as file:
             text = file.read().decode("utf-8", "surrogateescape")
         config = cls(path, Ini.parse(text))
@@ -61,6 +62,7 @@ class CacheConfig:
         return self._ini
 
     def save(self) -> None:
+        """Replaces the file as a whole."""
         write_atomically(self.path, self._ini.format().encode("utf-8", "surrogateescape"))
 
     @property

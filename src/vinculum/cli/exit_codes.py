@@ -18,10 +18,12 @@ SIGNAL_BASE = 128
 
 
 def is_modern(environment: Mapping[str, str]) -> bool:
+    """Whether the user wants a code for each kind of trouble."""
     return environment.get("BORG_EXIT_CODES", "legacy") == "modern"
 
 
 def of_error(error: Error, *, modern: bool) -> int:
+    """The code of a command that failed so."""
     return error.modern_code if modern else ERROR
 
 

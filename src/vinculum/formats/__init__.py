@@ -1,0 +1,1 @@
+"""How bytes and texts look, without what they mean."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 
 def to_text(raw: bytes) -> str:
+    """What people see of it."""
     return raw.decode("utf-8", "surrogateescape")
 
 
 def to_raw(text: str) -> bytes:
+    """What it was on disk."""
     return text.encode("utf-8", "surrogateescape")

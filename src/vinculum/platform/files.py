@@ -87,6 +87,7 @@ def erase_file(path: str | bytes) -> None:
 
 
 def remove_if_present(path: str | bytes) -> None:
+    """Unlinks a file that may have been unlinked already."""
     try:
         os.unlink(path)
     except FileNotFoundError:

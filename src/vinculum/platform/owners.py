@@ -1,4 +1,4 @@
-"""Names of users and groups of this machine, asked once each."""
+"""Names and numbers of users and groups of this machine, asked once each; None where there is no such."""
 
 from __future__ import annotations
 
@@ -47,6 +47,6 @@ def group_id(name: bytes) -> int | None:
 
 
 def current_user() -> str:
-    """The login name of the effective user, or the number if it has none."""
+    """The login name of the user who runs this, or the number if there is none."""
     name = user_name(os.getuid())
     return os.fsdecode(name) if name else str(os.getuid())

@@ -22,6 +22,7 @@ from vinculum.formats.ids import ID_BYTES
 from vinculum.remote import versions
 from vinculum.remote.calls import Ledger
 from vinculum.remote.failures import rebuild
+from vinculum.remote.foreign_text import harmless
 from vinculum.remote.framing import MAX_REPLY_ARRAY, MalformedStream, MessageSplitter, unpack_message
 from vinculum.remote.messages import (
     Failure,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 CLOSE_S = 30.0  # how long a server may take to put things in order at the end
 _LAST_WORDS_S = 2.0  # for the child to end after its output has, so that we can say why
 _TICK_S = 0.05
+_MOST_EXCHANGES = 100
 _SHOWN_BYTES = 128
 _NOT_FOUND = 127  # what shells say where there is no such program
 
@@ -193,9 +195,13 @@ class Connection:
         return self._transport.descriptors
 
     def attend(self) -> None:
-        """Takes what has come meanwhile, and sends what there is room for, without waiting."""
-        while self.exchange(may_wait=False):
-            pass
+        """Takes what has come meanwhile, and sends what there is room for, without waiting.
+
+        Only so much at a time: who never stops talking shall not keep others waiting.
+        """
+        for _ in range(_MOST_EXCHANGES):
+            if not self.exchange(may_wait=False):
+                return
 
     def settle(self) -> None:
         """Waits until everything that was sent is answered; raises the first failure."""
@@ -320,6 +326,6 @@ def _shown(data: Blob) -> str:
     """The beginning of what is no message, for the user to recognise: mostly the output of a shell's startup file."""
     head = bytes(memoryview(data)[:_SHOWN_BYTES])
     try:
-        return getincrementaldecoder("utf-8")().decode(head, final=len(data) <= _SHOWN_BYTES).strip()
+        return harmless(getincrementaldecoder("utf-8")().decode(head, final=len(data) <= _SHOWN_BYTES).strip())
     except UnicodeDecodeError:
         return head.hex(" ")

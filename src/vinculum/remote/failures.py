@@ -7,6 +7,7 @@ location, since the server's path means nothing to its user.
 from __future__ import annotations
 
 from vinculum import errors
+from vinculum.remote.foreign_text import harmless
 from vinculum.remote.messages import Failure
 
 TYPE_CHECKING = False
@@ -67,7 +68,7 @@ def rebuild(failure: Failure, location: str) -> errors.Error:
     known = _KNOWN.get(failure.class_name)
     if known is None:
         text = "".join(failure.short).strip() or _last_line(failure.full)
-        return errors.RemoteError(failure.class_name, text.removeprefix(f"{failure.class_name}: "))
+        return errors.RemoteError(harmless(failure.class_name), harmless(text.removeprefix(f"{failure.class_name}: ")))
     error, sources = known
     return error(*(location if source is LOCATION else _fact(failure.args, source) for source in sources))
 
@@ -77,7 +78,7 @@ def _fact(args: Sequence[object], place: object) -> str:
     if place >= len(args):
         return UNKNOWN
     value = args[place]
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return harmless(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 
 
 def _last_line(lines: Sequence[str]) -> str:

@@ -89,6 +89,7 @@ class Lane:
         return not unsent or unsent + size <= LANE_BYTES
 
     def put(self, sealed: SealedBatch, start: int, stop: int) -> None:
+        """Has it put the objects from `start` to `stop` of a batch, for which there must be room."""
         calls = None
         try:
             calls = self.connection.start_puts(sealed, start, stop)

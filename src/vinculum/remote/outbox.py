@@ -25,12 +25,14 @@ class Outbox:
         self.waiting_bytes = 0
 
     def append(self, buffers: list[Blob]) -> None:
+        """Puts them at the end."""
         for buffer in buffers:
             if len(buffer):  # what is empty, as the puts of an empty batch are, would never be sent
                 self._queue.append(buffer if isinstance(buffer, Bytes) else Bytes(buffer))
                 self.waiting_bytes += len(buffer)
 
     def clear(self) -> None:
+        """Forgets what was not sent."""
         self._queue.clear()
         self.waiting_bytes = 0
 

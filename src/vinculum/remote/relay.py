@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vinculum.remote.foreign_text import harmless
 from vinculum.remote.server_output import LogLine, ProgressLine, parse_line
 
 TYPE_CHECKING = False
@@ -38,16 +39,16 @@ class Relay:
     def _pass_on(self, line: str) -> None:
         found = parse_line(line)
         if isinstance(found, LogLine):
-            self._log(found, f"Remote: {found.text}", found.logger.removeprefix("borg."))
+            self._log(found, f"Remote: {harmless(found.text)}", found.logger.removeprefix("borg."))
         elif isinstance(found, ProgressLine):
             if "message" in found.record:
-                found.record["message"] = f"Remote: {found.record['message']}"
+                found.record["message"] = f"Remote: {harmless(str(found.record['message']))}"
             self._sink.relay_progress(found.record)
         elif self.expects_refusals and found.text.startswith("channel ") and ": open failed: " in found.text:
-            self._sink.debug(f"Remote: {found.text.rstrip()}", "remote")
+            self._sink.debug(f"Remote: {harmless(found.text.rstrip())}", "remote")
         else:
             # Whoever said that did not know what the user wants to hear: it may be why nothing works.
-            self._sink.relay(f"Remote: {found.text.rstrip()}")
+            self._sink.relay(f"Remote: {harmless(found.text.rstrip())}")
 
     def _log(self, line: LogLine, text: str, topic: str) -> None:
         if line.level == "debug":

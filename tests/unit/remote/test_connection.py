@@ -26,6 +26,7 @@ from vinculum.remote.connection import Connection
 from vinculum.remote.messages import Request
 from vinculum.remote.rate_limit import RateLimit
 from vinculum.remote.relay import Relay
+from vinculum.remote.transport import Ready
 
 HERE = "ssh://host/repository"
 IDS = [bytes([number]) * 32 for number in range(20)]
@@ -127,6 +128,14 @@ def test_a_server_that_goes_at_once(answer: bytes) -> None:
         connection.negotiate()
 
 
+def test_a_server_that_never_stops_talking_keeps_nobody() -> None:
+    connection, transport = connection_to(FakeServer().answer)
+    transport.read_messages = lambda: b"chatter\n"  # type: ignore[method-assign]
+    transport.wait = lambda *, to_write, timeout_s: Ready(stdin=False, stdout=False, stderr=True)  # type: ignore[method-assign]  # noqa: ARG005
+    connection.attend()
+    assert connection.moved_bytes == 0
+
+
 def test_a_server_that_goes_later() -> None:
     server = FakeServer()
     connection, transport = connection_to(lambda request: server.answer(request) if request.msgid == 1 else b"")
@@ -147,6 +156,7 @@ def test_a_server_that_goes_later() -> None:
         (b"\xc1\xff", "c1 ff"),
         (b"!" + 100 * "ü".encode(), "!" + 63 * "ü" + "$"),  # 128 bytes end inside of a character
         (b"!\xc3", "21 c3$"),
+        (b"\x1b[2J\x1b]0;title\x07 one\n\ttwo\r\n", r"\?\[2J\?\]0;title\? one\n\ttwo$"),
         (pack([1, 99, None, 5]), "unexpected"),
         (pack({"i": 1}), "unexpected"),
         (pack([1, 1, None, {"other": 5}]), "unexpected"),

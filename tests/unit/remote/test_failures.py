@@ -65,3 +65,9 @@ def test_servers_that_tell_no_facts_are_understood(name: str) -> None:
 def test_unknown_names_from_the_server_are_shown() -> None:
     assert "Surprise: boo" in str(rebuild(Failure(1, "Surprise", short=["boo\n"]), HERE))
     assert "Surprise: last" in str(rebuild(Failure(1, "Surprise", full=["first\n", "last\n", "\n"]), HERE))
+
+
+@pytest.mark.parametrize("class_name", ["PathNotAllowed", "LockTimeout", "Nobody\x1b[2J"])
+def test_no_text_of_a_server_commands_a_terminal(class_name: str) -> None:
+    failure = Failure(1, class_name, [b"place\x1b[2J", "\x9b2J"], short=["\x1b]0;title\x07"])
+    assert str(rebuild(failure, "here")).replace("\n", "").isprintable()

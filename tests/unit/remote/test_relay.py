@@ -83,6 +83,14 @@ def test_progress_is_marked_too() -> None:
     assert listener.records == [{**record, "message": "Remote: 5%"}, end]
 
 
+def test_nothing_that_a_server_says_commands_a_terminal() -> None:
+    evil = "\x1b[2K\x1b]52;c;x\x07\x9b2Kfine\ttext\x7f"
+    record = {"type": "progress_message", "msgid": "x", "message": evil, "finished": False}
+    listener = heard(logged("ERROR", evil), f"{evil}\n$LOG INFO Remote: {evil}\n".encode(), json.dumps(record).encode() + b"\n")
+    texts = [event[1] for event in listener.heard] + [str(record["message"]) for record in listener.records]
+    assert texts == ["Remote: ?[2K?]52;c;x??2Kfine\ttext?"] * 4
+
+
 def test_a_line_without_end_does_not_fill_the_memory() -> None:
     relay = Relay(Listener())
     for _ in range(40):
