@@ -7,10 +7,7 @@ from vinculum.cli import locations, option_groups, option_types
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
-    from vinculum._native import ItemWindow
-    from vinculum.archive.item_choice import ItemChoice
     from vinculum.cli.parser import CommandParser
     from vinculum.cli.session import Session
 
@@ -31,25 +28,17 @@ def add_arguments(parser: CommandParser) -> None:
 def run(args: argparse.Namespace, session: Session) -> None:
     session.begin_unlocking()
     from vinculum.archive.chunk_reader import ChunkReader
-    from vinculum.archive.item_stream import read_windows
     from vinculum.cli import tar_streams
     from vinculum.cli.choosing import tell_never_matched, wanted_files
+    from vinculum.cli.selecting import selected_items
     from vinculum.operations.export_tar import TarExporter
-    from vinculum.operations.extract.selection import Selection
 
     matcher = wanted_files(args)
-
     with session.open_archives("read") as opened:
-        store, key = opened.store, opened.key
-        archive = session.load_archive(opened, args.location.archive)
-
-        def read(choice: ItemChoice) -> Iterator[ItemWindow]:
-            return read_windows(store, key, archive.items, choice=choice)
-
-        selection = Selection(matcher, read, args.strip_components, with_parts=args.consider_part_files)
+        selection = selected_items(args, session, opened, matcher)
         command = tar_streams.filter_command(args.tar_filter, args.tarfile, decompress=False)
         with tar_streams.written(args.tarfile, command) as output:
-            exporter = TarExporter(ChunkReader(store, key), selection, session.sink, output)
+            exporter = TarExporter(ChunkReader(opened.store, opened.key), selection, session.sink, output)
             if args.progress:
                 session.sink.progress("export-tar", 0, 0, "")
                 exporter.total_bytes = selection.total_bytes()

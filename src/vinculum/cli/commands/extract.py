@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 from vinculum.cli import locations, option_groups, option_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
-    from vinculum._native import ItemWindow
-    from vinculum.archive.item_choice import ItemChoice
     from vinculum.cli.parser import CommandParser
     from vinculum.cli.session import Session
 
@@ -57,50 +52,22 @@ def add_arguments(parser: CommandParser) -> None:
 def run(args: argparse.Namespace, session: Session) -> None:
     session.begin_unlocking()
     from vinculum._native import keep_idle
-    from vinculum.archive.chunk_reader import ChunkReader
-    from vinculum.archive.item_stream import read_windows
     from vinculum.cli import in_place
     from vinculum.cli.choosing import tell_never_matched, wanted_files
-    from vinculum.operations.extract.extract import Extractor
-    from vinculum.operations.extract.options import ExtractOptions
-    from vinculum.operations.extract.rehearsal import Rehearsal
-    from vinculum.operations.extract.selection import Selection
+    from vinculum.cli.restoring import options_of, restore
+    from vinculum.cli.selecting import selected_items
 
     in_place.check_options(args)
     keep_idle(_IDLE_BYTES)
     sink = session.sink
     matcher = wanted_files(args)
-    options = ExtractOptions(
-        dry_run=args.dry_run,
-        numeric_ids=args.numeric_ids,
-        flags=not args.noflags,
-        acls=not args.noacls,
-        xattrs=not args.noxattrs,
-        sparse=args.sparse,
-    )
+    options = options_of(args)
     with session.open_archives("read") as opened:
-        store, key = opened.store, opened.key
-        archive = session.load_archive(opened, args.location.archive)
-
-        def read(choice: ItemChoice) -> Iterator[ItemWindow]:
-            return read_windows(store, key, archive.items, choice=choice)
-
-        selection = Selection(matcher, read, args.strip_components, with_parts=args.consider_part_files)
+        selection = selected_items(args, session, opened, matcher)
         target = in_place.root(args)
         deleted = in_place.delete_surplus(target, selection, sink, dry_run=args.dry_run) if args.delete else 0
-        output = sys.stdout.buffer if args.stdout else None
-        with in_place.looked_at(target, options, key.hasher, args) as present:
-            source = ChunkReader(store, key)
-            total_bytes: int | None = None
-            if args.progress:
-                sink.progress("extract", 0, 0, "")
-                total_bytes = selection.total_bytes()
-            extractor: Extractor | None = None
-            if options.dry_run and present is None:
-                Rehearsal(source, target, selection, sink, total_bytes).extract()
-            else:
-                extractor = Extractor(source, target, selection, options, sink, output, present, total_bytes)
-                extractor.extract()
+        with in_place.looked_at(target, options, opened.key.hasher, args) as present:
+            extractor = restore(args, session, opened, selection, options, target, present)
     tell_never_matched(matcher, sink)
     if args.stats and extractor is not None:
         in_place.tell_statistics(extractor, deleted, sink, iec=args.iec)
