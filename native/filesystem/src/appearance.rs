@@ -1,6 +1,8 @@
 //! How files are shown: what whoever mounts may choose.
 
-use crate::tree::{DIRECTORY, Node};
+use vinculum_kernels::modes::DIRECTORY;
+
+use crate::tree::Node;
 
 /// The permissions of directories that no archive describes.
 const IMPLIED: u32 = 0o755;

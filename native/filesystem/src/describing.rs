@@ -3,9 +3,10 @@
 use vinculum_kernels::errors::Result;
 use vinculum_kernels::items::acl::{Acl, Named};
 use vinculum_kernels::items::{ItemView, OwnerIds, PackedChunks, PackedXattrs, UnknownOwners};
+use vinculum_kernels::modes::{BLOCK_DEVICE, CHARACTER_DEVICE, FILE, SYMLINK, TYPE};
 
 use crate::appearance::Appearance;
-use crate::tree::{BLOCK_DEVICE, CHARACTER_DEVICE, DAMAGED, FILE, Node, SYMLINK, TYPE, Tree};
+use crate::tree::{DAMAGED, Node, Tree};
 use crate::xattrs::{Attributes, KnownSets};
 
 /// Type and permissions.

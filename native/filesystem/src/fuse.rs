@@ -18,12 +18,13 @@ use fuser::{
 
 use rustix::fs::IFlags;
 use vinculum_kernels::memory;
+use vinculum_kernels::modes;
 use vinculum_kernels::scanning::flags_to_inode;
 
 use crate::Errno;
 use crate::filesystem::{FileSystem, Place, inode};
 use crate::kernel_cache;
-use crate::tree::{self, Node};
+use crate::tree::Node;
 
 /// As good as forever.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -335,13 +336,13 @@ fn attributes(number: u64, node: &Node) -> FileAttr {
 }
 
 fn kind(node: &Node) -> FileType {
-    match node.mode & tree::TYPE {
-        tree::FIFO => FileType::NamedPipe,
-        tree::CHARACTER_DEVICE => FileType::CharDevice,
-        tree::DIRECTORY => FileType::Directory,
-        tree::BLOCK_DEVICE => FileType::BlockDevice,
-        tree::SYMLINK => FileType::Symlink,
-        tree::SOCKET => FileType::Socket,
+    match node.mode & modes::TYPE {
+        modes::FIFO => FileType::NamedPipe,
+        modes::CHARACTER_DEVICE => FileType::CharDevice,
+        modes::DIRECTORY => FileType::Directory,
+        modes::BLOCK_DEVICE => FileType::BlockDevice,
+        modes::SYMLINK => FileType::Symlink,
+        modes::SOCKET => FileType::Socket,
         _ => FileType::RegularFile,
     }
 }

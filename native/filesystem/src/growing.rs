@@ -7,11 +7,12 @@ use std::collections::HashMap;
 
 use vinculum_kernels::errors::{Error, Result};
 use vinculum_kernels::items::{ItemView, ItemWindow, UnknownOwners};
+use vinculum_kernels::modes::{self, DIRECTORY, TYPE};
 
 use crate::appearance::Appearance;
 use crate::describing::{Describer, mode_of};
 use crate::paths::{shown, versioned};
-use crate::tree::{BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, FIFO, FILE, Node, ROOT, TYPE, Tree};
+use crate::tree::{Node, ROOT, Tree};
 
 /// How far `grow` came, and what it has to tell.
 #[derive(Debug, Default)]
@@ -225,9 +226,8 @@ impl Grower {
     }
 }
 
-/// Files, devices and fifos: what may have several links.
 fn is_linkable(item: &ItemView) -> bool {
-    matches!(mode_of(item) & TYPE, FILE | BLOCK_DEVICE | CHARACTER_DEVICE | FIFO)
+    modes::is_linkable(mode_of(item) & TYPE)
 }
 
 #[cfg(test)]
@@ -236,6 +236,7 @@ mod tests {
     use super::*;
     use vinculum_kernels::items::{Item, ItemWindowDecoder};
     use vinculum_kernels::memory::Shared;
+    use vinculum_kernels::modes::FILE;
 
     fn appearance() -> Appearance {
         Appearance {

@@ -8,21 +8,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 use vinculum_kernels::errors::{Error, Result};
+use vinculum_kernels::modes::{DIRECTORY, FILE, SYMLINK, TYPE};
 
 use crate::contents::Contents;
 use crate::names::Names;
 use crate::xattrs::AttributeSets;
 
 pub const ROOT: u32 = 0;
-/// The part of a mode that says what kind of file it is, and the kinds.
-pub const TYPE: u32 = 0o170_000;
-pub const FIFO: u32 = 0o010_000;
-pub const CHARACTER_DEVICE: u32 = 0o020_000;
-pub const DIRECTORY: u32 = 0o040_000;
-pub const BLOCK_DEVICE: u32 = 0o060_000;
-pub const FILE: u32 = 0o100_000;
-pub const SYMLINK: u32 = 0o120_000;
-pub const SOCKET: u32 = 0o140_000;
 /// In `Node::mode`, beyond what the system uses: chunks of this file were lost.
 pub const DAMAGED: u32 = 1 << 31;
 

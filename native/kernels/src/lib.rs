@@ -18,6 +18,8 @@ pub mod items;
 pub mod listing;
 pub mod locks;
 pub mod memory;
+pub mod modes;
+mod msgpack;
 pub mod parallel;
 pub mod pump;
 pub mod restoring;
@@ -32,6 +34,9 @@ mod zeros;
 
 /// The name of an object: a keyed hash of its plaintext.
 pub type Id = [u8; 32];
+
+/// The id of the manifest, which names the archives; its entry begins a segment.
+pub(crate) const MANIFEST: Id = [0; 32];
 
 /// An id as people read it.
 pub(crate) fn hex(id: &Id) -> String {

@@ -14,9 +14,9 @@ use crate::index::{ChunkIndex, ChunkTable};
 use crate::items::acl::{Acl, Holder};
 use crate::items::{Field, Value, write_map};
 use crate::memory;
+use crate::modes;
 use crate::times::recorded;
 
-const REGULAR: u32 = 0o100_000;
 const PERMISSIONS: u32 = 0o7777;
 
 /// A few items take this much.
@@ -39,8 +39,12 @@ impl FileBatch {
         for entry in entries.iter().filter(|entry| entry.failure().is_none()) {
             path.clear();
             entry.append_archived(&mut path);
-            let content = entry.stored().map(|range| Content::of(&self.chunks, range));
-            entry.encode(&self.options, &owners, &path, content, None, &mut out);
+            let whole = Extent {
+                path: &path,
+                content: entry.stored().map(|range| Content::of(&self.chunks, range)),
+                part: None,
+            };
+            entry.encode(&whole, &self.options, &owners, &mut out);
         }
         Ok(out)
     }
@@ -61,10 +65,13 @@ impl FileBatch {
         let mut list = list.clone();
         let all = 0..list.len();
         find_csizes(&mut list, all.clone(), &mut chunks.lock());
-        let path = [&*entry.archived(), format!(".borg_part_{number}").as_bytes()].concat();
+        let part = Extent {
+            path: &[&*entry.archived(), format!(".borg_part_{number}").as_bytes()].concat(),
+            content: Some(Content::of(&list, all)),
+            part: Some(number),
+        };
         let mut out = Vec::new();
-        let content = Some(Content::of(&list, all));
-        entry.encode(&self.options, &owners.lock(), &path, content, Some(number), &mut out);
+        entry.encode(&part, &self.options, &owners.lock(), &mut out);
         Ok(out)
     }
 
@@ -114,16 +121,16 @@ impl<'a> Content<'a> {
     }
 }
 
+/// What of a file an item holds: all of it, or the part of this number.
+struct Extent<'a> {
+    path: &'a [u8],
+    content: Option<Content<'a>>,
+    part: Option<u64>,
+}
+
 impl BatchEntry {
-    fn encode(
-        &self,
-        options: &ItemOptions,
-        owners: &Known,
-        path: &[u8],
-        content: Option<Content>,
-        part: Option<u64>,
-        out: &mut Vec<u8>,
-    ) {
+    fn encode(&self, extent: &Extent, options: &ItemOptions, owners: &Known, out: &mut Vec<u8>) {
+        let Extent { path, content, part } = *extent;
         // Borg reads these after the content, so parts go without.
         let none = Attributes::default();
         let attributes = if part.is_some() { &none } else { &self.attributes };
@@ -138,7 +145,7 @@ impl BatchEntry {
             Some(name.map_or(Value::Nil, |name| Value::Raw(name)))
         };
         let mode = if self.special {
-            REGULAR | self.stat.mode & PERMISSIONS
+            modes::FILE | self.stat.mode & PERMISSIONS
         } else {
             self.stat.mode
         };

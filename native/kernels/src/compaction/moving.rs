@@ -3,14 +3,12 @@
 use std::os::fd::BorrowedFd;
 
 use super::shadows::ShadowIndex;
-use crate::Id;
+use crate::MANIFEST;
 use crate::errors::{Error, Result};
 use crate::index::RepositoryTable;
 use crate::memory::Shared;
 use crate::segments::{self, SegmentEntries};
 
-/// The id of the manifest, which begins a segment wherever it goes.
-const MANIFEST: Id = [0; 32];
 /// Where the first entry of a segment begins.
 const FIRST_OFFSET: u64 = 8;
 

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use crate::Id;
 use crate::errors::{Error, Result};
-use crate::items::msgpack::{self, Reader};
 use crate::memory::Shared;
+use crate::msgpack::{self, Reader};
 
 #[derive(Debug, Default)]
 pub struct ShadowIndex {

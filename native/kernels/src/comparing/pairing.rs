@@ -7,8 +7,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::errors::{Error, Result};
-use crate::items::msgpack::Reader;
 use crate::items::{Item, ItemWindow};
+use crate::modes;
+use crate::msgpack::Reader;
 
 use super::sameness::{Standard, Verdict};
 
@@ -275,7 +276,7 @@ impl<'a> Glance<'a> {
 
     /// Files, devices and fifos: what may have several links.
     fn is_linkable(&self) -> bool {
-        matches!(self.mode & 0o170_000, 0o100_000 | 0o060_000 | 0o020_000 | 0o010_000)
+        modes::is_linkable(modes::kind(self.mode as i64))
     }
 
     /// The path that a later link refers to.

@@ -3,6 +3,7 @@
 use crate::errors::Result;
 use crate::items::{ItemView, PackedChunks};
 use crate::listing::count_characters;
+use crate::modes;
 
 /// What counts when items are compared.
 #[derive(Clone, Copy)]
@@ -20,9 +21,6 @@ pub enum Verdict {
     /// Equal if the content is, which is of one size but cut differently.
     SameIfContentIs,
 }
-
-const FORMAT: i64 = 0o170_000;
-const LINK: i64 = 0o120_000;
 
 impl Standard {
     /// Compares two packed items of the same path.
@@ -65,7 +63,7 @@ fn has_same_attributes(old: &ItemView, new: &ItemView) -> bool {
 
 /// The size of the content, of a symlink that of its target.
 fn size(item: &ItemView) -> u64 {
-    if item.mode.unwrap_or_default() & FORMAT == LINK {
+    if modes::kind(item.mode.unwrap_or_default()) == modes::SYMLINK {
         return count_characters(item.source.unwrap_or_default()) as u64;
     }
     item.size.unwrap_or_else(|| item.chunks.map_or(0, |chunks| chunks.size_bytes))

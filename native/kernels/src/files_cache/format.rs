@@ -10,6 +10,7 @@ use super::records::Records;
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::memory::{self, Shared};
+use crate::msgpack::{write_array_header, write_raw, write_time, write_uint};
 
 /// A record of one chunk takes about this much.
 const RECORD_BYTES: usize = 95;
@@ -46,92 +47,20 @@ pub fn pack(records: &Records, keep: impl Fn(u32, i128) -> bool) -> Shared {
         if !keep(entry.age, cmtime) {
             continue;
         }
-        out.push(0x92);
-        put_id(&mut out, &entry.path_hash);
-        out.push(0x95);
-        put_unsigned(&mut out, entry.age.into());
-        put_unsigned(&mut out, entry.inode);
-        put_unsigned(&mut out, entry.size);
-        put_time(&mut out, cmtime);
+        write_array_header(&mut out, 2);
+        write_raw(&mut out, &entry.path_hash);
+        write_array_header(&mut out, 5);
+        write_uint(&mut out, entry.age.into());
+        write_uint(&mut out, entry.inode);
+        write_uint(&mut out, entry.size);
+        write_time(&mut out, cmtime);
         let ids = records.ids(index);
-        put_array(&mut out, ids.len());
+        write_array_header(&mut out, ids.len());
         for id in ids {
-            put_id(&mut out, id);
+            write_raw(&mut out, id);
         }
     }
     Shared::from(out)
-}
-
-fn put_id(out: &mut Vec<u8>, id: &Id) {
-    out.extend_from_slice(&[0xda, 0, 32]);
-    out.extend_from_slice(id);
-}
-
-#[allow(clippy::cast_possible_truncation)]
-fn put_array(out: &mut Vec<u8>, length: usize) {
-    match length {
-        0..=15 => out.push(0x90 | length as u8),
-        16..=0xffff => {
-            out.push(0xdc);
-            out.extend_from_slice(&(length as u16).to_be_bytes());
-        }
-        _ => {
-            out.push(0xdd);
-            out.extend_from_slice(&(length as u32).to_be_bytes());
-        }
-    }
-}
-
-#[allow(clippy::cast_possible_truncation)]
-fn put_unsigned(out: &mut Vec<u8>, value: u64) {
-    match value {
-        0..=0x7f => out.push(value as u8),
-        0x80..=0xff => out.extend_from_slice(&[0xcc, value as u8]),
-        0x100..=0xffff => {
-            out.push(0xcd);
-            out.extend_from_slice(&(value as u16).to_be_bytes());
-        }
-        0x1_0000..=0xffff_ffff => {
-            out.push(0xce);
-            out.extend_from_slice(&(value as u32).to_be_bytes());
-        }
-        _ => {
-            out.push(0xcf);
-            out.extend_from_slice(&value.to_be_bytes());
-        }
-    }
-}
-
-/// An integer in its shortest form, or raw if it needs more than 63 bits.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn put_time(out: &mut Vec<u8>, value: i128) {
-    let bits = 128 - value.unsigned_abs().leading_zeros() as usize;
-    if bits > 63 {
-        // 17 bytes are possible; the sign goes on in the last.
-        let length = (bits + 9) / 8;
-        let mut bytes = [if value < 0 { 0xff } else { 0 }; 17];
-        bytes[..16].copy_from_slice(&value.to_le_bytes());
-        out.push(0xa0 | length as u8);
-        out.extend_from_slice(&bytes[..length]);
-        return;
-    }
-    match value {
-        0.. => put_unsigned(out, value as u64),
-        -0x20..0 => out.push(value as i8 as u8),
-        -0x80..-0x20 => out.extend_from_slice(&[0xd0, value as i8 as u8]),
-        -0x8000..-0x80 => {
-            out.push(0xd1);
-            out.extend_from_slice(&(value as i16).to_be_bytes());
-        }
-        -0x8000_0000..-0x8000 => {
-            out.push(0xd2);
-            out.extend_from_slice(&(value as i32).to_be_bytes());
-        }
-        _ => {
-            out.push(0xd3);
-            out.extend_from_slice(&(value as i64).to_be_bytes());
-        }
-    }
 }
 
 /// Reads the few msgpack types that occur; every failure names the offset.

@@ -12,33 +12,10 @@ use crate::{Id, hex};
 
 /// The index as one thread uses it.
 #[derive(Clone)]
-pub struct ChunkTable(Table<12>);
+pub struct ChunkTable(pub(super) Table<12>);
 
 /// The index as threads share it.
 pub struct ChunkIndex(Mutex<ChunkTable>);
-
-/// Sums over an index.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    pub size: u64,
-    pub csize: u64,
-    pub unique_size: u64,
-    pub unique_csize: u64,
-    pub unique_chunks: u64,
-    pub chunks: u64,
-}
-
-/// What giving up references came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Released {
-    /// The chunks that nothing refers to any more, in the order in which that happened.
-    pub orphans: Vec<Id>,
-    /// Sums over the references given up.
-    pub size: u64,
-    pub csize: u64,
-    /// The part of `csize` that belonged to the orphans.
-    pub freed: u64,
-}
 
 impl ChunkIndex {
     pub fn new(capacity: usize) -> Result<Self> {
@@ -164,53 +141,6 @@ impl ChunkTable {
         Ok(())
     }
 
-    /// Lowers the count of each id by one; returns the ids that reached zero and were removed. Fails without change if one is
-    /// absent, and halfway if one is given more often than it was counted.
-    pub fn remove_references(&mut self, ids: &[Id]) -> Result<Vec<Id>> {
-        let mut released = Released::default();
-        self.release(ids, false, &mut released)?;
-        Ok(released.orphans)
-    }
-
-    /// The same, with the orphans added to `released`, and the sizes too if they are `counted`.
-    pub fn release(&mut self, ids: &[Id], counted: bool, released: &mut Released) -> Result<()> {
-        if let Some(id) = ids.iter().find(|id| self.get(id).is_none()) {
-            return Err(absent(id));
-        }
-        ids.iter().try_for_each(|id| self.release_one(id, counted, released))
-    }
-
-    /// The same for (id, size, csize); where one is absent, those before it have been released.
-    pub fn release_all(&mut self, references: &[(Id, u32, u32)], counted: bool, released: &mut Released) -> Result<()> {
-        for run in references.chunks(AHEAD) {
-            self.0.touch(run.iter().map(|(id, ..)| id));
-            for (id, ..) in run {
-                self.release_one(id, counted, released)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn release_one(&mut self, id: &Id, counted: bool, released: &mut Released) -> Result<()> {
-        let Slot::Found(bucket) = self.0.find(id) else {
-            return Err(absent(id));
-        };
-        let (count, size, csize) = unpack(self.0.value(bucket));
-        let is_orphan = count <= 1;
-        if is_orphan {
-            self.0.remove(bucket)?;
-            released.orphans.push(*id);
-        } else if count != MAX_VALUE {
-            self.0.set_value(bucket, pack(count - 1, size, csize));
-        }
-        if counted {
-            released.size += u64::from(size);
-            released.csize += u64::from(csize);
-            released.freed += if is_orphan { u64::from(csize) } else { 0 };
-        }
-        Ok(())
-    }
-
     /// Enters ids that are stored, though nobody knows how large or how often used: their count never changes again.
     pub fn assume(&mut self, ids: &[Id]) -> Result<()> {
         ids.iter().try_for_each(|id| self.insert(*id, MAX_VALUE, 0, 0))
@@ -282,44 +212,6 @@ impl ChunkTable {
             .try_for_each(|(id, (count, size, csize))| self.add(id, count, size, csize).map(drop))
     }
 
-    /// The sums over all entries.
-    pub fn usage(&self) -> Usage {
-        let mut usage = Usage::default();
-        for (_, entry) in self.entries() {
-            usage.count(entry, true);
-        }
-        usage
-    }
-
-    /// Adds a reference per id to counts that lie beside the index, one for each of its places.
-    pub fn count_beside(&self, ids: impl Iterator<Item = Id>, counts: &mut Vec<u32>) -> Result<()> {
-        counts.resize(self.0.buckets(), 0);
-        let mut ids = ids;
-        let mut run = Vec::with_capacity(AHEAD);
-        loop {
-            run.clear();
-            run.extend(ids.by_ref().take(AHEAD));
-            if run.is_empty() {
-                return Ok(());
-            }
-            self.0.touch(run.iter());
-            for id in &run {
-                let place = self.0.place(id).ok_or_else(|| absent(id))?;
-                counts[place] = raised(counts[place], 1);
-            }
-        }
-    }
-
-    /// The sums over what these counts refer to; unique is what nothing else refers to.
-    pub fn usage_of(&self, counts: &[u32]) -> Usage {
-        let mut usage = Usage::default();
-        for (place, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
-            let (all, size, csize) = unpack(self.0.value(place));
-            usage.count((count, size, csize), count == all);
-        }
-        usage
-    }
-
     pub fn ids(&self) -> Vec<Id> {
         self.entries().map(|(id, _)| *id).collect()
     }
@@ -338,22 +230,8 @@ impl ChunkTable {
     }
 }
 
-impl Usage {
-    fn count(&mut self, (count, size, csize): (u32, u32, u32), unique: bool) {
-        let (count, size, csize) = (u64::from(count), u64::from(size), u64::from(csize));
-        self.size = self.size.saturating_add(count * size);
-        self.csize = self.csize.saturating_add(count * csize);
-        self.chunks = self.chunks.saturating_add(count);
-        if unique {
-            self.unique_size += size;
-            self.unique_csize += csize;
-            self.unique_chunks += 1;
-        }
-    }
-}
-
 /// A count that has reached MAX_VALUE stays there: what it would be is not known any more.
-fn raised(count: u32, by: u32) -> u32 {
+pub(super) fn raised(count: u32, by: u32) -> u32 {
     count.saturating_add(by).min(MAX_VALUE)
 }
 
@@ -376,11 +254,11 @@ fn agreed_size(id: &Id, known: u32, size: u32) -> Result<u32> {
     }
 }
 
-fn absent(id: &Id) -> Error {
+pub(super) fn absent(id: &Id) -> Error {
     Error::Key(hex(id))
 }
 
-fn pack(refcount: u32, size: u32, csize: u32) -> [u8; 12] {
+pub(super) fn pack(refcount: u32, size: u32, csize: u32) -> [u8; 12] {
     let mut value = [0; 12];
     value[..4].copy_from_slice(&refcount.to_le_bytes());
     value[4..8].copy_from_slice(&size.to_le_bytes());
@@ -388,7 +266,7 @@ fn pack(refcount: u32, size: u32, csize: u32) -> [u8; 12] {
     value
 }
 
-fn unpack(value: [u8; 12]) -> (u32, u32, u32) {
+pub(super) fn unpack(value: [u8; 12]) -> (u32, u32, u32) {
     let [a, b, c, d, e, f, g, h, i, j, k, l] = value;
     (
         u32::from_le_bytes([a, b, c, d]),

@@ -6,10 +6,18 @@
 
 mod census;
 mod chunks;
+mod places;
+mod releasing;
+mod replaying;
 mod repository;
 mod table;
+mod usage;
 
 pub use census::Census;
-pub use chunks::{ChunkIndex, ChunkTable, Released, Usage};
-pub use repository::{Difference, DiskOrder, Located, Position, Replay, RepositoryIndex, RepositoryTable};
+pub use chunks::{ChunkIndex, ChunkTable};
+pub use places::{DiskOrder, Located};
+pub use releasing::Released;
+pub use replaying::Replay;
+pub use repository::{Difference, Position, RepositoryIndex, RepositoryTable};
 pub use table::AHEAD;
+pub use usage::Usage;

@@ -1,14 +1,11 @@
-//! The repository's index: object id -> (segment, offset), and the replay of segments into it.
+//! The repository's index: object id -> (segment, offset).
 
 use std::sync::{Mutex, MutexGuard, TryLockError};
-
-use rayon::prelude::*;
 
 use super::table::{AHEAD, MAX_VALUE, Slot, Table};
 use crate::errors::{Error, Result};
 use crate::locks::lock;
 use crate::memory::Shared;
-use crate::segments::{self, SegmentEntries};
 use crate::{Id, hex};
 
 /// (segment, offset) of an object.
@@ -16,57 +13,13 @@ pub type Position = (u32, u32);
 
 /// The index as one thread uses it.
 #[derive(Clone)]
-pub struct RepositoryTable(Table<8>);
+pub struct RepositoryTable(pub(super) Table<8>);
 
 /// The index as threads share it.
 pub struct RepositoryIndex(Mutex<RepositoryTable>);
 
 /// An id whose position differs between two indexes, and the two positions, None where it is not known.
 pub type Difference = (Id, Option<Position>, Option<Position>);
-
-/// What applying a segment to the index superseded.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Replay {
-    pub puts: u64,
-    /// Sum of the sizes of all PUT entries, headers included.
-    pub put_bytes: u64,
-    /// Per PUT of a known id: the id, its old segment, the size of the new entry.
-    pub superseded: Vec<(Id, u32, u32)>,
-    /// Per DELETE of a known id: the id, its old segment and offset.
-    pub deleted: Vec<(Id, u32, u32)>,
-}
-
-/// The objects of a list that one segment holds, in the order of the segment.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Located {
-    pub segment: u32,
-    pub ids: Vec<Id>,
-    pub offsets: Vec<u32>,
-    /// Where in the list each of them was.
-    pub places: Vec<usize>,
-}
-
-/// The entries of an index in the order of the segment files.
-pub struct DiskOrder {
-    entries: Vec<(u32, u32, Id)>,
-    next: usize,
-}
-
-impl DiskOrder {
-    /// The next ones that lie in one segment within about so many bytes; none at the end. At least one, otherwise.
-    pub fn next(&mut self, most_bytes: u32) -> &[(u32, u32, Id)] {
-        let rest = &self.entries[self.next..];
-        let Some(&(segment, start, _)) = rest.first() else {
-            return rest;
-        };
-        let limit = start.saturating_add(most_bytes);
-        let count = rest
-            .partition_point(|&(other, offset, _)| other == segment && offset < limit)
-            .max(1);
-        self.next += count;
-        &rest[..count]
-    }
-}
 
 impl RepositoryIndex {
     pub fn new(capacity: usize) -> Result<Self> {
@@ -141,27 +94,6 @@ impl RepositoryTable {
         ids.iter().map(|id| self.get(id)).collect()
     }
 
-    /// Where the objects are: by segment ascending, within each by offset. The error for an unknown id is its hex form.
-    pub fn locate(&mut self, ids: &[Id]) -> Result<Vec<Located>> {
-        let mut found = Vec::with_capacity(ids.len());
-        for (place, id) in ids.iter().enumerate() {
-            let Some((segment, offset)) = self.get(id) else {
-                return Err(Error::Key(hex(id)));
-            };
-            found.push((segment, offset, place));
-        }
-        found.sort_unstable();
-        let by_segment = found.chunk_by(|one, next| one.0 == next.0);
-        Ok(by_segment
-            .map(|group| Located {
-                segment: group[0].0,
-                ids: group.iter().map(|&(_, _, place)| ids[place]).collect(),
-                offsets: group.iter().map(|&(_, offset, _)| offset).collect(),
-                places: group.iter().map(|&(_, _, place)| place).collect(),
-            })
-            .collect())
-    }
-
     /// Those of the ids that are in the index, in their order.
     pub fn known(&mut self, ids: &[Id]) -> Vec<Id> {
         ids.iter().filter(|id| self.get(id).is_some()).copied().collect()
@@ -191,17 +123,6 @@ impl RepositoryTable {
             .collect())
     }
 
-    /// All entries, by segment and offset.
-    pub fn in_disk_order(&self) -> DiskOrder {
-        let entries = self.0.used_from(0).map(|bucket| {
-            let (segment, offset) = unpack(self.0.value(bucket));
-            (segment, offset, *self.0.key(bucket))
-        });
-        let mut entries: Vec<_> = entries.collect();
-        entries.par_sort_unstable();
-        DiskOrder { entries, next: 0 }
-    }
-
     /// Where two indexes do not agree: first by the ids of this one, then by those that only the other has.
     pub fn differences(&mut self, other: &mut Self) -> Vec<Difference> {
         let mut found = Vec::new();
@@ -223,39 +144,9 @@ impl RepositoryTable {
         }
         found
     }
-
-    /// Applies the PUTs and DELETEs of one segment in order.
-    pub fn replay(&mut self, entries: &SegmentEntries, segment: u32) -> Result<Replay> {
-        let mut replay = Replay::default();
-        for (index, key) in entries.keys.iter().enumerate() {
-            let size = entries.sizes[index];
-            match entries.tags[index] {
-                segments::PUT => {
-                    let value = pack(segment, entries.offsets[index])?;
-                    match self.0.find(key) {
-                        Slot::Found(bucket) => {
-                            let (old_segment, _) = unpack(self.0.value(bucket));
-                            replay.superseded.push((*key, old_segment, size));
-                            self.0.set_value(bucket, value);
-                        }
-                        Slot::Free(free) => self.0.insert(key, value, free)?,
-                    }
-                    replay.puts += 1;
-                    replay.put_bytes += u64::from(size);
-                }
-                segments::DELETE => {
-                    if let Some((old_segment, old_offset)) = self.pop(key)? {
-                        replay.deleted.push((*key, old_segment, old_offset));
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(replay)
-    }
 }
 
-fn pack(segment: u32, offset: u32) -> Result<[u8; 8]> {
+pub(super) fn pack(segment: u32, offset: u32) -> Result<[u8; 8]> {
     if segment > MAX_VALUE {
         return Err(Error::value(format!("segment {segment} is more than an index can hold")));
     }
@@ -265,7 +156,7 @@ fn pack(segment: u32, offset: u32) -> Result<[u8; 8]> {
     Ok(value)
 }
 
-fn unpack(value: [u8; 8]) -> Position {
+pub(super) fn unpack(value: [u8; 8]) -> Position {
     let [a, b, c, d, e, f, g, h] = value;
     (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
 }

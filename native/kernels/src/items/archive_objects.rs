@@ -1,9 +1,9 @@
 //! Recognising archive objects among all others, for when the list of them is lost.
 
-use super::msgpack::Reader;
 use crate::Id;
 use crate::crypto::Opener;
 use crate::errors::{Error, Result};
+use crate::msgpack::Reader;
 
 const FIELDS: [&[u8]; 19] = [
     b"chunker_params",

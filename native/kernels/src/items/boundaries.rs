@@ -4,7 +4,7 @@
 //! guessed from how items begin; whoever puts the chunks together finds out whether the guess was right,
 //! and passes over it if not.
 
-use super::msgpack::Reader;
+use crate::msgpack::Reader;
 
 /// Fields are sorted, and every item has a mode: all but some of other systems (their ACLs) begin with one of these.
 const FIRST_FIELDS: [&[u8]; 12] = [

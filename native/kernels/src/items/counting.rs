@@ -2,10 +2,10 @@
 //! how an archive's references are given up again.
 
 use super::framing::ItemFrames;
-use super::msgpack::Reader;
 use super::references::{ItemReferences, item_references};
 use crate::errors::{Error, Result};
 use crate::index::{ChunkTable, Released};
+use crate::msgpack::Reader;
 
 /// Feeds a piece of an item stream and adds one reference per entry of every `chunks`. `chunks_healthy` does not count.
 pub fn count_items(frames: &mut ItemFrames, piece: &[u8], index: &mut ChunkTable) -> Result<()> {

@@ -3,7 +3,7 @@
 use crate::Id;
 
 use super::Xattrs;
-use super::msgpack::{
+use crate::msgpack::{
     write_array_header, write_bool, write_int, write_map_header, write_nil, write_raw, write_time, write_uint,
 };
 

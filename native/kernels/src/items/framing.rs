@@ -4,7 +4,7 @@
 
 use crate::errors::{Error, Result};
 
-use super::msgpack::{Header, LENGTHS, MAX_DEPTH, read_header, too_deep, truncated};
+use crate::msgpack::{Header, LENGTHS, MAX_DEPTH, read_header, too_deep, truncated};
 
 /// No item of a real archive is near this; it bounds what a damaged stream makes us keep.
 pub const MAX_ITEM_BYTES: usize = 64 << 20;

@@ -7,9 +7,9 @@ use crate::chunking::ChunkList;
 use crate::errors::{Error, Result};
 
 use super::fields::{Field, Value, write_map};
-use super::msgpack::Reader;
 use super::owner_ids::OwnerTexts;
 use super::view::ItemView;
+use crate::msgpack::Reader;
 
 /// Extended attributes by name; None stands for an empty value.
 pub type Xattrs = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -147,10 +147,6 @@ impl Item {
         );
         write_map(out, &mut fields);
     }
-}
-
-pub(super) fn narrow<T: TryFrom<i128>>(value: i128) -> Result<T> {
-    T::try_from(value).map_err(|_| Error::integrity(format!("{value} is out of range")))
 }
 
 /// One entry of `chunks`: id, size, csize.

@@ -11,7 +11,6 @@ mod counting;
 mod fields;
 mod framing;
 mod item;
-pub mod msgpack;
 mod owner_ids;
 mod pieces;
 mod references;

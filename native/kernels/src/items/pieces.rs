@@ -8,12 +8,12 @@ use std::ops::Range;
 
 use super::boundaries::find_boundary;
 use super::framing::is_cut_short;
-use super::msgpack::Reader;
 use super::{ItemName, PathSelector};
 use crate::Id;
 use crate::crypto::Opener;
 use crate::errors::Result;
 use crate::memory::Shared;
+use crate::msgpack::Reader;
 
 /// A chunk of an item stream, and which of its items are wanted. Immutable.
 pub struct ItemPiece {

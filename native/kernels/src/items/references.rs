@@ -9,11 +9,11 @@ use std::ops::Range;
 use super::boundaries::find_boundary;
 use super::framing::{ItemFrames, is_cut_short};
 use super::item::{Reference, chunk_entry};
-use super::msgpack::Reader;
 use super::rules::{Examined, ItemRules};
 use crate::Id;
 use crate::crypto::Opener;
 use crate::errors::Result;
+use crate::msgpack::Reader;
 
 /// A chunk of an item stream, and what it refers to. Immutable.
 #[derive(Debug)]

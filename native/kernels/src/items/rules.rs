@@ -1,8 +1,8 @@
 //! What an item must be like to be worth nobody's attention.
 
 use super::item::{Reference, chunk_entry};
-use super::msgpack::Reader;
 use crate::errors::Result;
+use crate::msgpack::Reader;
 
 /// Which fields items may have beside the usual ones, as the manifest lists them. Immutable.
 #[derive(Debug, Default)]

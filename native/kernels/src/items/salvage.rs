@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::Item;
 use super::framing::Progress;
-use super::msgpack::Reader;
 use super::rules::ItemRules;
 use crate::errors::Result;
+use crate::msgpack::Reader;
 
 const LONGEST_SHOWN: usize = 40;
 /// With so many bytes it shows whether an item begins: header and first key fit into them.

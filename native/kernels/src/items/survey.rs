@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use super::framing::ItemFrames;
 use super::item::Item;
-use super::msgpack::Reader;
 use super::references::ItemReferences;
 use super::rules::ItemRules;
 use crate::Id;
 use crate::errors::Result;
 use crate::index::Census;
+use crate::msgpack::Reader;
 
 /// The objects of a repository, and the archives that were looked at.
 pub struct Survey {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::framing::ItemFrames;
-use super::msgpack::Reader;
 use super::references::{ItemReferences, item_references};
 use crate::errors::Result;
 use crate::index::{ChunkIndex, ChunkTable, Usage};
+use crate::msgpack::Reader;
 
 /// The references of one archive, each beside the entry of the index that it refers to.
 pub struct ContentUsage {

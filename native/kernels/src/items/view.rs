@@ -3,9 +3,9 @@
 use crate::chunking::ChunkList;
 use crate::errors::{Error, Result};
 
-use super::item::{Item, Reference, Xattrs, chunk_entry, narrow};
-use super::msgpack::Reader;
+use super::item::{Item, Reference, Xattrs, chunk_entry};
 use super::owner_ids::OwnerTexts;
+use crate::msgpack::{Reader, narrow};
 
 /// One archived file. Fields that were absent are None; for `user` and `group`, Some(None) is a stored nil.
 #[derive(Clone, Default)]

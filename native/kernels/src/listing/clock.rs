@@ -1,10 +1,9 @@
 //! Times of files as they are shown: in the local zone, rounded to microseconds by way of a float, as Borg does it.
 
 use crate::sys::seconds_east;
+use crate::times::LAST_TIME;
 
 const DAY_S: i64 = 24 * 3600;
-/// Borg shows nothing later, for the sake of 32 bit platforms.
-const LATEST_NS: i128 = ((1 << 31) - 1 - 2 * DAY_S as i128) * 1_000_000_000;
 /// The offset from UTC changes at most once in so short a time, so it does not change where it is the same at both ends.
 const QUARTER_S: i64 = 900;
 const WEEKDAYS: [&[u8; 3]; 7] = [b"Thu", b"Fri", b"Sat", b"Sun", b"Mon", b"Tue", b"Wed"];
@@ -25,7 +24,7 @@ struct Moment {
 
 impl Clock {
     fn moment(&mut self, time_ns: i128) -> Moment {
-        let seconds = time_ns.clamp(0, LATEST_NS) as f64 / 1e9;
+        let seconds = time_ns.clamp(0, LAST_TIME.into()) as f64 / 1e9;
         let mut whole = seconds.trunc();
         let mut micros = (seconds.fract() * 1e6).round_ties_even();
         if micros >= 1e6 {

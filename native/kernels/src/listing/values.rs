@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 
 use crate::items::ItemView;
+use crate::modes;
 
 use super::clock::Clock;
 use super::text::{count_characters, push_displayed};
@@ -77,16 +78,13 @@ pub enum Kind {
     Nothing,
 }
 
-const FORMAT: i64 = 0o170_000;
-const LINK: i64 = 0o120_000;
-
 /// Appends the value of a key as text; truths and what is nothing have none.
 ///
 /// None if the item is one that only Python shows, or refuses, as Borg does.
 pub fn push_value(out: &mut Vec<u8>, key: Key, item: &ItemView, clock: &mut Clock) -> Option<Kind> {
     let mode = item.mode.unwrap_or_default();
     u32::try_from(mode).ok()?;
-    let is_link = mode & FORMAT == LINK;
+    let is_link = modes::kind(mode) == modes::SYMLINK;
     let source = item.source.filter(|source| !source.is_empty());
     match key {
         Key::Type => out.push(letter(mode)),
@@ -167,14 +165,14 @@ fn push_owner(out: &mut Vec<u8>, name: Option<&[u8]>, id: Option<i64>) -> Kind {
 }
 
 fn letter(mode: i64) -> u8 {
-    match mode & FORMAT {
-        0o100_000 => b'-',
-        0o040_000 => b'd',
-        LINK => b'l',
-        0o060_000 => b'b',
-        0o020_000 => b'c',
-        0o010_000 => b'p',
-        0o140_000 => b's',
+    match modes::kind(mode) {
+        modes::FILE => b'-',
+        modes::DIRECTORY => b'd',
+        modes::SYMLINK => b'l',
+        modes::BLOCK_DEVICE => b'b',
+        modes::CHARACTER_DEVICE => b'c',
+        modes::FIFO => b'p',
+        modes::SOCKET => b's',
         _ => b'?',
     }
 }

@@ -5,6 +5,7 @@ use crate::Id;
 use crate::crypto::SealedBatch;
 use crate::errors::{Error, Result};
 use crate::memory::{self, Shared};
+use crate::msgpack::{write_raw, write_raw_header, write_uint};
 
 /// Objects from this size on are passed on instead of being copied.
 const KEPT_BYTES: usize = 16 << 10;
@@ -33,10 +34,8 @@ pub fn encode_puts(first: u64, batch: &SealedBatch, start: usize, stop: usize) -
         let object = batch.object(at).ok_or_else(|| Error::value(format!("no object {at}")))?;
         begin_request(&mut messages, number, b"put", 2);
         put_id(&mut messages, &batch.ids()[at]);
-        put_raw_head(&mut messages, 4);
-        messages.extend_from_slice(b"data");
-        put_raw_head(&mut messages, object.len());
-        messages.extend_from_slice(&object);
+        write_raw(&mut messages, b"data");
+        write_raw(&mut messages, &object);
     }
     Ok(Shared::from(messages))
 }
@@ -59,7 +58,7 @@ pub fn encode_objects(first: u64, objects: &[Shared]) -> Result<Vec<Shared>> {
     let mut messages = Vec::new();
     for (number, object) in (first..).zip(objects) {
         begin_result(&mut messages, number);
-        put_raw_head(&mut messages, object.len());
+        write_raw_header(&mut messages, object.len());
         if object.len() < KEPT_BYTES {
             messages.extend_from_slice(object);
         } else {
@@ -82,55 +81,20 @@ fn check_numbers(first: u64, count: usize) -> Result<()> {
 
 fn begin_request(messages: &mut Vec<u8>, number: u64, method: &[u8], arguments: u8) {
     messages.extend_from_slice(b"\x83\xa1i");
-    put_number(messages, number);
+    write_uint(messages, number);
     messages.extend_from_slice(b"\xa1m");
-    put_raw_head(messages, method.len());
-    messages.extend_from_slice(method);
+    write_raw(messages, method);
     messages.extend_from_slice(b"\xa1a");
     messages.push(0x80 | arguments);
 }
 
 fn begin_result(messages: &mut Vec<u8>, number: u64) {
     messages.extend_from_slice(b"\x82\xa1i");
-    put_number(messages, number);
+    write_uint(messages, number);
     messages.extend_from_slice(b"\xa1r");
 }
 
 fn put_id(messages: &mut Vec<u8>, id: &Id) {
     messages.extend_from_slice(b"\xa2id");
-    put_raw_head(messages, id.len());
-    messages.extend_from_slice(id);
-}
-
-fn put_number(messages: &mut Vec<u8>, number: u64) {
-    match number {
-        0..=0x7f => messages.push(number as u8),
-        0x80..=0xff => messages.extend_from_slice(&[0xcc, number as u8]),
-        0x100..=0xffff => {
-            messages.push(0xcd);
-            messages.extend_from_slice(&(number as u16).to_be_bytes());
-        }
-        0x1_0000..=0xffff_ffff => {
-            messages.push(0xce);
-            messages.extend_from_slice(&(number as u32).to_be_bytes());
-        }
-        _ => {
-            messages.push(0xcf);
-            messages.extend_from_slice(&number.to_be_bytes());
-        }
-    }
-}
-
-fn put_raw_head(messages: &mut Vec<u8>, length: usize) {
-    match length {
-        0..=31 => messages.push(0xa0 | length as u8),
-        32..=0xffff => {
-            messages.push(0xda);
-            messages.extend_from_slice(&(length as u16).to_be_bytes());
-        }
-        _ => {
-            messages.push(0xdb);
-            messages.extend_from_slice(&(length as u32).to_be_bytes());
-        }
-    }
+    write_raw(messages, id);
 }

@@ -4,13 +4,10 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::MAX_NUMBER;
-use crate::Id;
 use crate::crypto::SealedBatch;
 use crate::memory::Shared;
 use crate::segments::MAX_DATA;
-
-/// The id of the manifest, whose entry begins a segment.
-const MANIFEST: Id = [0; 32];
+use crate::{Id, MANIFEST};
 
 /// One or several messages, numbered consecutively from `first`.
 pub enum Run {

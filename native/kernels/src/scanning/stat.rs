@@ -4,6 +4,8 @@ use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, IFlags, Statx, StatxAttributes, StatxFlags, StatxTimestamp, makedev, statx};
 use rustix::io::Result;
 
+use crate::modes;
+
 /// BSD's values of the flags that archives store.
 pub(super) const NODUMP: u32 = 1;
 const IMMUTABLE: u32 = 2;
@@ -49,14 +51,14 @@ impl Stat {
 
     /// One letter: f regular, d directory, l symlink, p fifo, c and b devices, s socket, ? other.
     pub fn kind(&self) -> u8 {
-        match self.mode & 0o170_000 {
-            0o100_000 => b'f',
-            0o040_000 => b'd',
-            0o120_000 => b'l',
-            0o010_000 => b'p',
-            0o020_000 => b'c',
-            0o060_000 => b'b',
-            0o140_000 => b's',
+        match self.mode & modes::TYPE {
+            modes::FILE => b'f',
+            modes::DIRECTORY => b'd',
+            modes::SYMLINK => b'l',
+            modes::FIFO => b'p',
+            modes::CHARACTER_DEVICE => b'c',
+            modes::BLOCK_DEVICE => b'b',
+            modes::SOCKET => b's',
             _ => b'?',
         }
     }

@@ -3,28 +3,26 @@
 //!
 //! It knows nothing of what it moves. What waits in either direction is bounded; who is full is not served until there is room.
 
+mod bell;
+mod worker;
+
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
-use rustix::buffer::spare_capacity;
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use crate::errors::Result;
 use crate::locks::lock;
 use crate::memory::{self, Shared};
+use bell::{new_bell, ring, silence};
+use worker::Worker;
 
-/// What is received is read straight into blocks of that size, until they have less than so much room.
-const BLOCK_BYTES: usize = 1 << 20;
-const LEAST_ROOM: usize = 64 << 10;
 /// A block with less in it than this part is handed over as a copy: whoever keeps some of it keeps all of it.
 const MOSTLY_EMPTY: usize = 4;
-const MOST_PARTS: usize = 64;
-const MOST_WRITTEN: usize = 1 << 20;
 
 /// The side of whoever talks with the child. Thread-safe.
 pub struct Pump {
@@ -65,23 +63,6 @@ impl State {
     fn lock(&self) -> MutexGuard<'_, Moving> {
         lock(&self.moving)
     }
-}
-
-/// Both sides of a bell; a ring that finds no room is heard all the same.
-fn new_bell() -> io::Result<(UnixStream, UnixStream)> {
-    let (ringer, bell) = UnixStream::pair()?;
-    ringer.set_nonblocking(true)?;
-    bell.set_nonblocking(true)?;
-    Ok((ringer, bell))
-}
-
-fn ring(mut ringer: &UnixStream) {
-    let _ = ringer.write(&[0]);
-}
-
-fn silence(mut bell: &UnixStream) {
-    let mut rings = [0; 64];
-    while matches!(bell.read(&mut rings), Ok(count) if count == rings.len()) {}
 }
 
 impl Pump {
@@ -199,151 +180,11 @@ impl Drop for Pump {
     }
 }
 
-/// The thread's side.
-struct Worker {
-    state: Arc<State>,
-    to_child: Option<OwnedFd>,
-    from_child: OwnedFd,
-    called: UnixStream,
-    ringer: UnixStream,
-}
-
-impl Worker {
-    fn run(mut self) {
-        while let Some((writes, reads)) = self.plan() {
-            let Ok((can_write, can_read)) = self.wait(writes, reads) else {
-                return self.end();
-            };
-            if can_write {
-                self.write();
-            }
-            if can_read {
-                self.read();
-            }
-        }
-    }
-
-    /// Whether there is something to be written, and room for what can be read; `None` if all is over.
-    fn plan(&mut self) -> Option<(bool, bool)> {
-        let mut moving = self.state.lock();
-        if moving.is_over {
-            return None;
-        }
-        if moving.stops_sending || moving.is_broken {
-            moving.to_send.clear();
-            moving.to_send_bytes = 0;
-            self.to_child = None;
-        }
-        let reads = !moving.has_ended && moving.received_bytes < self.state.receive_capacity;
-        Some((!moving.to_send.is_empty(), reads))
-    }
-
-    fn wait(&self, writes: bool, reads: bool) -> rustix::io::Result<(bool, bool)> {
-        let mut watched = vec![PollFd::new(&self.called, PollFlags::IN)];
-        if reads {
-            watched.push(PollFd::new(&self.from_child, PollFlags::IN));
-        }
-        if let Some(to_child) = self.to_child.as_ref().filter(|_| writes) {
-            watched.push(PollFd::new(to_child, PollFlags::OUT));
-        }
-        match poll(&mut watched, None) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
-        let found: Vec<bool> = watched.iter().map(|one| !one.revents().is_empty()).collect();
-        if found[0] {
-            silence(&self.called);
-        }
-        let can_read = reads && found[1];
-        let can_write = writes && found.last().copied().unwrap_or_default() && found.len() > 1 + usize::from(reads);
-        Ok((can_write, can_read))
-    }
-
-    fn write(&self) {
-        let Some(to_child) = &self.to_child else { return };
-        let mut bytes = 0;
-        let pieces: Vec<Shared> = self.state.lock().to_send.iter().take(MOST_PARTS).cloned().collect();
-        let parts: Vec<IoSlice<'_>> = pieces
-            .iter()
-            .take_while(|piece| {
-                let goes = bytes < MOST_WRITTEN;
-                bytes += piece.len();
-                goes
-            })
-            .map(|piece| IoSlice::new(piece))
-            .collect();
-        let written = rustix::io::writev(to_child, &parts);
-        let mut moving = self.state.lock();
-        let was_full = moving.to_send_bytes >= self.state.send_capacity;
-        match written {
-            Ok(mut written) => {
-                moving.to_send_bytes = moving.to_send_bytes.saturating_sub(written);
-                while let Some(first) = moving.to_send.pop_front() {
-                    if first.len() > written {
-                        moving.to_send.push_front(first.slice(written..first.len()));
-                        break;
-                    }
-                    written -= first.len();
-                }
-            }
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => moving.is_broken = true,
-        }
-        let has_news = moving.is_broken || (was_full && moving.to_send_bytes < self.state.send_capacity);
-        drop(moving);
-        if has_news {
-            ring(&self.ringer);
-        }
-    }
-
-    fn read(&self) {
-        let mut block = self.take_block();
-        let length = match rustix::io::read(&self.from_child, spare_capacity(&mut block)) {
-            Ok(length) => Some(length),
-            Err(Errno::AGAIN | Errno::INTR) => None,
-            Err(_) => Some(0),
-        };
-        let mut moving = self.state.lock();
-        let was_empty = moving.received.is_empty();
-        moving.has_ended |= length == Some(0);
-        if block.is_empty() {
-            memory::recycle(block);
-        } else {
-            moving.received_bytes += block.len();
-            moving.received.push_back(block);
-        }
-        drop(moving);
-        if was_empty || length == Some(0) {
-            ring(&self.ringer);
-        }
-    }
-
-    /// The last one that was received, if it has room: while it is here, nobody else has it.
-    fn take_block(&self) -> Vec<u8> {
-        let mut moving = self.state.lock();
-        let has_room = |block: &Vec<u8>| block.capacity() - block.len() >= LEAST_ROOM;
-        if !moving.received.back().is_some_and(has_room) {
-            return memory::buffer(BLOCK_BYTES);
-        }
-        let last = moving.received.pop_back().unwrap_or_default();
-        moving.received_bytes -= last.len();
-        last
-    }
-
-    /// Nothing can be moved any more.
-    fn end(&self) {
-        let mut moving = self.state.lock();
-        moving.is_broken = true;
-        moving.has_ended = true;
-        drop(moving);
-        ring(&self.ringer);
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::io::Write;
     use std::time::Duration;
 
     /// A pump and what is the child's: what it reads, and what it writes to.
