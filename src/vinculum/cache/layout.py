@@ -1,4 +1,4 @@
-"""What a cache directory consists of before anything was cached, and how one comes to be.
+"""What a cache directory consists of before anything was cached, and how one comes to be, is begun anew, and goes.
 
 Real Borg cannot open a cache directory that lacks a file, so a new one appears by rename with everything in it, and `config` is
 the last file that a wipe replaces.

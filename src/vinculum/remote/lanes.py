@@ -264,8 +264,9 @@ class Lanes:
         """Gives up a lane. What it did not put, the main connection does."""
         gone = [lane for lane in self._lanes if lane.connection is connection]
         if any(lane.puts for lane in gone):
-            # The server may have received some of that, and must not come back to it after what is said next.
-            self._main.call("invite")
+            # The server may have received some of that, and must not come back to it after what is said next. It lets go of all
+            # lanes before it answers, even if it cannot invite anybody any more.
+            self._main.finish(self._main.start("invite", [{}]))
             gone = [*self._lanes]
         self._lanes = [lane for lane in self._lanes if lane not in gone]
         for lane in gone:

@@ -1,4 +1,4 @@
-"""What replies have to be: a server is no more trusted than what it sends. All raise UnexpectedDataFromServer."""
+"""What replies have to be, checked where they come in. UnexpectedDataFromServer says what was found instead."""
 
 from __future__ import annotations
 

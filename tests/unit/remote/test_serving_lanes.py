@@ -17,7 +17,7 @@ from vinculum.formats.msgpack import pack, unpack_first
 from vinculum.remote.framing import MAX_REPLY_ARRAY, MessageSplitter
 from vinculum.remote.rendezvous import MOST_LANES, SECRET_BYTES, Rendezvous, _address, join
 from vinculum.remote.server import Server
-from vinculum.remote.serving import serve
+from vinculum.remote.serving import _Main, serve
 
 NEGOTIATE = pack([1, 1, "negotiate", [{"client_version": [1, 4, 5, -1]}]])
 OPEN = pack({"i": 2, "m": "open", "a": {"path": "repo", "create": True, "exclusive": True, "lock_wait": 0}})
@@ -171,6 +171,19 @@ def test_another_invitation_ends_all_lanes(server: Server) -> None:
         another = joining(invitation[b"r"])
         assert another.ask(b"") == [JOINED]
         another.close()
+
+
+def test_lanes_end_also_if_nobody_can_be_invited_any_more(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has given up a lane must know that nothing comes of it any more."""
+    with conversation(server) as (main, secret):
+        lane = joining(secret)
+        lane.ask(b"")
+        with few_descriptors(0), monkeypatch.context() as patched:
+            patched.setattr(_Main, "end_invitation", lambda _: None)  # which would make room for another one
+            (refusal,) = main.ask(call(4, "invite"))
+        assert b"exception_class" in refusal  # type: ignore[operator]
+        assert lane.rest() == b""
+        lane.close()
 
 
 def test_who_has_a_repository_does_not_join(server: Server) -> None:
