@@ -1240,7 +1240,7 @@ class FileSystem:
     """Trees as a file system that the kernel asks by itself, in threads that never wait for Python. Thread-safe.
 
     What has to come from the repository is noted: trees that were `entered` (numbers from 1 on), and the ids of chunks that are
-    `wanted`. `fileno` is an eventfd that is rung when there is something new, or the end.
+    `wanted`.
     """
 
     @staticmethod
@@ -1258,7 +1258,8 @@ class FileSystem:
 
         To be called before a process ends that is mounted still: the kernel lets who hands something over wait for who answers.
         """
-    def fileno(self) -> int: ...
+    def wait(self) -> None:
+        """Returns when there is something new, or the end. Signal handlers run meanwhile, within a second, and may raise."""
     @property
     def has_ended(self) -> bool:
         """Whether it was unmounted."""

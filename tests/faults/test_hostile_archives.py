@@ -1,7 +1,8 @@
-"""Archives that say less than their content comes to, or more than others: commands do not fill the memory because of them."""
+"""Archives that say less than their content comes to, or more than others, or nonsense: commands get along with them."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,20 @@ def test_a_file_of_a_million_chunks_is_a_file(repository: Path, vinculum: Progra
     refer(repository, b"y", MILLION, 4)
     for words in (["list"], ["info"], ["extract", "--dry-run"]):
         assert run_measured(vinculum, *words, ARCHIVE).mib < 12 * MILLION_CHUNKS_MIB, words
+
+
+def test_an_acl_that_makes_no_sense_keeps_nothing_from_being_mounted(
+    repository: Path, vinculum: Program, workplace: Path
+) -> None:
+    with forging(repository) as forger:
+        items = [{**FIELDS, b"path": b"odd", b"acl_access": b"user::rw-\nwhat?"}, {**FIELDS, b"path": b"even"}]
+        forger.replace_stream("archive", b"".join(map(pack_sorted, items)))
+    place = workplace / "place"
+    place.mkdir()
+    told = vinculum.run("mount", ARCHIVE, place, code=1).err
+    try:
+        assert sorted(os.listdir(place)) == ["even", "odd"]
+        assert os.listxattr(place / "odd") == []
+    finally:
+        vinculum.run("umount", place)
+    assert told == "odd: its ACL in archive archive makes no sense, so it is shown without\n"

@@ -1,6 +1,5 @@
 //! `Appearance`, `FileTree`, `FileSystem`, `mount_fuse`, `unmount`.
 
-use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -171,8 +170,12 @@ impl FileSystem {
         .into_python()
     }
 
-    fn fileno(&self) -> i32 {
-        self.0.bell().as_raw_fd()
+    fn wait(&self, py: Python<'_>) -> PyResult<()> {
+        // A signal that came just before does not end the waiting, so it has to be looked for.
+        while !py.detach(|| self.0.wait()).into_python()? {
+            py.check_signals()?;
+        }
+        Ok(())
     }
 
     fn withdraw(&self, py: Python<'_>) {

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
-use rustix::event::{EventfdFlags, eventfd};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::fd::OwnedFd;
+use rustix::io::read;
 use vinculum_kernels::Id;
 use vinculum_kernels::errors::{Error, Result};
 use vinculum_kernels::locks::lock;
@@ -19,6 +20,9 @@ use crate::Errno;
 use crate::handing::Parcel;
 use crate::reading::{Reader, Reply};
 use crate::tree::{Node, ROOT, Tree};
+
+/// How long to wait before whoever does may look after other things.
+const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// A node of a tree that is loaded.
 pub struct Place {
@@ -67,7 +71,7 @@ impl FileSystem {
             entered: Mutex::new(Vec::new()),
             reader: Reader::new(cache_bytes),
             giver: Mutex::new(None),
-            bell: eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| Error::os(error, None))?,
+            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|error| Error::os(error, None))?,
             has_ended: AtomicBool::new(false),
             shows_damage,
         })
@@ -184,8 +188,14 @@ impl FileSystem {
 
     // -- for who loads archives and fetches chunks ------------------------------------------------------------------------
 
-    pub fn bell(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+    /// Waits until there is something to do, or the end; false if there was nothing for a while.
+    pub fn wait(&self) -> Result<bool> {
+        let heard = poll(&mut [PollFd::new(&self.bell, PollFlags::IN)], Some(&PATIENCE));
+        match heard.and_then(|count| if count > 0 { read(&self.bell, &mut [0; 8]) } else { Ok(0) }) {
+            Ok(length) => Ok(length > 0),
+            Err(Errno::INTR | Errno::AGAIN) => Ok(false),
+            Err(error) => Err(Error::os(error, None)),
+        }
     }
 
     pub fn has_ended(&self) -> bool {

@@ -15,6 +15,8 @@ use crate::msgpack::Reader;
 const LONGEST_SHOWN: usize = 40;
 /// With so many bytes it shows whether an item begins: header and first key fit into them.
 const LONGEST_BEGINNING: usize = 40;
+/// Nobody reads more of them of one piece, and each takes a hundred times as much memory as an empty map.
+const MOST_COMPLAINTS: usize = 1000;
 /// Each byte may be looked at so often in search of an item: bytes that are made for it seem to begin one everywhere.
 const PATIENCE: usize = 64;
 /// So much of what seems to be an item is looked at even after that: most are shorter.
@@ -38,6 +40,25 @@ pub struct Salvage {
 pub struct Salvaged {
     pub items: Vec<Item>,
     pub complaints: Vec<String>,
+    /// How many complaints there would be more.
+    unsaid: usize,
+}
+
+impl Salvaged {
+    fn complain(&mut self, text: String) {
+        if self.complaints.len() < MOST_COMPLAINTS {
+            self.complaints.push(text);
+        } else {
+            self.unsaid += 1;
+        }
+    }
+
+    fn finished(mut self) -> Self {
+        if self.unsaid > 0 {
+            self.complaints.push(format!("and {} more of the kind", self.unsaid));
+        }
+        self
+    }
 }
 
 impl Salvage {
@@ -64,7 +85,7 @@ impl Salvage {
         let mut salvaged = Salvaged::default();
         let done = self.take(&mut salvaged, false);
         self.pending.drain(..done);
-        salvaged
+        salvaged.finished()
     }
 
     /// The next piece is missing. What is left of those before belongs to an item that goes on in it.
@@ -78,7 +99,7 @@ impl Salvage {
     pub fn finish(&mut self) -> Salvaged {
         let mut salvaged = Salvaged::default();
         if !self.pending.is_empty() && !self.is_lost {
-            salvaged.complaints.push("The item stream ends inside an item.".into());
+            salvaged.complain("The item stream ends inside an item.".into());
             self.is_lost = true;
             // Not where it seemed to begin.
             self.pending.drain(..1);
@@ -86,7 +107,7 @@ impl Salvage {
         }
         self.take(&mut salvaged, true);
         self.pending.clear();
-        salvaged
+        salvaged.finished()
     }
 
     /// Takes all items that are complete; returns how many bytes are done with. At the end nothing will be completed any more.
@@ -115,15 +136,15 @@ impl Salvage {
                     Ok((item, complaints)) => {
                         salvaged.items.push(item);
                         self.note_unknown(start, length);
-                        salvaged.complaints.extend(complaints);
+                        complaints.into_iter().for_each(|text| salvaged.complain(text));
                     }
-                    Err(reason) => salvaged.complaints.push(reason),
+                    Err(reason) => salvaged.complain(reason),
                 }
                 Some(length)
             }
             Err(_) => {
                 let complaint = "Unpacker crashed while unpacking item metadata, trying to resync...";
-                salvaged.complaints.push(complaint.into());
+                salvaged.complain(complaint.into());
                 self.is_lost = true;
                 Some(1)
             }
@@ -273,5 +294,13 @@ mod tests {
         let items = fed(&mut salvage, &[deceit, item("real", 3)].concat(), 1 << 20);
         assert_eq!(items.len(), 1);
         assert_eq!(items[0].path, b"real");
+    }
+
+    #[test]
+    fn what_is_no_item_at_all_is_told_of_so_often_and_no_more() {
+        let salvaged = salvage().feed(&[0x80; 5000]);
+        assert!(salvaged.items.is_empty());
+        assert_eq!(salvaged.complaints.len(), MOST_COMPLAINTS + 1);
+        assert_eq!(salvaged.complaints[MOST_COMPLAINTS], "and 4000 more of the kind");
     }
 }

@@ -7,7 +7,6 @@ first, and archives are loaded in steps, so that nobody who reads waits for some
 from __future__ import annotations
 
 import errno
-import os
 
 from vinculum.errors import IntegrityError, ObjectNotFound
 from vinculum.formats.ids import split_ids
@@ -40,7 +39,7 @@ class Server:
         self._files.settle()
         while not self._files.has_ended:
             if not self._fetch() and not self._load():
-                os.eventfd_read(self._files.fileno())
+                self._files.wait()
 
     def _fetch(self) -> bool:
         """Fetches one batch of chunks; False if none are wanted."""
