@@ -27,7 +27,7 @@ impl ItemOptions {
     #[new]
     #[pyo3(signature = (*, numeric_ids = false, atime = false, ctime = true, birthtime = true, flags = true, acls = true,
                         xattrs = true, read_special = false, files_changed = "ctime", sparse = false))]
-    #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         numeric_ids: bool,
         atime: bool,

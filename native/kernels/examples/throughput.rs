@@ -21,7 +21,6 @@ const MIXED_BYTES: std::ops::Range<f64> = 100.0..8_388_608.0;
 const SMALL: usize = 1024;
 
 /// Time that all threads were on some processor: what a kernel costs, whoever else is on the machine.
-#[allow(clippy::cast_precision_loss)]
 fn cpu_seconds() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
@@ -61,7 +60,6 @@ fn mixed(length: usize) -> Vec<u8> {
 }
 
 /// The beginnings of `data` in lengths that are spread evenly over the orders of magnitude.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn mix(data: &[u8]) -> Vec<&[u8]> {
     let span = MIXED_BYTES.end / MIXED_BYTES.start;
     // Steps of a large prime, so that neighbours differ.

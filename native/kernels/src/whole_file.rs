@@ -33,7 +33,7 @@ fn read(file: &impl AsFd) -> rustix::io::Result<Shared> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -115,12 +115,10 @@ pub(super) fn is_compressible(plain: &[u8]) -> Result<bool> {
     compress(&Method::Lz4, plain).map(|cheap| is_short(&cheap, plain))
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn is_short(cheap: &Compressed, plain: &[u8]) -> bool {
     (cheap.len() as f64 / (plain.len() + HEADER) as f64) < COMPRESSIBLE
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn auto<'a>(inner: &Method, plain: &'a [u8]) -> Result<Compressed<'a>> {
     let cheap = compress(&Method::Lz4, plain)?;
     if !is_short(&cheap, plain) {

@@ -27,7 +27,6 @@ impl Padding {
     }
 
     /// Padding for a compressed chunk of `size` bytes.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     pub(super) fn choose(self, size: usize) -> Result<usize> {
         // Float to integer conversion saturates, the limit below does the rest.
         let wanted = match self {
@@ -64,7 +63,6 @@ fn rounded(size: usize) -> usize {
 }
 
 /// Uniform in [0, 1).
-#[allow(clippy::cast_precision_loss)]
 fn random() -> Result<f64> {
     let bits = getrandom::u64().map_err(|error| Error::os(std::io::Error::other(error.to_string()), None))?;
     Ok((bits >> 11) as f64 / (1_u64 << 53) as f64)

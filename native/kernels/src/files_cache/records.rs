@@ -147,7 +147,6 @@ impl Records {
         }
         let first_id = self.ids.len();
         self.ids.extend(ids);
-        #[allow(clippy::cast_possible_truncation)]
         let id_count = (self.ids.len() - first_id) as u32;
         let entry = Entry {
             path_hash: *path_hash,
@@ -161,7 +160,6 @@ impl Records {
         if index < self.entries.len() {
             self.entries[index] = entry;
         } else {
-            #[allow(clippy::cast_possible_truncation)]
             let position = index as u32;
             assert!(position != FREE, "a files cache holds fewer than 2^32 records");
             self.slots[slot] = position;
@@ -187,7 +185,6 @@ impl Records {
         self.slots = vec![FREE; size];
         for index in 0..self.entries.len() {
             let slot = self.slot(&self.entries[index].path_hash);
-            #[allow(clippy::cast_possible_truncation)]
             let position = index as u32;
             self.slots[slot] = position;
         }
@@ -195,7 +192,6 @@ impl Records {
 }
 
 /// Path hashes are cryptographic: any part of one is as good as a hash of it.
-#[allow(clippy::cast_possible_truncation)]
 fn home(path_hash: &Id) -> usize {
     let [a, b, c, d, e, f, g, h, ..] = *path_hash;
     u64::from_le_bytes([a, b, c, d, e, f, g, h]) as usize

@@ -44,7 +44,6 @@ fn step(buckets: usize) -> usize {
 /// Below this number of empty buckets probing gets too long and the table is rebuilt.
 fn least_empty(buckets: usize) -> usize {
     // Borg computes it in floating point, and 1.0 - 0.93 is a little less than 0.07.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let spare = (buckets as f64 * (1.0 - 0.93)) as usize;
     1 + spare
 }
@@ -332,7 +331,6 @@ impl<const V: usize> Table<V> {
         HEADER + bucket * (KEY + V)
     }
 
-    #[allow(clippy::cast_possible_truncation)]
     fn home(&self, id: &Id) -> usize {
         // Bucket counts fit i32, and a division of 32 bits is the cheaper one.
         (u32::from_le_bytes([id[0], id[1], id[2], id[3]]) % self.buckets as u32) as usize
@@ -347,7 +345,6 @@ impl<const V: usize> Table<V> {
         Arc::make_mut(&mut self.memory)[start..start + 4].copy_from_slice(&marker.to_le_bytes());
     }
 
-    #[allow(clippy::cast_possible_truncation)]
     fn count(&mut self, entries: usize) {
         self.entries = entries;
         Arc::make_mut(&mut self.memory)[8..12].copy_from_slice(&(entries as u32).to_le_bytes());
@@ -358,7 +355,6 @@ fn read_u32(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-#[allow(clippy::cast_possible_truncation)]
 fn header(entries: usize, buckets: usize, value_size: usize) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[..8].copy_from_slice(MAGIC);

@@ -68,7 +68,6 @@ impl<'fd> Checksums<'fd> {
         let block = offset / STEP as u64;
         let start = block * STEP as u64;
         // Below STEP, and the number of a block of this file.
-        #[allow(clippy::cast_possible_truncation)]
         let (size, block) = ((offset - start) as usize, block as usize);
         let count = read_at(self.fd, &mut rest[..size], start)?;
         let mut hasher = Hasher::new_with_initial_len(self.before[block], start);

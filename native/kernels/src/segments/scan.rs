@@ -140,7 +140,6 @@ fn scan_stretch(fd: BorrowedFd<'_>, stretch: Range<u64>) -> Result<SegmentEntrie
         entries.tags.push(head.tag);
         entries.keys.push(key);
         entries.offsets.push(position);
-        #[allow(clippy::cast_possible_truncation)]
         entries.sizes.push(head.size as u32);
     }
 }
