@@ -113,6 +113,7 @@ docs: build
 man: build
 	$(SPHINX) -b man docs build/man
 
+bench: CARGO_PROFILE = release
 bench: build oracles
 	$(BIN)/python benchmarks/$(BENCH).py $(BENCH_ARGS)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vinculum._native import Bytes, RepositoryIndex
     from vinculum.repository.segments import Segments
 
-_WINDOW_BYTES = 32 << 20
+_WINDOW_BYTES = 16 << 20
 _MOST_AT_ONCE = 256 * ID_BYTES
 
 

@@ -83,6 +83,8 @@ const MEMORY_READERS: usize = 2;
 const BUSY_CORES: usize = 3;
 
 static WANTED_READERS: AtomicUsize = AtomicUsize::new(0);
+/// How much of what was begun is not done yet.
+static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
 
 /// True if `items` independent pieces of work on `bytes` bytes in all should be spread over the cores.
 pub fn is_worthwhile(items: usize, bytes: usize) -> bool {
@@ -105,7 +107,11 @@ impl<T: Send + 'static> Begun<T> {
     fn by(bytes: usize, work: impl FnOnce(SyncSender<thread::Result<T>>) + Send + 'static) -> Self {
         let (sender, receiver) = sync_channel(1);
         if bytes >= PARALLEL_BYTES && rayon::current_num_threads() > 1 {
-            rayon::spawn_fifo(move || work(sender));
+            UNDER_WAY.fetch_add(1, Ordering::Relaxed);
+            rayon::spawn_fifo(move || {
+                work(sender);
+                UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
+            });
         } else {
             work(sender);
         }
@@ -126,13 +132,13 @@ pub struct Share<T> {
 }
 
 /// Divides a batch into shares of about as many bytes each. One core works on up to `lanes` items at the same time, and filling
-/// the lanes comes before using all cores: it takes less time of the processor in all,
-/// and the other cores have work of their own.
+/// the lanes comes before using all cores: it takes less time of the processor in all, and the other cores have work of their
+/// own. So where several batches are under way each gets fewer shares.
 pub fn shares<T>(items: impl IntoIterator<Item = T>, lanes: usize, bytes: impl Fn(&T) -> usize) -> Vec<Share<T>> {
     let mut items: Vec<(usize, T)> = items.into_iter().enumerate().collect();
     // More shares than cores, as a core may be busy otherwise.
-    let most = SHARES_PER_CORE * rayon::current_num_threads();
-    let count = (items.len() / lanes).clamp(1, most);
+    let most = SHARES_PER_CORE * rayon::current_num_threads() / UNDER_WAY.load(Ordering::Relaxed).max(1);
+    let count = (items.len() / lanes).clamp(1, most.max(1));
     let mut shares: Vec<Share<T>> = (0..count)
         .map(|_| Share {
             items: Vec::new(),

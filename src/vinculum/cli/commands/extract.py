@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 SUMMARY = "Restore files from an archive into the current directory."
 OPERANDS = "ARCHIVE [PATH ...]"
-# Three windows of content are under way at a time; what lies idle beside them need not hold as much again.
-_IDLE_BYTES = 48 << 20
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -51,14 +49,12 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(args: argparse.Namespace, session: Session) -> None:
     session.begin_unlocking()
-    from vinculum._native import keep_idle
     from vinculum.cli import in_place
     from vinculum.cli.choosing import tell_never_matched, wanted_files
     from vinculum.cli.restoring import options_of, restore
     from vinculum.cli.selecting import selected_items
 
     in_place.check_options(args)
-    keep_idle(_IDLE_BYTES)
     sink = session.sink
     matcher = wanted_files(args)
     options = options_of(args)

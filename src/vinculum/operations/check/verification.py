@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from vinculum.errors import Error, IntegrityError, ObjectNotFound
 from vinculum.formats.ids import ID_BYTES
 from vinculum.repository.store import MANIFEST_KEY
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from vinculum.repository.store import Store
 
 OPERATION = "check.verify_data"
+_WINDOWS_AT_WORK = 3  # while there are several, each core fills the lanes of its hash functions from one of them
 
 
 class Verification:
@@ -31,17 +34,17 @@ class Verification:
         """Opens all objects, about `count`. `defective` are those that cannot be opened; for a repair they are tried twice."""
         findings = self._findings
         findings.info("Starting cryptographic data integrity verification...")
-        ahead: tuple[bytes, DamageToCome] | None = None
+        begun: deque[tuple[bytes, DamageToCome]] = deque()
         for window in self._store.read_all():
             self._verified += len(window)
             for id, reason in window.damaged:
                 self._note(id, f": {reason}")
-            to_come = self._begin(window.ids, window.objects)
-            # While these are being opened, those before them are done.
-            self._complete(ahead)
-            ahead = to_come
+            begun.append(self._begin(window.ids, window.objects))
+            if len(begun) > _WINDOWS_AT_WORK:
+                self._complete(*begun.popleft())
             findings.sink.progress(OPERATION, min(self._verified, count), count, "")
-        self._complete(ahead)
+        while begun:
+            self._complete(*begun.popleft())
         findings.sink.finished(OPERATION)
         if self.defective:
             self._announce(repair=repair)
@@ -76,11 +79,9 @@ class Verification:
         except IntegrityError as error:
             self._note(MANIFEST_KEY, f", integrity error: {error}")
 
-    def _complete(self, ahead: tuple[bytes, DamageToCome] | None) -> None:
-        if ahead is not None:
-            ids, to_come = ahead
-            for place, reason in to_come.wait():
-                self._note(ids[place * ID_BYTES : (place + 1) * ID_BYTES], f", integrity error: {IntegrityError(reason)}")
+    def _complete(self, ids: bytes, to_come: DamageToCome) -> None:
+        for place, reason in to_come.wait():
+            self._note(ids[place * ID_BYTES : (place + 1) * ID_BYTES], f", integrity error: {IntegrityError(reason)}")
 
     def _note(self, id: bytes, reason: str) -> None:
         self._errors += 1
