@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -165,6 +167,18 @@ def test_many_files_in_many_directories(workplace: Path) -> None:
     assert not differences(snapshot(slow), snapshot(quick), ignoring=["extents", "mtime_ns"])
     for path in (b"d%03d" % number for number in range(700)):
         assert (slow / os.fsdecode(path)).stat().st_mtime_ns == (quick / os.fsdecode(path)).stat().st_mtime_ns, path
+
+
+def test_a_path_may_have_more_components_than_there_are_descriptors(tmp_path: Path) -> None:
+    target = make_target(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    try:
+        deep = b"d/" * 600
+        assert restore(target, files_of(("file", deep + b"one"), ("file", deep + b"two"), ("file", b"three"))) == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        subprocess.run(["rm", "-rf", target], check=True)
 
 
 def test_nothing_is_done_if_content_is_damaged(workplace: Path) -> None:

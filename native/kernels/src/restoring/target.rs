@@ -120,9 +120,6 @@ impl Target {
     }
 
     fn walk(&self, open: &mut HashMap<Vec<u8>, Arc<OwnedFd>>, path: &[u8], create: bool) -> Result<Arc<OwnedFd>, Trouble> {
-        if open.len() >= MOST_OPEN {
-            open.clear();
-        }
         let mut directory = Arc::clone(&self.root);
         let mut stop = 0;
         while stop < path.len() {
@@ -138,6 +135,9 @@ impl Target {
             let name = CString::new(&path[start..stop]).map_err(|_| Trouble::LeadsOut)?;
             let place = Place { directory, name };
             directory = Arc::new(enter(&place, create)?);
+            if open.len() >= MOST_OPEN {
+                open.clear();
+            }
             open.insert(path[..stop].to_vec(), Arc::clone(&directory));
         }
         Ok(directory)
