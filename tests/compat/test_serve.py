@@ -289,7 +289,8 @@ def test_a_server_that_is_told_to_end_leaves_no_lock(number: signal.Signals, sta
     code, errors = stalled.end()
     wait_until(lambda: not is_alive(pid), "the server has ended")
     assert code == 2
-    assert f"Remote: Received {number.name}" in errors
+    # Borg does not read on if it was about to send something.
+    assert f"Remote: Received {number.name}" in errors or "broken pipe" in errors.lower()
     assert locks(repository) == []
     assert list_archives(stalled.client, url(repository)) == ["before"]
 
