@@ -102,6 +102,7 @@ def test_clients_get_so_much_of_the_server(attack: Callable[[], Iterator[bytes]]
     usual = server_peak_mib(vinculum, iter(()))
     shutil.rmtree(workplace / "repository")
     grown = server_peak_mib(vinculum, attack()) - usual
+    assert (workplace / "repository").exists(), "the server ended before the attack began"
     assert grown < SERVER_MIB
 
 
