@@ -13,7 +13,8 @@ import pytest
 from reference import acl as reference_acl
 from reference import items as reference_items
 from reference import scanning as reference
-from support.file_batches import CHUNKER, Backup, borg_stream
+from support.archives import borg_stream
+from support.file_batches import CHUNKER, Backup
 from support.inode_flags import release
 from support.programs import Program
 from support.trees import build_every_kind, build_plain, random_content, some_acl

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.file_batches import CHUNKER, Backup, borg_stream, settle
+from support.archives import borg_stream
+from support.file_batches import CHUNKER, Backup, settle
 from support.programs import Program
 from support.trees import SECOND_NS, build_plain, random_content
 from vinculum import _native

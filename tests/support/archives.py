@@ -29,6 +29,13 @@ def dump(borg: Program, repository: Path, archive: str) -> dict[str, Any]:
     return content
 
 
+def borg_stream(borg: Program, repository: Path, archive: str, place: Path) -> bytes:
+    """The whole item stream of an archive; `place` is made for its pieces."""
+    place.mkdir()
+    borg.inside(place).run("debug", "dump-archive-items", f"{repository}::{archive}")
+    return b"".join(piece.read_bytes() for piece in sorted(place.iterdir()))
+
+
 def item_stream_ids(archive: dict[str, Any]) -> list[str]:
     """The ids of the item stream's chunks."""
     return [id.removeprefix(ID_MARK) for id in archive["_meta"]["items"]]

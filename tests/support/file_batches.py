@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from reference import items as reference_items
 from reference import scanning as reference
-from support.programs import Program
 from vinculum import _native
 
 HASHER = _native.IdHasher("sha256")
@@ -116,12 +115,6 @@ def settle(*paths: Path) -> None:
         newest.touch()
         while newest.stat().st_ctime_ns <= max(entry.lstat().st_ctime_ns for entry in path.iterdir() if entry != newest):
             newest.touch()
-
-
-def borg_stream(borg: Program, repository: Path, archive: str, place: Path) -> bytes:
-    place.mkdir()
-    borg.inside(place).run("debug", "dump-archive-items", f"{repository}::{archive}")
-    return b"".join(piece.read_bytes() for piece in sorted(place.iterdir()))
 
 
 def replace(path: Path) -> None:
