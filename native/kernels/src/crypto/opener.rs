@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::IV;
 use super::cipher::{Cipher, are_equal};
 use super::content::{Content, Envelope};
-use crate::Id;
 use crate::compression::decompress;
 use crate::errors::{Error, Result};
 use crate::hashing::{IdHasher, Message};
 use crate::memory::Shared;
 use crate::parallel;
+use crate::{Id, hex};
 
 /// What objects that are opened together may unpack to. Who asks for them expects far less,
 /// by what archives say of their chunks.
@@ -293,11 +293,10 @@ impl Name<'_> {
 
 impl std::fmt::Display for Name<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Some(id) = self.0 else {
-            return formatter.write_str("object");
-        };
-        formatter.write_str("object ")?;
-        id.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        match self.0 {
+            Some(id) => write!(formatter, "object {}", hex(id)),
+            None => formatter.write_str("object"),
+        }
     }
 }
 

@@ -16,10 +16,11 @@ use rustix::io::Errno;
 
 use crate::items::acl::{Acl, Named};
 use crate::items::{Item, OwnerIds};
+use crate::modes;
 
 use super::outcome::{Trouble, number};
+use super::set_flags;
 use super::target::Place;
-use super::{FORMAT, set_flags};
 
 const ACL_ACCESS: &CStr = c"system.posix_acl_access";
 const ACL_DEFAULT: &CStr = c"system.posix_acl_default";
@@ -86,7 +87,7 @@ impl Attributes {
 
     fn restore(&self, item: &Item, file: &File, warn: &mut Vec<Trouble>) -> Result<(), Trouble> {
         let mode = item.mode.unwrap_or_default();
-        let is_symlink = mode & FORMAT == 0o120_000;
+        let is_symlink = modes::kind(mode) == modes::SYMLINK;
         let owners = self.owners();
         let (uid, gid) = owners.of(item, self.wanted.numeric_ids);
         // Only root may give files away.

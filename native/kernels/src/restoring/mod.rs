@@ -25,10 +25,6 @@ use rustix::io::Errno;
 use crate::errors::{Error, Result};
 use crate::scanning::{flags_from_inode, flags_to_inode};
 
-/// The part of a mode that says what kind of file it is, and one of the kinds.
-const FORMAT: i64 = 0o170_000;
-const DIRECTORY: i64 = 0o040_000;
-
 /// BSD flags of an open file, 0 if the file system knows none.
 pub fn get_flags(fd: BorrowedFd<'_>) -> Result<u32> {
     match ioctl_getflags(fd) {

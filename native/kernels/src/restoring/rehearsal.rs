@@ -7,9 +7,9 @@ use std::ops::Range;
 use crate::Id;
 use crate::errors::{Error, Result};
 use crate::items::{Item, ItemView, ItemWindow};
+use crate::modes;
 
 use super::outcome::Trouble;
-use super::{DIRECTORY, FORMAT};
 
 /// The entries of one window, from the first chunk that is asked for to the last one that was opened.
 pub struct ContentPlan {
@@ -155,7 +155,7 @@ impl Run {
             if stripped(item.path, strip).is_empty() {
                 continue;
             }
-            let is_directory = item.mode.unwrap_or_default() & FORMAT == DIRECTORY;
+            let is_directory = modes::kind(item.mode.unwrap_or_default()) == modes::DIRECTORY;
             let chunks = item.chunks.filter(|_| !is_directory);
             for (id, size, _) in chunks.into_iter().flat_map(|chunks| chunks.iter()) {
                 run.ids.push(id);

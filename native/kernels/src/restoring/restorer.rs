@@ -5,8 +5,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ftruncate, linkat, mknodat, op
 
 use crate::errors;
 use crate::items::{Item, OwnerIds, UnknownOwners};
+use crate::modes;
 
-use super::FORMAT;
 use super::attributes::{Attributes, Wanted};
 use super::batch::{Action, Entry};
 use super::content::write_chunks;
@@ -118,8 +118,8 @@ impl Restorer {
 
     fn make_special(&self, job: &Job, troubles: &mut Vec<Trouble>) -> Result<(), Trouble> {
         let item = &job.entry.item;
-        let mode = item.mode.unwrap_or_default();
-        let kind = FileType::from_raw_mode((mode & FORMAT) as u32);
+        let bits = modes::kind(item.mode.unwrap_or_default());
+        let kind = FileType::from_raw_mode(bits);
         let owner_only = Mode::RUSR | Mode::WUSR;
         let create = |place: &Place| match kind {
             FileType::Symlink => symlinkat(item.source.as_deref().unwrap_or_default(), place.dirfd(), &*place.name),
@@ -127,7 +127,7 @@ impl Restorer {
         };
         match kind {
             FileType::Symlink | FileType::Fifo | FileType::CharacterDevice | FileType::BlockDevice => {}
-            _ => return Err(Trouble::UnknownKind((mode & FORMAT) as u32)),
+            _ => return Err(Trouble::UnknownKind(bits)),
         }
         self.target.replace(&job.place, &job.touched.route, create)?;
         self.attributes.restore_special(item, &job.place, troubles)

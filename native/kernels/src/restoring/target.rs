@@ -6,13 +6,14 @@
 
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, mkdirat, openat, statat, unlinkat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use crate::errors::{self, Error};
+use crate::locks::lock;
 
 use super::outcome::Trouble;
 
@@ -186,7 +187,7 @@ impl Target {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Arc<OwnedFd>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.open)
     }
 }
 
