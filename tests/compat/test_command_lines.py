@@ -41,7 +41,7 @@ REASONS = {
     "unasked": "Borg asks for a passphrase before it finds that there is nothing to do, we do not. The exit code is the same.",
     "umount": "What cannot be unmounted is an error here (2), where Borg passes on fusermount's 1, which stands for a warning.",
 }
-"""Why answers differ that do, by the tags in the stories. What is never the same is told with `stage.MASKS`."""
+"""Why answers differ that do, by the tags in the stories. What is never the same is told with `support.stage.MASKS`."""
 
 
 @pytest.fixture(scope="module")

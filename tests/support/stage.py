@@ -36,6 +36,8 @@ MASKS: tuple[Mask, ...] = (
     *IDS_AND_DURATIONS,
     (re.compile(rf"(?:\w{{3}}, )?{TODAY}[ T]\d\d:\d\d:\d\d(?:\.\d{{6}})?(?: [+-]\d{{4}})?"), "<TIME>"),
     (re.compile(r" \(vinculum [^)]*\)"), ""),  # `--version` says which vinculum behaves like that Borg
+    # Among what is freed may be a manifest that says when it was written: some times pack better than others.
+    (re.compile(r"freed about [1-9]\d\d B"), "freed about <SOME> B"),
     # Borg shows all options when one was wrong, we the operands.
     (re.compile(r"^usage: .*?\n(?=\S.*: error: )", re.DOTALL | re.MULTILINE), ""),
     # How argparse writes choices depends on the version of Python.
